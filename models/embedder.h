@@ -1,0 +1,59 @@
+// The seam between serving and computing: a backend runs windows of loaded networks. No LibTorch here.
+//
+// Two backends stand behind it: models/native (CPU) and models/torch (CUDA, and the CPU as an independent check).
+
+#ifndef HEARWIRE_MODELS_EMBEDDER_H_
+#define HEARWIRE_MODELS_EMBEDDER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "models/checkpoint/network_weights.h"
+#include "models/configs/feature.h"
+#include "models/log_mel/window.h"
+
+namespace hearwire {
+
+// One window to run and where its row goes. All pointers stay the caller's and outlive the call.
+struct WindowRequest {
+  Window window;
+  Readout readout;
+  float* row;  // [ReadoutSize(network shape, mels, readout)], written when Embed succeeds.
+};
+
+// Runs batches: a worker's own, with its workspace. One thread at a time.
+class Embedder {
+ public:
+  virtual ~Embedder() = default;
+
+  // Runs windows of one network, of any lengths and readouts. `network` is an index that Backend::AddNetwork returned.
+  // A row does not depend on the other windows of the batch. Computes only what the readouts ask for.
+  // UNAVAILABLE: the device is lost, and every later call will fail too. RESOURCE_EXHAUSTED: the device has too little
+  // memory for this batch; a smaller one may succeed. INTERNAL: anything else; another batch may succeed.
+  // Values that are not finite are no failure here: whoever reads the rows checks them.
+  virtual absl::Status Embed(int network, absl::Span<const WindowRequest> batch) = 0;
+};
+
+// Owns the weights of all networks, read-only and shared by the embedders it makes.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual std::string name() const = 0;       // "native" or "torch".
+  virtual std::string device() const = 0;     // "cpu", "cuda:0".
+  virtual std::string precision() const = 0;  // "float32" or "float16".
+
+  // Takes a network over and returns its index: 0, 1, …, in the order of the calls. Not thread-safe; all networks are
+  // added before the first embedder is made.
+  virtual absl::StatusOr<int> AddNetwork(std::shared_ptr<const NetworkWeights> weights, MelSettings mel) = 0;
+
+  // A new worker's embedder. Call it in the worker's own thread. The backend must outlive it.
+  virtual absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() = 0;
+};
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_MODELS_EMBEDDER_H_

@@ -1,0 +1,59 @@
+// From a caller's bytes to a clip: mono float samples at the model's rate.
+
+#ifndef HEARWIRE_SERVER_AUDIO_DECODE_AUDIO_H_
+#define HEARWIRE_SERVER_AUDIO_DECODE_AUDIO_H_
+
+#include <cstdint>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace hearwire {
+
+// Raw samples, little-endian, channels interleaved. A view.
+struct PcmAudio {
+  enum class Encoding { kLinear16, kFloat32 };
+  Encoding encoding = Encoding::kFloat32;
+  int64_t sample_rate_hz = 0;
+  int64_t channel_count = 1;
+  std::string_view samples;
+};
+
+// A whole WAV, FLAC, Ogg (Vorbis, Opus) or MP3 file. A view.
+struct EncodedAudio {
+  std::string_view bytes;
+};
+
+using AudioSource = std::variant<PcmAudio, EncodedAudio>;
+
+struct AudioLimits {
+  int64_t min_sample_rate_hz = 1000;
+  int64_t max_sample_rate_hz = 384000;
+  int64_t max_channel_count = 32;
+  // Longest clip, whatever its bytes or its header claim; looked at while decoding, so that nothing longer is ever held.
+  absl::Duration max_decoded = absl::Minutes(60);
+};
+
+// A failure says which part of the source is wrong, so that the service can name the field.
+enum class AudioField { kSource, kEncoding, kSampleRate, kChannelCount, kSamples, kEncoded };
+
+struct AudioError {
+  absl::Status status;  // INVALID_ARGUMENT, or RESOURCE_EXHAUSTED for clips over max_decoded.
+  AudioField field = AudioField::kSource;
+};
+
+// Decodes, averages the channels and resamples (libsoxr, very high quality; none when the rate is sample_rate_hz already) in
+// bounded pieces. Fails for: no samples; a byte count that is no multiple of a frame; a rate or channel count out of the
+// limits; NaN or infinity (the message says at which sample and channel); bytes that are no audio file, or of a format
+// that is not accepted; a file that ends before its header says (seconds found and claimed; a WAV whose length is 0 or all ones is a
+// stream and is read to its end); a clip over max_decoded. Messages name the formats and limits that would be right.
+// Thread-safe.
+std::variant<std::vector<float>, AudioError> DecodeAudio(const AudioSource& source, const AudioLimits& limits,
+                                                         int sample_rate_hz);
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_AUDIO_DECODE_AUDIO_H_

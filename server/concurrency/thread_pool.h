@@ -1,0 +1,40 @@
+// A fixed number of threads that run tasks in the order in which they came.
+
+#ifndef HEARWIRE_SERVER_CONCURRENCY_THREAD_POOL_H_
+#define HEARWIRE_SERVER_CONCURRENCY_THREAD_POOL_H_
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/concurrency/mutex.h"
+
+namespace hearwire {
+
+class ThreadPool {
+ public:
+  // name: of the threads, as `top -H` shows them; 15 characters at most. Starts `threads` threads, at least 1.
+  ThreadPool(const std::string& name, int threads);
+  // Runs what was scheduled, then ends the threads.
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  // Never blocks. How many tasks may wait is the caller's to bound. Thread-safe.
+  void Schedule(std::function<void()> task);
+
+ private:
+  void Run();
+
+  Mutex mu_;
+  CondVar wake_;
+  std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mu_);
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_CONCURRENCY_THREAD_POOL_H_

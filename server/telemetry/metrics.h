@@ -1,0 +1,55 @@
+// Hearwire's Prometheus metrics. Methods are events; every label set of a loaded config and a usual code exists at zero from
+// the start, unknown configs share the label "unknown".
+
+#ifndef HEARWIRE_SERVER_TELEMETRY_METRICS_H_
+#define HEARWIRE_SERVER_TELEMETRY_METRICS_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+namespace prometheus {
+class Registry;
+}
+
+namespace hearwire {
+
+struct MetricsOptions {
+  std::vector<std::string> configs;   // Loaded ones, each a value of the label `config`.
+  std::vector<std::string> networks;  // Loaded ones; GetTags calls are labelled with them.
+  std::string backend;                // For hearwire_build_info.
+  std::string device;
+};
+
+// Thread-safe.
+class Metrics {
+ public:
+  // Registers every family in `registry`.
+  static std::unique_ptr<Metrics> Create(const MetricsOptions& options, std::shared_ptr<prometheus::Registry> registry);
+  virtual ~Metrics() = default;
+
+  // A call has been answered: hearwire_requests_total{method,config,code}, _request_duration_seconds{method,config}.
+  // method: "GetSceneEmbeddings", …; config: the config's or network's name.
+  virtual void OnCall(std::string_view method, std::string_view config, absl::StatusCode code, absl::Duration total) = 0;
+  // A call's rows came out of the batcher: _queue_duration_seconds, _inference_duration_seconds.
+  virtual void OnRows(absl::Duration queued, absl::Duration inference) = 0;
+  // A batch ran: _batch_windows, _batch_calls (calls that share it), _batch_frames.
+  virtual void OnBatch(int windows, int calls, int64_t frames) = 0;
+  virtual void OnPendingFrames(int64_t frames) = 0;
+  // A call was refused: _rejected_total{reason}; reason is an ErrorInfo reason such as "QUEUE_FULL".
+  virtual void OnRejected(std::string_view reason) = 0;
+  // A call was given up because its caller had gone or its deadline had passed: _cancelled_total{stage}; stage is
+  // "decode", "queue" or "inference".
+  virtual void OnCancelled(std::string_view stage) = 0;
+  // Decoded audio of calls that were answered: _audio_seconds_total.
+  virtual void OnAudio(absl::Duration audio) = 0;
+};
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_TELEMETRY_METRICS_H_
