@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""Fails when a folder includes one that it may not, when LibTorch leaks out of its backend, or when a file is too long.
+
+Usage: layering.py REPOSITORY
+"""
+
+import pathlib
+import re
+import sys
+
+MODELS = {"models", "models/configs", "models/checkpoint", "models/log_mel"}
+
+# Folder: the folders that its files may include, besides itself. In the order of a request's flow, from its end.
+ALLOWED = {
+    "models/configs": set(),
+    "models/checkpoint": {"models/configs"},
+    "models/log_mel": {"models/configs"},
+    "models": MODELS,
+    "models/weights": {"models/configs"},
+    "models/native": MODELS,
+    "models/torch": MODELS | {"models/torch_module"},
+    "models/torch_module": MODELS,
+    "server/concurrency": set(),
+    "server/telemetry": set(),
+    "server/machine": set(),
+    "server/audio": set(),
+    "server/batching": MODELS | {"server/concurrency"},
+    "server/pipeline": MODELS
+    | {"models/weights", "server/audio", "server/batching", "server/concurrency", "server/telemetry"},
+    "server/rpc": MODELS | {"server/audio", "server/pipeline", "server/telemetry", "server/concurrency"},
+    "server": MODELS
+    | {
+        "models/native",
+        "models/torch_module",
+        "models/weights",
+        "server/batching",
+        "server/concurrency",
+        "server/machine",
+        "server/pipeline",
+        "server/rpc",
+        "server/telemetry",
+    },
+    "client": set(),
+    "client/cli": {"client", "models/configs"},
+}
+LIBTORCH = re.compile(r"#include [<\"](torch|ATen|c10|caffe2)/")
+INCLUDE = re.compile(r'#include "((?:models|server|client|tests)(?:/[^"/]+)*)/[^"/]+"')
+MAX_LINES = 400
+# Tables of data may be as long as their data.
+DATA = {"models/configs/audioset.cc", "models/configs/config_table.cc"}
+
+
+def problems(root: pathlib.Path) -> list[str]:
+    found = []
+    sources = [p for top in ("models", "server", "client", "tests") for p in (root / top).rglob("*.[hc]*")]
+    for path in sorted(p for p in sources if p.suffix in (".h", ".cc")):
+        name = path.relative_to(root).as_posix()
+        folder = path.parent.relative_to(root).as_posix()
+        lines = path.read_text(encoding="utf-8").splitlines()
+        if len(lines) > MAX_LINES and name not in DATA:
+            found.append(f"{name}: {len(lines)} lines; {MAX_LINES} is the most that can be read in one sitting")
+        if folder != "models/torch" and any(LIBTORCH.match(line) for line in lines):
+            found.append(f"{name}: includes LibTorch, which belongs to models/torch alone")
+        if name.startswith("tests/"):
+            continue
+        if folder not in ALLOWED:
+            found.append(f"{name}: its folder is not in the table of tests/architecture/layering.py")
+            continue
+        for number, line in enumerate(lines, 1):
+            include = INCLUDE.match(line)
+            if include and include.group(1) != folder and include.group(1) not in ALLOWED[folder]:
+                found.append(f"{name}:{number}: {folder} may not include {include.group(1)}")
+    return found
+
+
+def main() -> int:
+    found = problems(pathlib.Path(sys.argv[1]))
+    print("\n".join(found) or "layering ok")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
