@@ -1,0 +1,174 @@
+"""Starting, health, reflection, metrics, draining and ending."""
+
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import grpc
+import numpy as np
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+from hearwire_server import BIN, PATIENCE, Server, chirp, pb, pcm, wait_until
+
+SERVICE = "hearwire.v1.EmbeddingService"
+
+
+def scene(server, seconds=1.0, timeout=60):
+    return server.stub.GetSceneEmbeddings(
+        pb.GetSceneEmbeddingsRequest(clips=[pcm(chirp(seconds))]), timeout=timeout * PATIENCE
+    )
+
+
+@pytest.mark.parametrize("service", ["", SERVICE])
+def test_health_check_and_watch_say_serving_then_not(service):
+    server = Server("--lame-duck=1s")
+    health = health_pb2_grpc.HealthStub(server.channel)
+    request = health_pb2.HealthCheckRequest(service=service)
+    assert health.Check(request, timeout=10).status == health_pb2.HealthCheckResponse.SERVING
+    seen = []
+    watch = health.Watch(request)
+
+    def follow():
+        try:
+            for reply in watch:
+                seen.append(reply.status)
+        except grpc.RpcError:
+            pass
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    wait_until(lambda: seen, what="the first status")
+    server.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: len(seen) > 1, what="the status of the lame duck")
+    # The lame duck still serves.
+    assert scene(server).embeddings.rows == 1
+    assert server.process.wait(30 * PATIENCE) == 0
+    thread.join()
+    assert seen[:2] == [health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING]
+
+
+def test_unknown_service_has_no_health(server):
+    health = health_pb2_grpc.HealthStub(server.channel)
+    with pytest.raises(grpc.RpcError) as error:
+        health.Check(health_pb2.HealthCheckRequest(service="no.such.Service"), timeout=10)
+    assert error.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+def test_reflection_describes_the_service(server):
+    database = ProtoReflectionDescriptorDatabase(server.channel)
+    assert SERVICE in database.get_services()
+    assert "grpc.health.v1.Health" in database.get_services()
+    names = {message.name for message in database.FindFileContainingSymbol(SERVICE).message_type}
+    assert {"GetSceneEmbeddingsRequest", "Matrix", "Config"} <= names
+
+
+def test_start_up_lines_come_once_each(server):
+    text = "".join(server.lines)
+    assert text.count("gRPC listening on 127.0.0.1:") == 1
+    assert text.count("metrics listening on 127.0.0.1:") == 1
+
+
+def test_metrics_exist_at_zero_from_the_start():
+    with Server() as server:
+        assert server.metric("hearwire_requests_total", method="GetTags", code="OK") == 0
+        assert server.metric("hearwire_rejected_total") == 0
+        assert server.metric("hearwire_pending_frames") == 0
+        assert server.metric("hearwire_build_info") == 1
+        assert server.metric("process_resident_memory_bytes") > 1e6
+        scene(server)
+        assert server.metric("hearwire_requests_total", method="GetSceneEmbeddings", code="OK") == 1
+        assert server.metric("hearwire_audio_seconds_total") == pytest.approx(1.0, abs=1e-3)
+
+
+def test_sigterm_finishes_what_runs_and_exits_0():
+    server = Server()
+    # Many calls under way, none of them lost.
+    calls = [
+        server.stub.GetTimestampEmbeddings.future(
+            pb.GetTimestampEmbeddingsRequest(clips=[pcm(chirp(5.0))]), timeout=60 * PATIENCE
+        )
+        for _ in range(16)
+    ]
+    wait_until(lambda: server.metric("hearwire_batch_windows_count") > 0, what="the first batch")
+    server.process.send_signal(signal.SIGTERM)
+    replies = [call.result() for call in calls]
+    assert all(reply.clips[0].embeddings.rows == 101 for reply in replies)
+    assert server.process.wait(30 * PATIENCE) == 0
+
+
+def test_sigterm_fails_what_outlasts_the_drain_deadline():
+    server = Server("--drain-deadline=100ms", "--max-queued-frames=100000000")
+    noise = np.random.default_rng(0).normal(0, 0.1, 32000 * 600).astype(np.float32)
+    calls = [
+        server.stub.GetTimestampEmbeddings.future(
+            pb.GetTimestampEmbeddingsRequest(clips=[pcm(noise[: 32000 * 400])]), timeout=300
+        )
+        for _ in range(8)
+    ]
+    wait_until(lambda: server.metric("hearwire_batch_windows_count") > 0, 60, "the first batch")
+    start = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(30 * PATIENCE) == 0
+    assert time.monotonic() - start < 10 * PATIENCE
+    codes = {call.code() for call in calls}
+    assert codes <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.OK} and grpc.StatusCode.UNAVAILABLE in codes
+
+
+def test_a_second_signal_ends_it_now():
+    server = Server("--lame-duck=60s")
+    server.process.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    assert server.process.poll() is None
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(5 * PATIENCE) != 0
+
+
+@pytest.mark.parametrize("flag", ["--grpc-port", "--metrics-port"])
+def test_a_busy_port_is_one_clear_line(flag):
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        other = "--metrics-port=0" if flag == "--grpc-port" else "--grpc-port=0"
+        ended = subprocess.run(
+            [BIN / "hearwire-server", f"{flag}={port}", other], capture_output=True, text=True, timeout=60 * PATIENCE
+        )
+    assert ended.returncode == 1
+    last = ended.stderr.strip().splitlines()[-1]
+    assert str(port) in last and "use" in last, ended.stderr
+
+
+@pytest.mark.parametrize(
+    "flags, word",
+    [
+        (["--grpc-prot=1"], "--grpc-port"),
+        (["--grpc-port=x"], "grpc-port"),
+        (["--workers=-1"], "workers"),
+        (["--default-config=mn99"], "mn99"),
+        (["--networks=mn04_as"], "mn04_as"),
+        (["--model-repository=/no/such/folder"], "/no/such/folder"),
+        (["--backend=abacus"], "abacus"),
+    ],
+)
+def test_wrong_flags_end_with_code_1_and_one_clear_line(flags, word):
+    ended = subprocess.run(
+        [BIN / "hearwire-server", "--grpc-port=0", "--metrics-port=0", *flags] if "port" not in flags[0] else
+        [BIN / "hearwire-server", *flags],
+        capture_output=True, text=True, timeout=60 * PATIENCE,
+    )
+    assert ended.returncode == 1
+    assert word in ended.stderr.strip().splitlines()[-1], ended.stderr
+
+
+def test_flags_come_from_the_environment_too():
+    with Server(env={"HEARWIRE_MAX_CLIPS": "1"}) as server:
+        with pytest.raises(grpc.RpcError) as error:
+            server.stub.GetSceneEmbeddings(
+                pb.GetSceneEmbeddingsRequest(clips=[pcm(chirp(1.0))] * 2), timeout=30 * PATIENCE
+            )
+        assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert "1" in error.value.details()
