@@ -44,14 +44,14 @@ NetworkShape MakeNetworkShape(double width) {
   for (size_t i = 0; i < shape.blocks.size(); ++i) {
     const LargeBlock& large = kLargeBlocks[i];
     const int expanded_channels = RoundChannels(large.expanded_channels * width);
-    shape.blocks[i] = {
-        .in_channels = in_channels,
-        .expanded_channels = expanded_channels,
-        .out_channels = RoundChannels(large.out_channels * width),
-        .kernel = large.kernel,
-        .stride = large.stride,
-        .squeeze_channels = large.squeeze_excite ? RoundChannels(expanded_channels / kSqueezeReduction) : 0,
-        .hardswish = large.hardswish};
+    const int squeezed_channels = expanded_channels / kSqueezeReduction;  // Rounded down, as published.
+    shape.blocks[i] = {.in_channels = in_channels,
+                       .expanded_channels = expanded_channels,
+                       .out_channels = RoundChannels(large.out_channels * width),
+                       .kernel = large.kernel,
+                       .stride = large.stride,
+                       .squeeze_channels = large.squeeze_excite ? RoundChannels(squeezed_channels) : 0,
+                       .hardswish = large.hardswish};
     in_channels = shape.blocks[i].out_channels;
   }
   shape.last_channels = kLastExpansion * in_channels;

@@ -1,5 +1,5 @@
-// The public contract stays compatible: whatever embedding.v1.txt lists is there still, with the same numbers and types.
-// Additions are free; after one, append the lines that the test prints to the list.
+// The public contract stays compatible: whatever embedding.v1.txt lists is there still, with the same numbers and
+// types. Additions are free; after one, append the lines that the test prints to the list.
 
 #include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
