@@ -1,0 +1,58 @@
+# Hearwire's container images.
+#
+#   docker build -t hearwire .                      CPU server and client; no LibTorch
+#   docker build -t hearwire:cuda --target cuda .   with the LibTorch module and CUDA's libraries (untested on a GPU)
+#
+#   docker run --rm --read-only -p 8001:8001 -p 8002:8002 -v ./models-dir:/models:ro hearwire
+#
+# docs/operations.md says more. BASE_IMAGE exists for builds without a registry.
+ARG BASE_IMAGE=debian:bookworm-slim
+
+# What both builds compile with.
+FROM ${BASE_IMAGE} AS build-base
+WORKDIR /src
+COPY scripts/setup scripts/steps.sh scripts/libtorch-cpu.txt scripts/libtorch-cuda.txt scripts/
+# The PIP_CERT of networks with a certificate authority of their own.
+ARG PIP_CERT
+RUN apt-get update -q && apt-get install -yq --no-install-recommends ca-certificates && scripts/setup --no-torch
+
+FROM build-base AS build-cpu
+COPY . .
+RUN cmake --preset cpu && cmake --build --preset cpu && cmake --install build/cpu --prefix /opt/hearwire --strip --component runtime
+
+FROM build-base AS build-cuda
+RUN scripts/setup --cuda
+COPY . .
+RUN cmake --preset release && cmake --build --preset release \
+    && cmake --install build/release --prefix /opt/hearwire --strip --component runtime \
+    && cmake --install build/release --prefix /opt/hearwire --component torch
+
+# What both images run on: the shared libraries, a user, the ports.
+FROM ${BASE_IMAGE} AS runtime
+RUN apt-get update -q \
+    && apt-get install -yq --no-install-recommends libgrpc++1.51 libprotobuf32 libabsl20220623 libprometheus-cpp-core1.0 \
+       libprometheus-cpp-pull1.0 libsndfile1 libsoxr0 libzip4 libhwy1 libspdlog1.10 libcurl4 libssl3 ca-certificates \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /usr/share/doc/* /usr/share/man/* \
+    && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin hearwire \
+    && mkdir /models
+ENV PATH=/opt/hearwire/bin:$PATH \
+    HEARWIRE_HOST=0.0.0.0 \
+    HEARWIRE_MODEL_REPOSITORY=/models \
+    HEARWIRE_LOG_FORMAT=json
+VOLUME /models
+EXPOSE 8001 8002
+USER 10001
+# Always the same process 1: signals reach the server, SIGTERM drains.
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 CMD ["hearwire", "health", "--server", "127.0.0.1:8001"]
+ENTRYPOINT ["hearwire-server"]
+LABEL org.opencontainers.image.title="Hearwire" \
+      org.opencontainers.image.description="Audio embeddings over gRPC: EfficientAT's MobileNetV3 networks through the HEAR interface" \
+      org.opencontainers.image.licenses="MIT"
+
+FROM runtime AS cuda
+COPY --from=build-cuda /opt/hearwire /opt/hearwire
+ENV HEARWIRE_DEVICE=auto
+
+FROM runtime AS cpu
+COPY --from=build-cpu /opt/hearwire /opt/hearwire
