@@ -110,6 +110,18 @@ TEST_P(LogMelFramesTest, TellsWhenAnyFrameOverflows) {
   }
 }
 
+TEST_P(LogMelFramesTest, TellsWhenAnyBandOverflows) {
+  for (const int bin : {10, 100, 400}) {
+    LogMelFrames kernel(GetMelBank(40));
+    for (int i = 0; i < kFrameSamples; ++i) {
+      kernel.samples(0)[i] = 1e17f * std::sin(2 * std::numbers::pi_v<float> * static_cast<float>(bin * i) / 1024);
+    }
+    std::vector<float> row(40);
+    EXPECT_FALSE(kernel.Compute(1, row.data())) << bin;
+    EXPECT_GT(std::count_if(row.begin(), row.end(), [](float value) { return std::isfinite(value); }), 30);
+  }
+}
+
 TEST_P(LogMelFramesTest, ForgetsAnOverflow) {
   LogMelFrames kernel(GetMelBank(40));
   std::fill_n(kernel.samples(9), kFrameSamples, 1e30f);
