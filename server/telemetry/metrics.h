@@ -1,5 +1,5 @@
-// Hearwire's Prometheus metrics. Methods are events; every label set of a loaded config and a usual code exists at zero from
-// the start, unknown configs share the label "unknown".
+// Hearwire's Prometheus metrics. Methods are events; every label set of a loaded config and a usual code exists at zero
+// from the start, unknown configs share the label "unknown".
 
 #ifndef HEARWIRE_SERVER_TELEMETRY_METRICS_H_
 #define HEARWIRE_SERVER_TELEMETRY_METRICS_H_
@@ -35,7 +35,8 @@ class Metrics {
 
   // A call has been answered: hearwire_requests_total{method,config,code}, _request_duration_seconds{method,config}.
   // method: "GetSceneEmbeddings", …; config: the config's or network's name.
-  virtual void OnCall(std::string_view method, std::string_view config, absl::StatusCode code, absl::Duration total) = 0;
+  virtual void OnCall(std::string_view method, std::string_view config, absl::StatusCode code,
+                      absl::Duration total) = 0;
   // A call's rows came out of the batcher: _queue_duration_seconds, _inference_duration_seconds.
   virtual void OnRows(absl::Duration queued, absl::Duration inference) = 0;
   // A batch ran: _batch_windows, _batch_calls (calls that share it), _batch_frames.
