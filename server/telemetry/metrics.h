@@ -22,8 +22,11 @@ namespace hearwire {
 struct MetricsOptions {
   std::vector<std::string> configs;   // Loaded ones, each a value of the label `config`.
   std::vector<std::string> networks;  // Loaded ones; GetTags calls are labelled with them.
-  std::string backend;                // For hearwire_build_info.
+  // For hearwire_build_info.
+  std::string version;
+  std::string backend;
   std::string device;
+  std::string precision;
 };
 
 // Thread-safe.
