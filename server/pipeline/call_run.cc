@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <numeric>
-#include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "models/configs/network_shape.h"
+#include "server/pipeline/call_errors.h"
 #include "server/pipeline/clip_preparation.h"
 #include "server/pipeline/row_assembly.h"
 
@@ -19,31 +17,6 @@ absl::Duration SamplesToTime(size_t samples) {
 }
 
 int64_t FrameBytes(int64_t frames, int mels) { return frames * mels * static_cast<int64_t>(sizeof(float)); }
-
-CallError ReplyTooLarge(int64_t bytes, int64_t limit, bool at_least) {
-  const std::string more = at_least ? "at least " : "";
-  return {.status = absl::ResourceExhaustedError(
-              absl::StrCat("the reply would be ", more, bytes, " bytes, more than this server sends (", limit,
-                           " bytes, its --max-reply-bytes): send fewer or shorter clips in a call, ask for float16, or "
-                           "use a config with smaller embeddings")),
-          .reason = reason::kReplyTooLarge,
-          .never_retry = true,
-          .facts = {{"reply_bytes", absl::StrCat(bytes)}, {"max_reply_bytes", absl::StrCat(limit)}}};
-}
-
-CallError CallTooLarge(int64_t frames, int64_t limit, absl::Duration longest, bool at_least) {
-  const std::string seconds = absl::StrFormat("%.1f", absl::ToDoubleSeconds(longest));
-  const std::string more = at_least ? "at least " : "";
-  return {.status = absl::ResourceExhaustedError(
-              absl::StrCat("the call has ", more, frames, " spectrogram frames, more than the server's whole queue (",
-                           limit, " frames, its --max-queued-frames): the longest clip that fits in a call is ", seconds,
-                           " s; split longer ones, and send fewer in a call")),
-          .reason = reason::kCallTooLarge,
-          .never_retry = true,
-          .facts = {{"longest_clip_seconds", seconds},
-                    {"frames", absl::StrCat(frames)},
-                    {"max_queued_frames", absl::StrCat(limit)}}};
-}
 
 }  // namespace
 
@@ -156,17 +129,12 @@ std::optional<CallError> CallRun::TakeRoom(const WindowCount& count) {
   const int64_t bytes = FrameBytes(count.total_frames(), request_.network->info->mel.n_mels) +
                         count.windows * bytes_per_window + request_.reply.per_clip + rows * request_.reply.per_row;
   if (share_->Grow(bytes)) return std::nullopt;
-  return MemoryFull(*parts_.batcher, options.max_bytes_in_flight);
+  return NotAdmitted(Admission::Refusal::kMemoryFull, options.max_calls, options.max_bytes_in_flight, *parts_.batcher);
 }
 
 std::optional<CallError> CallRun::WhyStop() const {
-  if (request_.work->cancelled.load()) {
-    return CallError{.status = absl::CancelledError("the caller has gone"), .reason = reason::kCancelled};
-  }
-  if (absl::Now() >= request_.deadline) {
-    return CallError{.status = absl::DeadlineExceededError("the call's deadline passed while its audio was decoded"),
-                     .reason = reason::kDeadline};
-  }
+  if (request_.work->cancelled.load()) return CallerGone();
+  if (absl::Now() >= request_.deadline) return DeadlinePassed();
   if (parts_.shutting_down.load()) return ShuttingDown();
   return std::nullopt;
 }
@@ -191,7 +159,8 @@ void CallRun::Submit() {
   const absl::Status status = parts_.batcher->Submit(work);
   if (status.ok()) return;
   if (absl::IsCancelled(status) || absl::IsDeadlineExceeded(status)) parts_.metrics->OnCancelled("queue");
-  Finish(FromBatcher(status));
+  Finish(absl::IsResourceExhausted(status) ? QueueFull(status, *parts_.batcher)
+                                           : FromBatcher(status, parts_.shutting_down.load()));
 }
 
 void CallRun::OnBatched(const absl::Status& status, const BatchTimes& times) {
@@ -200,32 +169,19 @@ void CallRun::OnBatched(const absl::Status& status, const BatchTimes& times) {
     report_.times.queued = times.queued;
     report_.times.inference = times.inference;
   }
-  if (!status.ok()) return Finish(FromBatcher(status));
+  if (!status.ok()) return Finish(FromBatcher(status, parts_.shutting_down.load()));
   parts_.metrics->OnRows(times.queued, times.inference);
   if (request_.work->cancelled.load()) {
     parts_.metrics->OnCancelled("inference");
-    return Finish(CallError{.status = absl::CancelledError("the caller has gone"), .reason = reason::kCancelled});
+    return Finish(CallerGone());
   }
   if (const std::optional<int> clip = FirstClipNotFinite(rows_, windows_per_clip_, row_size_)) {
-    return Finish(BadClip(request_, *clip,
-                          "its embedding is not finite: the network overflows on samples as large as these; 1.0 is full "
-                          "scale"));
+    return Finish(
+        BadClip(request_, *clip,
+                "its embedding is not finite: the network overflows on samples as large as these; 1.0 is full "
+                "scale"));
   }
   Finish(AssembleRows(request_.kind, std::move(rows_), windows_per_clip_, row_size_));
-}
-
-CallError CallRun::FromBatcher(const absl::Status& status) const {
-  switch (status.code()) {
-    case absl::StatusCode::kCancelled:
-      return {.status = status, .reason = reason::kCancelled};
-    case absl::StatusCode::kDeadlineExceeded:
-      return {.status = status, .reason = reason::kDeadline};
-    case absl::StatusCode::kUnavailable:
-      if (parts_.shutting_down.load()) return ShuttingDown();
-      return {.status = status, .reason = reason::kDeviceLost};
-    default:
-      return {.status = status, .reason = reason::kInternal};
-  }
 }
 
 void CallRun::Finish(std::variant<CallResult, CallError> outcome) {
@@ -235,7 +191,9 @@ void CallRun::Finish(std::variant<CallResult, CallError> outcome) {
     report = report_;
   }
   if (const CallError* error = std::get_if<CallError>(&outcome)) {
-    CountRejection(*error, parts_.metrics);
+    if (absl::IsResourceExhausted(error->status) || absl::IsUnavailable(error->status)) {
+      parts_.metrics->OnRejected(error->reason);
+    }
   } else {
     parts_.metrics->OnAudio(report.audio);
   }

@@ -49,7 +49,6 @@ class CallRun : public std::enable_shared_from_this<CallRun> {
   std::optional<CallError> WhyStop() const;
   void Submit();
   void OnBatched(const absl::Status& status, const BatchTimes& times);
-  CallError FromBatcher(const absl::Status& status) const;
   void Finish(std::variant<CallResult, CallError> outcome);
 
   const PipelineParts parts_;

@@ -26,9 +26,6 @@ std::variant<ClipWindows, CallError> MakeWindows(const CallRequest& request, int
 // The longest clip, rounded down to 0.1 s, whose windows have at most max_frames frames together; at most `limit`.
 absl::Duration LongestClip(const CallRequest& request, int64_t max_frames, absl::Duration limit);
 
-// INVALID_ARGUMENT with the clip's index and the field that holds its samples.
-CallError BadClip(const CallRequest& request, int clip, std::string_view message);
-
 }  // namespace hearwire
 
 #endif  // HEARWIRE_SERVER_PIPELINE_CLIP_PREPARATION_H_

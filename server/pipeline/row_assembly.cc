@@ -41,8 +41,8 @@ CallResult AssembleRows(CallKind kind, std::vector<float> window_rows, const std
   return result;
 }
 
-std::optional<int> FirstClipNotFinite(absl::Span<const float> window_rows,
-                                      const std::vector<int64_t>& windows_per_clip, int row_size) {
+std::optional<int> FirstClipNotFinite(absl::Span<const float> window_rows, const std::vector<int64_t>& windows_per_clip,
+                                      int row_size) {
   size_t place = 0;
   for (size_t clip = 0; clip < windows_per_clip.size(); ++clip) {
     for (const size_t end = place + windows_per_clip[clip] * row_size; place < end; ++place) {
