@@ -1,5 +1,5 @@
-// Hearwire's Prometheus metrics. Methods are events; every label set of a loaded config and a usual code exists at zero from
-// the start, unknown configs share the label "unknown".
+// Hearwire's Prometheus metrics. Methods are events; every label set of a loaded config and a usual code exists at zero
+// from the start, unknown configs share the label "unknown".
 
 #ifndef HEARWIRE_SERVER_TELEMETRY_METRICS_H_
 #define HEARWIRE_SERVER_TELEMETRY_METRICS_H_
@@ -22,8 +22,11 @@ namespace hearwire {
 struct MetricsOptions {
   std::vector<std::string> configs;   // Loaded ones, each a value of the label `config`.
   std::vector<std::string> networks;  // Loaded ones; GetTags calls are labelled with them.
-  std::string backend;                // For hearwire_build_info.
+  // For hearwire_build_info.
+  std::string version;
+  std::string backend;
   std::string device;
+  std::string precision;
 };
 
 // Thread-safe.
@@ -35,7 +38,8 @@ class Metrics {
 
   // A call has been answered: hearwire_requests_total{method,config,code}, _request_duration_seconds{method,config}.
   // method: "GetSceneEmbeddings", …; config: the config's or network's name.
-  virtual void OnCall(std::string_view method, std::string_view config, absl::StatusCode code, absl::Duration total) = 0;
+  virtual void OnCall(std::string_view method, std::string_view config, absl::StatusCode code,
+                      absl::Duration total) = 0;
   // A call's rows came out of the batcher: _queue_duration_seconds, _inference_duration_seconds.
   virtual void OnRows(absl::Duration queued, absl::Duration inference) = 0;
   // A batch ran: _batch_windows, _batch_calls (calls that share it), _batch_frames.

@@ -1,0 +1,90 @@
+// The gRPC service hearwire.v1.EmbeddingService: messages to calls, rows to messages. No handler blocks.
+//
+// Every reply's trailing metadata carries x-request-id (the caller's own when it is 1 to 128 letters, digits, or any of
+// "._:/+=-", else one made here). It is not in the initial metadata: a server that sends initial metadata with an error
+// keeps gRPC's clients from retrying.
+
+#ifndef HEARWIRE_SERVER_RPC_EMBEDDING_SERVICE_H_
+#define HEARWIRE_SERVER_RPC_EMBEDDING_SERVICE_H_
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "hearwire/v1/embedding.grpc.pb.h"
+#include "models/configs/config.h"
+#include "server/pipeline/call.h"
+#include "server/pipeline/network_catalog.h"
+#include "server/pipeline/pipeline.h"
+#include "server/telemetry/call_log.h"
+#include "server/telemetry/metrics.h"
+
+namespace hearwire {
+
+class CallReactor;
+
+struct EmbeddingServiceOptions {
+  // What an empty config in a request means; its network is what an empty network means.
+  std::string default_config = std::string(kEmbeddedConfigName);
+  int max_clips = 256;  // In one call.
+  // The deadline of calls that bring none, and the latest one that others get.
+  absl::Duration max_deadline = absl::Minutes(5);
+  std::string precision = "float32";  // Backend::precision(), for EmbeddingSpace.
+  // Called when a call has been answered, on the thread that answered it; must not block. May be empty.
+  std::function<void(const CallRecord&)> on_call;
+};
+
+// Thread-safe. Must outlive the gRPC server that it is registered with.
+class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService {
+ public:
+  // INVALID_ARGUMENT: an option out of range, or a default config that is not known (the nearest names are given).
+  // FAILED_PRECONDITION: its network is not loaded. The pointers must outlive the service.
+  static absl::StatusOr<std::unique_ptr<EmbeddingServiceImpl>> Create(const EmbeddingServiceOptions& options,
+                                                                      const NetworkCatalog* networks,
+                                                                      Pipeline* pipeline, Metrics* metrics);
+
+  // Before the first Open, calls are answered UNAVAILABLE, STARTING (try again in a second). Call it when the self-test
+  // has passed.
+  void Open() { open_.store(true); }
+
+  grpc::ServerUnaryReactor* GetSceneEmbeddings(grpc::CallbackServerContext* context,
+                                               const v1::GetSceneEmbeddingsRequest* request,
+                                               v1::GetSceneEmbeddingsResponse* response) override;
+  grpc::ServerUnaryReactor* GetTimestampEmbeddings(grpc::CallbackServerContext* context,
+                                                   const v1::GetTimestampEmbeddingsRequest* request,
+                                                   v1::GetTimestampEmbeddingsResponse* response) override;
+  grpc::ServerUnaryReactor* GetTags(grpc::CallbackServerContext* context, const v1::GetTagsRequest* request,
+                                    v1::GetTagsResponse* response) override;
+  grpc::ServerUnaryReactor* ListConfigs(grpc::CallbackServerContext* context, const v1::ListConfigsRequest* request,
+                                        v1::ListConfigsResponse* response) override;
+
+ private:
+  // A request for embeddings, read and checked.
+  struct EmbeddingCall {
+    const Config* config = nullptr;
+    v1::ElementType element_type = v1::ELEMENT_TYPE_FLOAT32;
+    CallRequest request;
+  };
+
+  EmbeddingServiceImpl(const EmbeddingServiceOptions& options, const NetworkCatalog* networks, Pipeline* pipeline,
+                       Metrics* metrics, std::string default_network);
+
+  // False: the call has been failed.
+  template <typename Request>
+  bool ReadEmbeddingRequest(const Request& request, CallKind kind, CallReactor* call, EmbeddingCall* asked) const;
+
+  const EmbeddingServiceOptions options_;
+  const std::string default_network_;
+  const NetworkCatalog* const networks_;
+  Pipeline* const pipeline_;
+  Metrics* const metrics_;
+  std::atomic<bool> open_ = false;
+};
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_RPC_EMBEDDING_SERVICE_H_

@@ -1,0 +1,32 @@
+#include "server/telemetry/exposer.h"
+
+#include <exception>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace hearwire {
+
+std::string FormatAddress(const std::string& host, int port) {
+  const bool bare_ipv6 = host.find(':') != std::string::npos && host.front() != '[';
+  return bare_ipv6 ? absl::StrCat("[", host, "]:", port) : absl::StrCat(host, ":", port);
+}
+
+absl::StatusOr<std::unique_ptr<Exposer>> Exposer::Create(const std::string& host, int port) {
+  std::unique_ptr<Exposer> exposer(new Exposer());
+  const std::string address = FormatAddress(host, port);
+  try {
+    exposer->http_ = std::make_unique<prometheus::Exposer>(address, /*num_threads=*/2);
+    const std::vector<int> ports = exposer->http_->GetListeningPorts();
+    if (ports.empty()) return absl::InternalError(absl::StrCat("metrics: nothing listens on ", address));
+    exposer->port_ = ports.front();
+    exposer->Add(exposer->process_);
+  } catch (const std::exception&) {  // CivetWeb's, without a reason.
+    return absl::FailedPreconditionError(absl::StrCat(
+        "cannot listen on ", address, " for metrics: the port is taken, or ", host, " is no address of this machine"));
+  }
+  return exposer;
+}
+
+}  // namespace hearwire

@@ -1,0 +1,216 @@
+#include "server/telemetry/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <array>
+#include <map>
+#include <utility>
+
+namespace hearwire {
+namespace {
+
+using ::prometheus::BuildCounter;
+using ::prometheus::BuildGauge;
+using ::prometheus::BuildHistogram;
+using ::prometheus::Counter;
+using ::prometheus::Family;
+using ::prometheus::Histogram;
+
+constexpr std::string_view kUnknown = "unknown";
+
+// Codes that requests usually end with: their counters exist from the start, as do those of every code that happens.
+constexpr std::array kUsualCodes = {
+    absl::StatusCode::kOk,          absl::StatusCode::kInvalidArgument,  absl::StatusCode::kResourceExhausted,
+    absl::StatusCode::kUnavailable, absl::StatusCode::kDeadlineExceeded, absl::StatusCode::kCancelled,
+    absl::StatusCode::kInternal,
+};
+// Those of calls that name a config which is not loaded.
+constexpr std::array kUnknownCodes = {absl::StatusCode::kNotFound, absl::StatusCode::kFailedPrecondition};
+constexpr std::array kConfigMethods = {std::string_view("GetSceneEmbeddings"),
+                                       std::string_view("GetTimestampEmbeddings")};
+constexpr std::array kNetworkMethods = {std::string_view("GetTags")};
+constexpr std::string_view kListConfigs = "ListConfigs";
+constexpr std::array kStages = {std::string_view("decode"), std::string_view("queue"), std::string_view("inference")};
+constexpr std::array kReasons = {
+    std::string_view("QUEUE_FULL"),     std::string_view("CALL_TOO_LARGE"), std::string_view("REPLY_TOO_LARGE"),
+    std::string_view("TOO_MANY_CLIPS"), std::string_view("AUDIO_TOO_LONG"), std::string_view("TOO_MANY_CALLS"),
+};
+
+Histogram::BucketBoundaries DurationBuckets() {
+  return {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300};
+}
+Histogram::BucketBoundaries WindowBuckets() { return {1, 2, 4, 8, 16, 32, 64, 128, 256, 512}; }
+Histogram::BucketBoundaries CallBuckets() { return {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64}; }
+Histogram::BucketBoundaries FrameBuckets() { return {17, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384}; }
+
+using MethodConfig = std::pair<std::string, std::string>;
+
+class PrometheusMetrics final : public Metrics {
+ public:
+  PrometheusMetrics(const MetricsOptions& options, std::shared_ptr<prometheus::Registry> registry);
+
+  void OnCall(std::string_view method, std::string_view config, absl::StatusCode code, absl::Duration total) override;
+  void OnRows(absl::Duration queued, absl::Duration inference) override {
+    queue_duration_->Observe(absl::ToDoubleSeconds(queued));
+    inference_duration_->Observe(absl::ToDoubleSeconds(inference));
+  }
+  void OnBatch(int windows, int calls, int64_t frames) override {
+    batch_windows_->Observe(windows);
+    batch_calls_->Observe(calls);
+    batch_frames_->Observe(static_cast<double>(frames));
+  }
+  void OnPendingFrames(int64_t frames) override { pending_frames_->Set(static_cast<double>(frames)); }
+  void OnRejected(std::string_view reason) override;
+  void OnCancelled(std::string_view stage) override {
+    const auto found = cancelled_.find(stage);
+    if (found != cancelled_.end()) found->second->Increment();
+  }
+  void OnAudio(absl::Duration audio) override { audio_seconds_->Increment(absl::ToDoubleSeconds(audio)); }
+
+ private:
+  // What one method and config count. Counters of codes beside the usual ones are made when they first happen: there
+  // are seventeen codes in all.
+  struct CallCounters {
+    std::map<absl::StatusCode, Counter*> by_code;
+    Histogram* duration;
+  };
+
+  void AddCallCounters(std::string_view method, std::string_view config);
+
+  // Constant after construction; the families lock for themselves.
+  const std::shared_ptr<prometheus::Registry> registry_;
+  Family<Counter>* requests_;
+  Family<Histogram>* request_duration_;
+  Family<Counter>* rejected_;
+  std::map<MethodConfig, CallCounters> calls_;
+  std::map<std::string, Counter*, std::less<>> cancelled_;
+  std::map<std::string, Counter*, std::less<>> rejected_usual_;
+  Histogram* queue_duration_;
+  Histogram* inference_duration_;
+  Histogram* batch_windows_;
+  Histogram* batch_calls_;
+  Histogram* batch_frames_;
+  prometheus::Gauge* pending_frames_;
+  Counter* audio_seconds_;
+};
+
+template <typename Buckets>
+Histogram* AddHistogram(prometheus::Registry& registry, const char* name, const char* help, Buckets buckets) {
+  return &BuildHistogram().Name(name).Help(help).Register(registry).Add({}, std::move(buckets));
+}
+
+PrometheusMetrics::PrometheusMetrics(const MetricsOptions& options, std::shared_ptr<prometheus::Registry> registry)
+    : registry_(std::move(registry)) {
+  prometheus::Registry& all = *registry_;
+  BuildGauge()
+      .Name("hearwire_build_info")
+      .Help("Always 1; the labels say what runs.")
+      .Register(all)
+      .Add({{"version", options.version},
+            {"backend", options.backend},
+            {"device", options.device},
+            {"precision", options.precision}})
+      .Set(1);
+  requests_ = &BuildCounter().Name("hearwire_requests_total").Help("Calls answered, by gRPC code.").Register(all);
+  request_duration_ = &BuildHistogram()
+                           .Name("hearwire_request_duration_seconds")
+                           .Help("From the arrival of the whole request to the reply.")
+                           .Register(all);
+  for (const std::string_view method : kConfigMethods) {
+    for (const std::string& config : options.configs) AddCallCounters(method, config);
+    AddCallCounters(method, kUnknown);
+  }
+  for (const std::string_view method : kNetworkMethods) {
+    for (const std::string& network : options.networks) AddCallCounters(method, network);
+    AddCallCounters(method, kUnknown);
+  }
+  AddCallCounters(kListConfigs, "");
+  AddCallCounters(kUnknown, kUnknown);
+
+  queue_duration_ =
+      AddHistogram(all, "hearwire_queue_duration_seconds",
+                   "The longest time that one of a call's windows waited for a batch.", DurationBuckets());
+  inference_duration_ = AddHistogram(all, "hearwire_inference_duration_seconds",
+                                     "Sum over the batches that held a call's windows.", DurationBuckets());
+  batch_windows_ = AddHistogram(all, "hearwire_batch_windows", "Windows in a batch.", WindowBuckets());
+  batch_calls_ = AddHistogram(all, "hearwire_batch_calls", "Calls that shared a batch.", CallBuckets());
+  batch_frames_ = AddHistogram(all, "hearwire_batch_frames", "Spectrogram frames in a batch.", FrameBuckets());
+  pending_frames_ = &BuildGauge()
+                         .Name("hearwire_pending_frames")
+                         .Help("Spectrogram frames that wait for a batch.")
+                         .Register(all)
+                         .Add({});
+  rejected_ = &BuildCounter().Name("hearwire_rejected_total").Help("Calls refused, by reason.").Register(all);
+  for (const std::string_view reason : kReasons) {
+    rejected_usual_[std::string(reason)] = &rejected_->Add({{"reason", std::string(reason)}});
+  }
+  Family<Counter>& cancelled = BuildCounter()
+                                   .Name("hearwire_cancelled_total")
+                                   .Help("Calls given up because nobody waited for them any more, by stage.")
+                                   .Register(all);
+  for (const std::string_view stage : kStages) {
+    cancelled_[std::string(stage)] = &cancelled.Add({{"stage", std::string(stage)}});
+  }
+  audio_seconds_ = &BuildCounter()
+                        .Name("hearwire_audio_seconds_total")
+                        .Help("Decoded audio of the calls that were answered.")
+                        .Register(all)
+                        .Add({});
+}
+
+void PrometheusMetrics::AddCallCounters(std::string_view method, std::string_view config) {
+  const std::string method_text(method);
+  const std::string config_text(config);
+  CallCounters& counters = calls_[{method_text, config_text}];
+  const auto add = [&](absl::StatusCode code) {
+    counters.by_code[code] =
+        &requests_->Add({{"method", method_text}, {"config", config_text}, {"code", absl::StatusCodeToString(code)}});
+  };
+  if (config == kUnknown) {
+    for (const absl::StatusCode code : kUnknownCodes) add(code);
+  } else {
+    for (const absl::StatusCode code : kUsualCodes) add(code);
+  }
+  counters.duration = &request_duration_->Add({{"method", method_text}, {"config", config_text}}, DurationBuckets());
+}
+
+void PrometheusMetrics::OnCall(std::string_view method, std::string_view config, absl::StatusCode code,
+                               absl::Duration total) {
+  MethodConfig key{method, method == kListConfigs ? std::string_view() : config};
+  auto found = calls_.find(key);
+  if (found == calls_.end()) {
+    key.second = kUnknown;
+    found = calls_.find(key);
+  }
+  if (found == calls_.end()) {
+    key.first = kUnknown;
+    found = calls_.find(key);
+  }
+  const CallCounters& counters = found->second;
+  counters.duration->Observe(absl::ToDoubleSeconds(total));
+  const auto usual = counters.by_code.find(code);
+  if (usual != counters.by_code.end()) {
+    usual->second->Increment();
+  } else {
+    requests_->Add({{"method", key.first}, {"config", key.second}, {"code", absl::StatusCodeToString(code)}})
+        .Increment();
+  }
+}
+
+void PrometheusMetrics::OnRejected(std::string_view reason) {
+  const auto found = rejected_usual_.find(reason);
+  // Reasons are constants of the program: there are few.
+  (found != rejected_usual_.end() ? *found->second : rejected_->Add({{"reason", std::string(reason)}})).Increment();
+}
+
+}  // namespace
+
+std::unique_ptr<Metrics> Metrics::Create(const MetricsOptions& options,
+                                         std::shared_ptr<prometheus::Registry> registry) {
+  return std::make_unique<PrometheusMetrics>(options, std::move(registry));
+}
+
+}  // namespace hearwire

@@ -1,0 +1,119 @@
+#include "server/telemetry/log.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "server/telemetry/call_log.h"
+
+namespace hearwire {
+namespace {
+
+nlohmann::json ParseLine(std::initializer_list<LogField> fields) {
+  return nlohmann::json::parse("{" + FormatLogLine(LogFormat::kJson, "message", fields) + "}");
+}
+
+TEST(LogTest, WritesFieldsWithTheirTypesAsJson) {
+  const nlohmann::json line = ParseLine(
+      {{"text", "a b"}, {"count", 3}, {"yes", true}, {"ratio", 0.5}, {"wait_seconds", absl::Milliseconds(250)}});
+  EXPECT_EQ(line["message"], "message");
+  EXPECT_EQ(line["text"], "a b");
+  EXPECT_EQ(line["count"], 3);
+  EXPECT_EQ(line["yes"], true);
+  EXPECT_EQ(line["ratio"], 0.5);
+  EXPECT_EQ(line["wait_seconds"], 0.25);
+}
+
+TEST(LogTest, EscapesWhatCallersSend) {
+  const std::string hostile("quote\" back\\ line\n return\r nul\0 bell\a del\x7f c1\xc2\x85 \"},{\"level\":\"x", 65);
+  const nlohmann::json line = ParseLine({{"config", hostile}});
+  EXPECT_EQ(line["config"], hostile);
+  EXPECT_EQ(line.size(), 2u);
+  for (const LogFormat format : {LogFormat::kJson, LogFormat::kText}) {
+    for (const char c : FormatLogLine(format, "message", {{"config", hostile}})) {
+      EXPECT_GE(static_cast<unsigned char>(c), 0x20) << "a control character in the line";
+      EXPECT_NE(c, 0x7f);
+    }
+  }
+}
+
+TEST(LogTest, ReplacesWhatIsNoUtf8) {
+  for (const std::string bad :
+       {"\xff", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82"}) {
+    const nlohmann::json line = ParseLine({{"config", "a" + bad + "b"}});
+    const std::string value = line["config"];
+    EXPECT_EQ(value.substr(0, 4), "a\xef\xbf\xbd");
+    EXPECT_EQ(value.back(), 'b');
+  }
+  EXPECT_EQ(ParseLine({{"config", "é€𝄞"}})["config"], "é€𝄞");
+}
+
+TEST(LogTest, QuotesInTextOnlyWhatNeedsIt) {
+  EXPECT_EQ(
+      FormatLogLine(LogFormat::kText, "two words", {{"a", "plain"}, {"b", "a b"}, {"c", ""}, {"d", "x=y"}, {"e", 1}}),
+      "two words a=plain b=\"a b\" c=\"\" d=\"x=y\" e=1");
+}
+
+TEST(LogTest, WritesNullForWhatIsNotFinite) {
+  EXPECT_TRUE(ParseLine({{"x", std::numeric_limits<double>::infinity()}})["x"].is_null());
+  EXPECT_TRUE(ParseLine({{"x", absl::InfiniteDuration()}})["x"].is_null());
+}
+
+TEST(LogTest, WritesOneJsonObjectALineFromTheLevelOn) {
+  StartLog(LogFormat::kJson, LogLevel::kInfo);
+  testing::internal::CaptureStderr();
+  Log(LogLevel::kDebug, "below the level");
+  Log(LogLevel::kWarning, "braces {} {0}", {{"n", 1}});
+  const std::string written = testing::internal::GetCapturedStderr();
+  ASSERT_EQ(std::count(written.begin(), written.end(), '\n'), 1) << written;
+  const nlohmann::json line = nlohmann::json::parse(written);
+  EXPECT_EQ(line["level"], "warning");
+  EXPECT_EQ(line["message"], "braces {} {0}");
+  EXPECT_EQ(std::string(line["time"]).back(), 'Z');
+}
+
+std::string LoggedCall(const absl::Status& status, absl::Duration total, absl::Duration slow_call) {
+  testing::internal::CaptureStderr();
+  CallRecord call;
+  call.method = "GetTags";
+  call.request_id = "id-1";
+  const std::string config(1000, 'c');
+  call.config = config;
+  call.status = status;
+  call.total = total;
+  LogCall(call, slow_call);
+  return testing::internal::GetCapturedStderr();
+}
+
+TEST(CallLogTest, NotesSlowAndFailedCallsOnly) {
+  StartLog(LogFormat::kJson, LogLevel::kInfo);
+  EXPECT_EQ(LoggedCall(absl::OkStatus(), absl::Seconds(1), absl::Seconds(2)), "");
+  EXPECT_EQ(LoggedCall(absl::InvalidArgumentError("bad"), absl::Seconds(1), absl::Seconds(2)), "");
+  EXPECT_EQ(LoggedCall(absl::OkStatus(), absl::Seconds(9), absl::ZeroDuration()), "") << "zero: none is slow";
+
+  const nlohmann::json slow = nlohmann::json::parse(LoggedCall(absl::OkStatus(), absl::Seconds(2), absl::Seconds(2)));
+  EXPECT_EQ(slow["message"], "slow call");
+  EXPECT_EQ(slow["level"], "info");
+  EXPECT_EQ(slow["request_id"], "id-1");
+  EXPECT_EQ(slow["total_seconds"], 2);
+  EXPECT_EQ(std::string(slow["config"]).size(), 200u);
+
+  const nlohmann::json failed =
+      nlohmann::json::parse(LoggedCall(absl::InternalError("broke"), absl::Seconds(1), absl::Seconds(2)));
+  EXPECT_EQ(failed["message"], "failed call");
+  EXPECT_EQ(failed["level"], "error");
+  EXPECT_EQ(failed["code"], "INTERNAL");
+  EXPECT_EQ(failed["error"], "broke");
+}
+
+TEST(CallLogTest, WritesEveryCallAtDebug) {
+  StartLog(LogFormat::kJson, LogLevel::kDebug);
+  const nlohmann::json call = nlohmann::json::parse(LoggedCall(absl::OkStatus(), absl::Seconds(1), absl::Seconds(2)));
+  EXPECT_EQ(call["message"], "call");
+  EXPECT_EQ(call["code"], "OK");
+}
+
+}  // namespace
+}  // namespace hearwire

@@ -1,0 +1,200 @@
+#include "server/telemetry/metrics.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <prometheus/registry.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <map>
+#include <sstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "server/telemetry/exposer.h"
+
+namespace hearwire {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+// What the server on a port of this machine answers to one GET.
+std::string HttpGet(int port, const std::string& path) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::string reply;
+  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) {
+    const std::string request = absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    EXPECT_EQ(send(fd, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
+    char buffer[4096];
+    for (ssize_t n; (n = recv(fd, buffer, sizeof(buffer), 0)) > 0;) reply.append(buffer, static_cast<size_t>(n));
+  }
+  close(fd);
+  return reply;
+}
+
+// Every sample of a page in Prometheus's text format, by its name with labels.
+std::map<std::string, double> ParseSamples(const std::string& reply) {
+  std::map<std::string, double> samples;
+  std::istringstream page(reply.substr(reply.find("\r\n\r\n") + 4));
+  for (std::string line; std::getline(page, line);) {
+    const size_t space = line.rfind(' ');
+    if (line.empty() || line[0] == '#' || space == std::string::npos) continue;
+    EXPECT_TRUE(samples.emplace(line.substr(0, space), std::stod(line.substr(space + 1))).second) << line << " twice";
+  }
+  return samples;
+}
+
+class MetricsTest : public testing::Test {
+ protected:
+  // One for all tests: it takes two seconds to stop.
+  static void SetUpTestSuite() {
+    absl::StatusOr<std::unique_ptr<Exposer>> exposer = Exposer::Create("127.0.0.1", 0);
+    ASSERT_TRUE(exposer.ok()) << exposer.status();
+    exposer_ = exposer->release();
+  }
+  static void TearDownTestSuite() { delete exposer_; }
+
+  void SetUp() override {
+    registry_ = std::make_shared<prometheus::Registry>();
+    exposer_->Add(registry_);
+    MetricsOptions options;
+    options.configs = {"config_a"};
+    options.networks = {"network_a"};
+    options.version = "1.2.3";
+    options.backend = "native";
+    options.device = "cpu";
+    options.precision = "float32";
+    metrics_ = Metrics::Create(options, registry_);
+  }
+
+  std::map<std::string, double> Scrape() { return ParseSamples(HttpGet(exposer_->port(), "/metrics")); }
+
+  static inline Exposer* exposer_ = nullptr;
+  std::shared_ptr<prometheus::Registry> registry_;
+  std::unique_ptr<Metrics> metrics_;
+};
+
+TEST_F(MetricsTest, HasEveryFamilyAtZeroFromTheStart) {
+  const std::map<std::string, double> samples = Scrape();
+  for (const char* name :
+       {R"(hearwire_requests_total{code="OK",config="config_a",method="GetSceneEmbeddings"})",
+        R"(hearwire_requests_total{code="UNAVAILABLE",config="config_a",method="GetTimestampEmbeddings"})",
+        R"(hearwire_requests_total{code="OK",config="network_a",method="GetTags"})",
+        R"(hearwire_requests_total{code="NOT_FOUND",config="unknown",method="GetSceneEmbeddings"})",
+        R"(hearwire_request_duration_seconds_count{config="config_a",method="GetSceneEmbeddings"})",
+        R"(hearwire_rejected_total{reason="QUEUE_FULL"})", R"(hearwire_cancelled_total{stage="decode"})",
+        R"(hearwire_cancelled_total{stage="queue"})", R"(hearwire_cancelled_total{stage="inference"})",
+        "hearwire_queue_duration_seconds_count", "hearwire_inference_duration_seconds_count",
+        "hearwire_batch_windows_count", "hearwire_batch_calls_count", "hearwire_batch_frames_count",
+        "hearwire_pending_frames", "hearwire_audio_seconds_total"}) {
+    ASSERT_TRUE(samples.contains(name)) << name;
+    EXPECT_EQ(samples.at(name), 0) << name;
+  }
+  EXPECT_EQ(samples.at(R"(hearwire_build_info{backend="native",device="cpu",precision="float32",version="1.2.3"})"), 1);
+}
+
+TEST_F(MetricsTest, CountsCallsByMethodConfigAndCode) {
+  metrics_->OnCall("GetSceneEmbeddings", "config_a", absl::StatusCode::kOk, absl::Milliseconds(20));
+  metrics_->OnCall("GetSceneEmbeddings", "config_a", absl::StatusCode::kInvalidArgument, absl::Milliseconds(20));
+  metrics_->OnCall("GetSceneEmbeddings", "config_a", absl::StatusCode::kDataLoss, absl::Milliseconds(20));
+  metrics_->OnCall("ListConfigs", "", absl::StatusCode::kOk, absl::Milliseconds(1));
+  const std::map<std::string, double> samples = Scrape();
+  EXPECT_EQ(samples.at(R"(hearwire_requests_total{code="OK",config="config_a",method="GetSceneEmbeddings"})"), 1);
+  EXPECT_EQ(
+      samples.at(R"(hearwire_requests_total{code="INVALID_ARGUMENT",config="config_a",method="GetSceneEmbeddings"})"),
+      1);
+  EXPECT_EQ(samples.at(R"(hearwire_requests_total{code="DATA_LOSS",config="config_a",method="GetSceneEmbeddings"})"),
+            1);
+  EXPECT_EQ(samples.at(R"(hearwire_requests_total{code="OK",config="",method="ListConfigs"})"), 1);
+  EXPECT_EQ(samples.at(R"(hearwire_request_duration_seconds_count{config="config_a",method="GetSceneEmbeddings"})"), 3);
+  EXPECT_NEAR(samples.at(R"(hearwire_request_duration_seconds_sum{config="config_a",method="GetSceneEmbeddings"})"),
+              0.06, 1e-9);
+}
+
+TEST_F(MetricsTest, SharesOneLabelAmongUnknownNames) {
+  metrics_->OnCall("Method", "config_a", absl::StatusCode::kOk, absl::ZeroDuration());
+  const size_t before = Scrape().size();
+  for (int i = 0; i < 100; ++i) {
+    metrics_->OnCall("GetSceneEmbeddings", absl::StrCat("made up \"\n", i), absl::StatusCode::kNotFound,
+                     absl::ZeroDuration());
+    metrics_->OnCall(absl::StrCat("Method", i), "config_a", absl::StatusCode::kOk, absl::ZeroDuration());
+    metrics_->OnCancelled(absl::StrCat("stage", i));
+  }
+  const std::map<std::string, double> samples = Scrape();
+  EXPECT_EQ(samples.size(), before);
+  EXPECT_EQ(samples.at(R"(hearwire_requests_total{code="NOT_FOUND",config="unknown",method="GetSceneEmbeddings"})"),
+            100);
+  EXPECT_EQ(samples.at(R"(hearwire_requests_total{code="OK",config="unknown",method="unknown"})"), 101);
+}
+
+TEST_F(MetricsTest, CountsBatchesRowsAndRefusals) {
+  metrics_->OnBatch(12, 3, 204);
+  metrics_->OnRows(absl::Milliseconds(5), absl::Milliseconds(30));
+  metrics_->OnPendingFrames(17);
+  metrics_->OnRejected("QUEUE_FULL");
+  metrics_->OnRejected("SOMETHING_NEW");
+  metrics_->OnCancelled("queue");
+  metrics_->OnAudio(absl::Milliseconds(2500));
+  const std::map<std::string, double> samples = Scrape();
+  EXPECT_EQ(samples.at("hearwire_batch_windows_sum"), 12);
+  EXPECT_EQ(samples.at("hearwire_batch_calls_sum"), 3);
+  EXPECT_EQ(samples.at(R"(hearwire_batch_calls_bucket{le="2"})"), 0);
+  EXPECT_EQ(samples.at(R"(hearwire_batch_calls_bucket{le="3"})"), 1);
+  EXPECT_EQ(samples.at("hearwire_batch_frames_sum"), 204);
+  EXPECT_NEAR(samples.at("hearwire_queue_duration_seconds_sum"), 0.005, 1e-9);
+  EXPECT_NEAR(samples.at("hearwire_inference_duration_seconds_sum"), 0.03, 1e-9);
+  EXPECT_EQ(samples.at("hearwire_pending_frames"), 17);
+  EXPECT_EQ(samples.at(R"(hearwire_rejected_total{reason="QUEUE_FULL"})"), 1);
+  EXPECT_EQ(samples.at(R"(hearwire_rejected_total{reason="SOMETHING_NEW"})"), 1);
+  EXPECT_EQ(samples.at(R"(hearwire_cancelled_total{stage="queue"})"), 1);
+  EXPECT_EQ(samples.at("hearwire_audio_seconds_total"), 2.5);
+}
+
+TEST_F(MetricsTest, TellsOfTheProcess) {
+  const std::map<std::string, double> samples = Scrape();
+  EXPECT_GT(samples.at("process_cpu_seconds_total"), 0);
+  EXPECT_LT(samples.at("process_cpu_seconds_total"), 60);
+  EXPECT_GT(samples.at("process_resident_memory_bytes"), 1 << 20);
+  EXPECT_GT(samples.at("process_virtual_memory_bytes"), samples.at("process_resident_memory_bytes"));
+  EXPECT_GE(samples.at("process_max_fds"), samples.at("process_open_fds"));
+  const double now = static_cast<double>(time(nullptr));
+  EXPECT_LE(samples.at("process_start_time_seconds"), now + 1);
+  EXPECT_GT(samples.at("process_start_time_seconds"), now - 3600);
+
+  const int extra = dup(0);
+  EXPECT_EQ(Scrape().at("process_open_fds"), samples.at("process_open_fds") + 1);
+  close(extra);
+}
+
+TEST_F(MetricsTest, ServesNothingElse) {
+  EXPECT_THAT(HttpGet(exposer_->port(), "/metrics"), StartsWith("HTTP/1.1 200"));
+  for (const char* path : {"/", "/nothing", "/../etc/passwd", "/%2e%2e/etc/passwd", "/etc/passwd"}) {
+    const std::string reply = HttpGet(exposer_->port(), path);
+    EXPECT_THAT(reply, StartsWith("HTTP/1.1 404")) << path;
+    EXPECT_LT(reply.size(), 1000u) << reply;
+  }
+}
+
+TEST(ExposerTest, SaysThatAPortIsTaken) {
+  const absl::StatusOr<std::unique_ptr<Exposer>> first = Exposer::Create("127.0.0.1", 0);
+  ASSERT_TRUE(first.ok()) << first.status();
+  const absl::StatusOr<std::unique_ptr<Exposer>> second = Exposer::Create("127.0.0.1", (*first)->port());
+  ASSERT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr(absl::StrCat("127.0.0.1:", (*first)->port())));
+}
+
+TEST(ExposerTest, WritesIpv6AddressesInBrackets) {
+  EXPECT_EQ(FormatAddress("127.0.0.1", 8002), "127.0.0.1:8002");
+  EXPECT_EQ(FormatAddress("::1", 8002), "[::1]:8002");
+  EXPECT_EQ(FormatAddress("[::1]", 8002), "[::1]:8002");
+}
+
+}  // namespace
+}  // namespace hearwire
