@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "server/audio/file_format.h"
+#include "server/audio/limits.h"
 #include "server/audio/mixdown.h"
 #include "server/audio/mp3_file.h"
 #include "server/audio/pcm_source.h"
@@ -21,19 +22,6 @@ namespace hearwire {
 namespace {
 
 constexpr int64_t kPieceValues = 32768;
-
-absl::Status CheckSampleRate(int64_t rate, const AudioLimits& limits) {
-  if (rate >= limits.min_sample_rate_hz && rate <= limits.max_sample_rate_hz) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("a sample rate of ", rate, " Hz is out of range; ",
-                                                 limits.min_sample_rate_hz, " to ", limits.max_sample_rate_hz,
-                                                 " Hz are accepted"));
-}
-
-absl::Status CheckChannelCount(int64_t channels, const AudioLimits& limits) {
-  if (channels >= 1 && channels <= limits.max_channel_count) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(channels, " channels are out of range; 1 to ", limits.max_channel_count, " are accepted"));
-}
 
 absl::Status CheckEncoding(PcmAudio::Encoding encoding) {
   if (encoding == PcmAudio::Encoding::kLinear16 || encoding == PcmAudio::Encoding::kFloat32) return absl::OkStatus();
@@ -65,26 +53,20 @@ OpenedSource OpenPcm(const PcmAudio& audio, const AudioLimits& limits) {
   return std::make_unique<PcmSource>(audio);
 }
 
-absl::StatusOr<std::unique_ptr<SampleSource>> OpenFile(std::string_view bytes) {
+absl::StatusOr<std::unique_ptr<SampleSource>> OpenFile(std::string_view bytes, const AudioLimits& limits) {
   const absl::StatusOr<RecognizedFile> file = RecognizeFile(bytes);
   if (!file.ok()) return file.status();
   if (file->format == FileFormat::kMp3) return Mp3File::Open(file->bytes);
-  return SoundFile::Open(file->format, file->bytes);
+  return SoundFile::Open(file->format, file->bytes, limits);
 }
 
 OpenedSource OpenEncoded(const EncodedAudio& audio, const AudioLimits& limits) {
-  absl::StatusOr<std::unique_ptr<SampleSource>> source = OpenFile(audio.bytes);
+  absl::StatusOr<std::unique_ptr<SampleSource>> source = OpenFile(audio.bytes, limits);
   absl::Status status = source.status();
   if (status.ok()) status = CheckSampleRate((*source)->sample_rate_hz(), limits);
   if (status.ok()) status = CheckChannelCount((*source)->channel_count(), limits);
   if (!status.ok()) return AudioError{status, AudioField::kEncoded};
   return *std::move(source);
-}
-
-int64_t MaxSamples(const AudioLimits& limits, int64_t sample_rate_hz) {
-  constexpr double kMost = int64_t{1} << 40;  // So that no product of rates and counts overflows.
-  const double most = absl::ToDoubleSeconds(limits.max_decoded) * static_cast<double>(sample_rate_hz);
-  return static_cast<int64_t>(std::clamp(most, 0.0, kMost));
 }
 
 absl::Status NonFiniteError(float value, int64_t sample, int64_t channel) {
@@ -94,22 +76,56 @@ absl::Status NonFiniteError(float value, int64_t sample, int64_t channel) {
                    "; every sample must be a finite number"));
 }
 
+// Takes interleaved values, piece by piece, and makes the clip of them.
+class ClipMaker {
+ public:
+  ClipMaker(int64_t channel_count, std::unique_ptr<Resampler> resampler)
+      : channel_count_(channel_count), resampler_(std::move(resampler)) {}
+
+  void Reserve(int64_t clip_samples) { clip_.reserve(clip_samples); }
+  int64_t samples_taken() const { return samples_taken_; }
+
+  // Overwrites the values.
+  absl::Status Append(absl::Span<float> values) {
+    if (const int64_t bad = FindNonFinite(values); bad >= 0) {
+      return NonFiniteError(values[bad], samples_taken_ + bad / channel_count_, bad % channel_count_);
+    }
+    const absl::Span<const float> mono = MixDown(values, channel_count_);
+    samples_taken_ += static_cast<int64_t>(mono.size());
+    if (resampler_ != nullptr) return resampler_->Append(mono, &clip_);
+    clip_.insert(clip_.end(), mono.begin(), mono.end());
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<float>> Finish() {
+    if (samples_taken_ == 0) return absl::InvalidArgumentError("the clip is empty: the file has no samples");
+    if (resampler_ != nullptr) {
+      if (absl::Status status = resampler_->Finish(&clip_); !status.ok()) return status;
+      // The filter's overshoot can leave the range of floats where the samples were almost out of it.
+      if (FindNonFinite(clip_) >= 0) {
+        return absl::InvalidArgumentError(
+            "the samples are too large: resampled, they are beyond the range of 32-bit floats");
+      }
+    }
+    return std::move(clip_);
+  }
+
+ private:
+  const int64_t channel_count_;
+  const std::unique_ptr<Resampler> resampler_;  // Null: the rate stays.
+  std::vector<float> clip_;
+  int64_t samples_taken_ = 0;
+};
+
 absl::StatusOr<std::vector<float>> DecodeSamples(SampleSource& source, const AudioLimits& limits, int sample_rate_hz,
                                                  const std::function<bool()>& is_cancelled) {
   const int64_t channels = source.channel_count();
   const int64_t source_rate_hz = source.sample_rate_hz();
   const int64_t max_samples = MaxSamples(limits, source_rate_hz);
-  const std::string limit =
-      absl::StrFormat("%g s, the most that is decoded", absl::ToDoubleSeconds(limits.max_decoded));
-  std::vector<float> clip;
-  if (const std::optional<int64_t> claimed = source.claimed_samples()) {
-    if (*claimed > max_samples) {
-      return absl::ResourceExhaustedError(
-          absl::StrFormat("the clip is too long: %.3f s, of %s",
-                          static_cast<double>(*claimed) / static_cast<double>(source_rate_hz), limit));
-    }
-    // Room for the resampler's last piece too, so that the clip is never moved.
-    clip.reserve(Resampler::ResampledCount(*claimed + kPieceValues, source_rate_hz, sample_rate_hz) + 1024);
+  const std::optional<int64_t> claimed = source.claimed_samples();
+  if (claimed && *claimed > max_samples) {
+    const double seconds = static_cast<double>(*claimed) / static_cast<double>(source_rate_hz);
+    return TooLongError(limits, absl::StrFormat("%.3f s are claimed", seconds));
   }
   std::unique_ptr<Resampler> resampler;
   if (source_rate_hz != sample_rate_hz) {
@@ -117,38 +133,18 @@ absl::StatusOr<std::vector<float>> DecodeSamples(SampleSource& source, const Aud
     if (!created.ok()) return created.status();
     resampler = *std::move(created);
   }
+  ClipMaker maker(channels, std::move(resampler));
+  // Room for the resampler's last piece too, so that the clip is never moved.
+  if (claimed) maker.Reserve(Resampler::ResampledCount(*claimed + kPieceValues, source_rate_hz, sample_rate_hz) + 1024);
   std::vector<float> piece(kPieceValues / channels * channels);
-  int64_t samples = 0;
   while (true) {
     if (is_cancelled && is_cancelled()) return absl::CancelledError("nobody waits for this clip any more");
     const absl::StatusOr<int64_t> count = source.Read(absl::MakeSpan(piece));
     if (!count.ok()) return count.status();
-    if (*count == 0) break;
-    if (samples + *count > max_samples) {
-      return absl::ResourceExhaustedError(absl::StrCat("the clip is too long: more than ", limit));
-    }
-    const absl::Span<float> values = absl::MakeSpan(piece).first(*count * channels);
-    if (const int64_t bad = FindNonFinite(values); bad >= 0) {
-      return NonFiniteError(values[bad], samples + bad / channels, bad % channels);
-    }
-    const absl::Span<float> mono = MixDown(values, channels);
-    if (resampler != nullptr) {
-      if (absl::Status status = resampler->Append(mono, &clip); !status.ok()) return status;
-    } else {
-      clip.insert(clip.end(), mono.begin(), mono.end());
-    }
-    samples += *count;
+    if (*count == 0) return maker.Finish();
+    if (maker.samples_taken() + *count > max_samples) return TooLongError(limits, "it goes on after that");
+    if (absl::Status status = maker.Append(absl::MakeSpan(piece).first(*count * channels)); !status.ok()) return status;
   }
-  if (samples == 0) return absl::InvalidArgumentError("the clip is empty: the file has no samples");
-  if (resampler != nullptr) {
-    if (absl::Status status = resampler->Finish(&clip); !status.ok()) return status;
-    // The filter's overshoot can leave the range of floats where the samples were almost out of it.
-    if (FindNonFinite(clip) >= 0) {
-      return absl::InvalidArgumentError(
-          "the samples are too large: resampled, they are beyond the range of 32-bit floats");
-    }
-  }
-  return clip;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/audio/limits.h"
 #include "server/audio/ogg_file.h"
 #include "server/audio/wav_file.h"
 
@@ -82,13 +83,17 @@ struct SoundFile::Callbacks {
   }
 };
 
-absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::Open(FileFormat format, std::string_view bytes) {
+absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::Open(FileFormat format, std::string_view bytes,
+                                                           const AudioLimits& limits) {
   std::unique_ptr<SoundFile> sound(new SoundFile);
   sound->body_ = bytes;
   OggFile ogg = {.ends_properly = true};
   if (format == FileFormat::kWav) {
     absl::StatusOr<WavFile> wav = ParseWavFile(bytes);
     if (!wav.ok()) return wav.status();
+    // Before libsndfile, which holds the rate in 31 bits.
+    if (absl::Status status = CheckSampleRate(wav->sample_rate_hz, limits); !status.ok()) return status;
+    if (absl::Status status = CheckChannelCount(wav->channel_count, limits); !status.ok()) return status;
     sound->head_ = std::move(wav->header);
     sound->body_ = wav->samples;
   } else if (format == FileFormat::kOgg) {
@@ -123,6 +128,7 @@ SoundFile::~SoundFile() {
 
 absl::StatusOr<int64_t> SoundFile::Read(absl::Span<float> values) {
   const int64_t count = sf_readf_float(decoder_, values.data(), static_cast<int64_t>(values.size()) / channel_count_);
+  is_damaged_ = is_damaged_ || sf_error(decoder_) != SF_ERR_NO_ERROR;  // The next read forgets it.
   if (count > 0) {
     samples_read_ += count;
     return count;
@@ -143,7 +149,7 @@ absl::Status SoundFile::CheckEnd() const {
   if (claimed_samples_ && samples_read_ < *claimed_samples_) {
     return CutOffError(found_seconds, static_cast<double>(*claimed_samples_) / rate);
   }
-  if (sf_error(decoder_) != SF_ERR_NO_ERROR) {
+  if (is_damaged_) {
     return absl::InvalidArgumentError(
         absl::StrFormat("the file is cut off or damaged after %.3f s of audio", found_seconds));
   }

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "server/audio/decode_audio.h"
 #include "server/audio/file_format.h"
 #include "server/audio/sample_source.h"
 
@@ -19,8 +20,10 @@ namespace hearwire {
 class SoundFile final : public SampleSource {
  public:
   // Reads the header. `bytes` is of that format, not kMp3, and must outlive this. INVALID_ARGUMENT: the header is
-  // damaged, or lies; the encoding is not accepted; a WAV file is cut off (of the others, Read finds out).
-  static absl::StatusOr<std::unique_ptr<SoundFile>> Open(FileFormat format, std::string_view bytes);
+  // damaged, or lies; the encoding is not accepted; a WAV file is cut off (of the others, Read finds out) or out of the
+  // limits (the others are for the caller to check).
+  static absl::StatusOr<std::unique_ptr<SoundFile>> Open(FileFormat format, std::string_view bytes,
+                                                         const AudioLimits& limits);
   ~SoundFile() override;
 
   int64_t sample_rate_hz() const override { return sample_rate_hz_; }
@@ -48,6 +51,7 @@ class SoundFile final : public SampleSource {
   bool ends_properly_ = true;
   double missing_seconds_ = 0;  // Where it does not.
   int64_t samples_read_ = 0;
+  bool is_damaged_ = false;
 };
 
 }  // namespace hearwire

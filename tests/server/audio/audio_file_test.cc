@@ -1,0 +1,256 @@
+// What DecodeAudio makes of files: every accepted kind, and the ways in which real files differ from the textbook's.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sndfile.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <numbers>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "server/audio/decode_audio.h"
+#include "tests/fixtures/audio_files.h"
+#include "tests/fixtures/shared_data.h"
+
+namespace hearwire {
+namespace {
+
+constexpr int kRateHz = 32000;
+
+std::vector<float> Decode(const std::string& bytes) {
+  auto result = DecodeAudio(EncodedAudio{bytes}, {}, kRateHz);
+  if (const auto* error = std::get_if<AudioError>(&result)) {
+    ADD_FAILURE() << error->status;
+    return {};
+  }
+  return std::get<std::vector<float>>(std::move(result));
+}
+
+struct Kind {
+  std::string name;
+  int format;
+  int sample_rate_hz;
+  int channel_count;
+  double tolerance;
+  int64_t extra_samples = 0;  // At 32 kHz: what the format's last block may add.
+};
+
+std::ostream& operator<<(std::ostream& out, const Kind& kind) { return out << kind.name; }
+
+class AudioFileTest : public testing::TestWithParam<Kind> {};
+
+// The channels' sines at 440, 880, … Hz arrive as their mean, in time, at full length.
+TEST_P(AudioFileTest, DecodesToItsSound) {
+  const Kind& kind = GetParam();
+  const double frequency_hz = kind.channel_count > 8 ? 100 : 440;
+  const Sound sound = MakeSine(frequency_hz, kind.sample_rate_hz, kind.channel_count, 2);
+  const std::vector<float> clip = Decode(MakeFile(sound, kind.format));
+  ASSERT_GE(clip.size(), 2 * kRateHz);
+  ASSERT_LE(clip.size(), 2 * kRateHz + kind.extra_samples);
+  double worst = 0;
+  for (size_t i = kRateHz / 10; i < kRateHz * 19 / 10; ++i) {
+    double expected = 0;
+    for (int channel = 1; channel <= kind.channel_count; ++channel) {
+      expected += 0.5 * std::sin(2 * std::numbers::pi * frequency_hz * channel * static_cast<double>(i) / kRateHz);
+    }
+    worst = std::max(worst, std::abs(clip[i] - expected / kind.channel_count));
+  }
+  EXPECT_LT(worst, kind.tolerance);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, AudioFileTest,
+                         testing::ValuesIn(std::vector<Kind>{
+                             {"Wav8", SF_FORMAT_WAV | SF_FORMAT_PCM_U8, 44100, 1, 0.01},
+                             {"Wav16", SF_FORMAT_WAV | SF_FORMAT_PCM_16, 44100, 2, 1e-4},
+                             {"Wav16At32Kilohertz", SF_FORMAT_WAV | SF_FORMAT_PCM_16, 32000, 1, 1e-4},
+                             {"Wav24", SF_FORMAT_WAV | SF_FORMAT_PCM_24, 48000, 6, 1e-5},
+                             {"Wav32", SF_FORMAT_WAV | SF_FORMAT_PCM_32, 96000, 1, 1e-5},
+                             {"WavFloat", SF_FORMAT_WAV | SF_FORMAT_FLOAT, 384000, 2, 1e-5},
+                             {"WavDouble", SF_FORMAT_WAV | SF_FORMAT_DOUBLE, 22050, 32, 1e-5},
+                             {"WavALaw", SF_FORMAT_WAV | SF_FORMAT_ALAW, 8000, 1, 0.02},
+                             {"WavMuLaw", SF_FORMAT_WAV | SF_FORMAT_ULAW, 8000, 1, 0.02},
+                             {"WavImaAdpcm", SF_FORMAT_WAV | SF_FORMAT_IMA_ADPCM, 44100, 2, 0.02, 1500},
+                             {"WavMsAdpcm", SF_FORMAT_WAV | SF_FORMAT_MS_ADPCM, 44100, 1, 0.02, 1500},
+                             {"WavGsm", SF_FORMAT_WAV | SF_FORMAT_GSM610, 8000, 1, 0.2, 1280},
+                             {"WavExtensible16", SF_FORMAT_WAVEX | SF_FORMAT_PCM_16, 44100, 2, 1e-4},
+                             {"WavExtensible24", SF_FORMAT_WAVEX | SF_FORMAT_PCM_24, 44100, 4, 1e-5},
+                             {"WavExtensibleFloat", SF_FORMAT_WAVEX | SF_FORMAT_FLOAT, 44100, 1, 1e-5},
+                             {"Flac8", SF_FORMAT_FLAC | SF_FORMAT_PCM_S8, 16000, 1, 0.01},
+                             {"Flac16", SF_FORMAT_FLAC | SF_FORMAT_PCM_16, 44100, 2, 1e-4},
+                             {"Flac24", SF_FORMAT_FLAC | SF_FORMAT_PCM_24, 96000, 8, 1e-5},
+                             {"OggVorbis", SF_FORMAT_OGG | SF_FORMAT_VORBIS, 44100, 2, 0.03},
+                             {"OggVorbis8Kilohertz", SF_FORMAT_OGG | SF_FORMAT_VORBIS, 8000, 1, 0.03},
+                             {"OggOpus", SF_FORMAT_OGG | SF_FORMAT_OPUS, 48000, 2, 0.03},
+                             {"OggOpus16Kilohertz", SF_FORMAT_OGG | SF_FORMAT_OPUS, 16000, 1, 0.03},
+                             {"Mp3", SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III, 44100, 2, 0.03},
+                             {"Mp3At16Kilohertz", SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III, 16000, 1, 0.03},
+                         }),
+                         [](const testing::TestParamInfo<Kind>& info) { return info.param.name; });
+
+TEST(AudioFileTest, LosslessFilesAreExact) {
+  const Sound sound = MakeNoise(kRateHz, 1, 1);
+  const std::string pcm = Linear16Bytes(sound.values);
+  const auto expected = DecodeAudio(PcmAudio{PcmAudio::Encoding::kLinear16, kRateHz, 1, pcm}, {}, kRateHz);
+  EXPECT_EQ(Decode(MakeWav(sound)), std::get<std::vector<float>>(expected));
+  EXPECT_EQ(Decode(MakeFlac(sound)), std::get<std::vector<float>>(expected));
+  EXPECT_EQ(Decode(MakeFile(sound, SF_FORMAT_WAV | SF_FORMAT_FLOAT)), sound.values);
+  EXPECT_EQ(Decode(MakeFile(sound, SF_FORMAT_WAV | SF_FORMAT_DOUBLE)), sound.values);
+}
+
+TEST(AudioFileTest, CompressedFilesKeepTheirLength) {
+  const Sound sound = MakeNoise(48000, 1, 1.2345);
+  const size_t expected = 39504;  // 1.2345 s at 32 kHz.
+  EXPECT_EQ(Decode(MakeFlac(sound)).size(), expected);
+  EXPECT_EQ(Decode(MakeOgg(sound)).size(), expected);
+  EXPECT_EQ(Decode(MakeOpus(sound)).size(), expected);
+  EXPECT_EQ(Decode(MakeMp3(sound)).size(), expected);
+  EXPECT_EQ(Decode(MakeVariableMp3(sound)).size(), expected);
+}
+
+class WavStreamTest : public testing::Test {
+ protected:
+  const std::string samples_ = Linear16Bytes(MakeNoise(kRateHz, 2, 0.5).values);
+  const std::string fmt_ = RiffChunk("fmt ", WavFmt(1, 2, kRateHz, 4, 16));
+  const std::vector<float> expected_ = Decode(WavFromChunks(fmt_ + RiffChunk("data", samples_)));
+
+  std::string Wav(uint32_t riff_length, uint32_t data_length, const std::string& before_data = "") const {
+    return RiffChunk("RIFF", riff_length, "WAVE" + fmt_ + before_data + RiffChunk("data", data_length, samples_));
+  }
+};
+
+TEST_F(WavStreamTest, UnknownLengthsAreReadToTheEnd) {
+  ASSERT_EQ(expected_.size(), size_t{kRateHz / 2});
+  EXPECT_EQ(Decode(Wav(0, 0)), expected_);
+  EXPECT_EQ(Decode(Wav(36, 0)), expected_);  // An empty file's header, never corrected.
+  EXPECT_EQ(Decode(Wav(0xffffffff, 0)), expected_);
+  EXPECT_EQ(Decode(Wav(0xffffffff, 0xffffffff)), expected_);
+  EXPECT_EQ(Decode(Wav(static_cast<uint32_t>(samples_.size()) + 36, 0xffffffff)), expected_);
+  EXPECT_EQ(Decode(Wav(0xffffffff, 0xffffffff, RiffChunk("LIST", "INFOISFT\x0e\0\0\0Lavf58.29.100\0"))), expected_);
+  EXPECT_EQ(Decode(Wav(0x7ffff024, 0x7ffff000)), expected_);  // What sox writes into a pipe.
+}
+
+TEST_F(WavStreamTest, WhatSoxWritesIsWholeSamples) {
+  const std::string fmt = RiffChunk("fmt ", WavFmt(1, 6, kRateHz, 18, 24));
+  const std::string data(18 * 100, '\x22');
+  const std::string wav = RiffChunk("RIFF", 0x7ffff01a, "WAVE" + fmt + RiffChunk("data", 0x7ffffff6 - 0x1000, data));
+  EXPECT_EQ(Decode(wav).size(), size_t{100});
+}
+
+TEST_F(WavStreamTest, APartOfASampleAtTheEndIsIgnored) {
+  EXPECT_EQ(Decode(Wav(0, 0) + "abc"), expected_);
+  EXPECT_EQ(Decode(WavFromChunks(fmt_ + RiffChunk("data", samples_ + "abc"))), expected_);
+}
+
+TEST_F(WavStreamTest, OtherChunksAreSkipped) {
+  const std::string data = RiffChunk("data", samples_);
+  const std::string odd = RiffChunk("LIST", std::string(35, 'x'));
+  const std::string hostile = RiffChunk("cue ", std::string(100, '\xff')) +
+                              RiffChunk("bext", std::string(5000, '\xff')) + RiffChunk("fact", "") +
+                              RiffChunk("PEAK", std::string(7, '\xff'));
+  EXPECT_EQ(Decode(WavFromChunks(odd + fmt_ + hostile + data + odd)), expected_);
+  // The RIFF length, and what follows the samples, do not matter.
+  EXPECT_EQ(Decode(RiffChunk("RIFF", 0x80000000, "WAVE" + fmt_ + data)), expected_);
+  EXPECT_EQ(Decode(WavFromChunks(fmt_ + data) + "trailing"), expected_);
+  EXPECT_EQ(Decode(WavFromChunks(fmt_ + data + RiffChunk("LIST", 0xffff0000, "cut"))), expected_);
+}
+
+TEST_F(WavStreamTest, TheFirstFmtChunkCounts) {
+  const std::string other = RiffChunk("fmt ", WavFmt(1, 1, 8000, 2, 16));
+  EXPECT_EQ(Decode(WavFromChunks(fmt_ + other + RiffChunk("data", samples_))), expected_);
+}
+
+TEST(FlacFileTest, UnknownLengthIsReadToTheEnd) {
+  const std::string flac = MakeFlac(MakeNoise(44100, 2, 3));
+  EXPECT_EQ(Decode(WithFlacLength(flac, 0)), Decode(flac));
+}
+
+TEST(OggFileTest, BytesAfterTheLastPageAreIgnored) {
+  const std::string ogg = MakeOgg(MakeSine(440, 44100, 1, 1));
+  EXPECT_EQ(Decode(ogg + "TAG" + std::string(125, ' ')), Decode(ogg));
+}
+
+TEST(OggFileTest, ARecordingThatBeginsInTheMiddleIsTaken) {
+  const std::string ogg = MakeOgg(MakeNoise(16000, 1, 10));
+  const std::vector<size_t> pages = OggPageOffsets(ogg);
+  ASSERT_GT(pages.size(), size_t{8});
+  // The headers are on the first two pages.
+  const std::vector<float> clip = Decode(ogg.substr(0, pages[2]) + ogg.substr(pages[4]));
+  EXPECT_GT(clip.size(), size_t{kRateHz * 5});
+  EXPECT_LT(clip.size(), size_t{kRateHz * 10});
+}
+
+TEST(Mp3FileTest, WithoutAnInfoTagIsReadToTheEnd) {
+  // Quiet at first and loud later: the first frames' bit rate says nothing about the length.
+  Sound sound = MakeNoise(44100, 2, 6);
+  std::fill(sound.values.begin(), sound.values.begin() + sound.values.size() / 2, 0.0F);
+  for (const std::string& mp3 : {MakeMp3(sound), MakeVariableMp3(sound)}) {
+    const std::vector<float> tagged = Decode(mp3);
+    EXPECT_EQ(tagged.size(), size_t{6 * kRateHz});
+    // The encoder's delay and padding stay in.
+    EXPECT_NEAR(Decode(WithoutMp3InfoTag(mp3)).size(), 6 * kRateHz + 1500, 1000);
+  }
+}
+
+TEST(Mp3FileTest, WithoutAnInfoTagMayEndInTheMiddleOfAFrame) {
+  const std::string mp3 = WithoutMp3InfoTag(MakeVariableMp3(MakeNoise(44100, 2, 4)));
+  for (int cut = 0; cut < 5; ++cut) {
+    EXPECT_NEAR(Decode(mp3.substr(0, mp3.size() / 2 - 100 * cut)).size(), 2 * kRateHz, kRateHz / 2);
+  }
+}
+
+TEST(Mp3FileTest, TagsAreIgnored) {
+  const std::string mp3 = MakeMp3(MakeSine(440, 44100, 1, 1));
+  const std::vector<float> expected = Decode(mp3);
+  const std::string id3 = std::string("ID3\x04\0\0\0\0\x02\x00", 10) + std::string(256, '\xff');
+  const std::string id3_with_footer = std::string("ID3\x04\0\x10\0\0\0\x08", 10) + std::string(8 + 10, 'x');
+  const std::string id3v1 = "TAG" + std::string(125, '\xff');
+  const std::string ape = std::string(200000, '\x55') + "APETAGEX" + Little32(2000) + Little32(200032) + Little32(1) +
+                          std::string(12, '\0');
+  EXPECT_EQ(Decode(id3 + mp3), expected);
+  EXPECT_EQ(Decode(id3 + id3_with_footer + mp3), expected);
+  EXPECT_EQ(Decode(id3 + std::string(300, '\0') + mp3), expected);
+  EXPECT_EQ(Decode(mp3 + id3v1), expected);
+  EXPECT_EQ(Decode(mp3 + ape + id3v1), expected);
+  const std::string untagged = WithoutMp3InfoTag(mp3);
+  EXPECT_EQ(Decode(untagged + ape + id3v1), Decode(untagged));
+}
+
+TEST(Mp3FileTest, FilesInARowAreOneSound) {
+  const std::string mp3 = MakeMp3(MakeSine(440, 44100, 1, 1));
+  EXPECT_NEAR(Decode(mp3 + mp3).size(), 2 * kRateHz, kRateHz / 10);
+}
+
+TEST(FlacFileTest, AnId3TagInFrontIsIgnored) {
+  const std::string flac = MakeFlac(MakeSine(440, 44100, 1, 1));
+  EXPECT_EQ(Decode(std::string("ID3\x03\0\0\0\0\0\x20", 10) + std::string(32, 'x') + flac), Decode(flac));
+}
+
+TEST(Esc10Test, RealOggFilesDecodeToTheirLength) {
+  HEARWIRE_SKIP_WITHOUT_SHARED_DATA();
+  int files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(SharedDataDir() + "/esc10")) {
+    if (entry.path().extension() != ".ogg") continue;
+    ++files;
+    std::ifstream in(entry.path(), std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+    // The last page ends at the last sample, at 44.1 kHz.
+    const std::vector<size_t> pages = OggPageOffsets(bytes);
+    int64_t samples = 0;
+    std::memcpy(&samples, bytes.data() + pages[pages.size() - 2] + 6, sizeof(samples));
+    const std::vector<float> clip = Decode(bytes);
+    EXPECT_EQ(clip.size(), static_cast<size_t>((samples * kRateHz + 22050) / 44100)) << entry.path();
+    EXPECT_GT(*std::max_element(clip.begin(), clip.end()), 0) << entry.path();
+  }
+  EXPECT_EQ(files, 400);
+}
+
+}  // namespace
+}  // namespace hearwire
