@@ -1,0 +1,24 @@
+// The commands of the program, one file each.
+
+#ifndef HEARWIRE_CLIENT_CLI_COMMANDS_H_
+#define HEARWIRE_CLIENT_CLI_COMMANDS_H_
+
+#include <functional>
+
+#include "CLI/App.hpp"
+
+namespace hearwire::cli {
+
+// Does what the command line asks for and returns the program's exit code.
+using Command = std::function<int()>;
+
+// Each adds its command to the program. Parsing a command line that names it sets `chosen`.
+void AddEmbedCommand(CLI::App& program, Command& chosen);
+void AddTagCommand(CLI::App& program, Command& chosen);
+void AddConfigsCommand(CLI::App& program, Command& chosen);
+void AddHealthCommand(CLI::App& program, Command& chosen);
+void AddCheckpointsCommand(CLI::App& program, Command& chosen);
+
+}  // namespace hearwire::cli
+
+#endif  // HEARWIRE_CLIENT_CLI_COMMANDS_H_

@@ -1,0 +1,58 @@
+#include "client/cli/connection.h"
+
+#include <cstdio>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "client/error_details.h"
+
+namespace hearwire::cli {
+
+void AddConnectionOptions(CLI::App& command, ConnectionOptions& options, const std::string& deadline) {
+  options.deadline = deadline;
+  command.add_option("--server", options.server, "The server, HOST:PORT or unix:/path/to/socket")
+      ->envname("HEARWIRE_SERVER")
+      ->capture_default_str()
+      ->type_name("ADDRESS");
+  command
+      .add_option("--deadline", options.deadline, "How long a call may take, retries included: seconds, or 500ms, 2m")
+      ->capture_default_str()
+      ->type_name("TIME");
+}
+
+absl::StatusOr<std::unique_ptr<client::Client>> Connect(const ConnectionOptions& options) {
+  const absl::StatusOr<absl::Duration> deadline = ParseDeadline(options.deadline);
+  if (!deadline.ok()) return deadline.status();
+  client::ClientOptions client_options;
+  client_options.server = options.server;
+  client_options.deadline = *deadline;
+  client_options.max_message_bytes = options.max_message_bytes;
+  return client::Client::Create(client_options);
+}
+
+absl::StatusOr<absl::Duration> ParseDeadline(const std::string& text) {
+  absl::Duration deadline;
+  if (double seconds = 0; absl::SimpleAtod(text, &seconds)) {
+    deadline = absl::Seconds(seconds);
+  } else if (!absl::ParseDuration(text, &deadline)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--deadline ", text, ": seconds, or a time such as 500ms, would be right"));
+  }
+  if (deadline > absl::ZeroDuration() && deadline < absl::InfiniteDuration()) return deadline;
+  return absl::InvalidArgumentError(absl::StrCat("--deadline ", text, ": it must be positive and finite"));
+}
+
+std::string FailureText(const absl::Status& status, const ConnectionOptions& options) {
+  if (client::IsUnreachable(status)) {
+    return absl::StrCat("no server at ", options.server,
+                        ": start one with hearwire-server, or name another with --server");
+  }
+  std::string text(status.message());
+  // The server counts a request's clips; a command sends one.
+  if (text.rfind("clips[0]", 0) == 0 && text.find(": ") != std::string::npos) text.erase(0, text.find(": ") + 2);
+  return text.empty() ? absl::StatusCodeToString(status.code()) : text;
+}
+
+void Complain(const std::string& text) { std::fprintf(stderr, "hearwire: %s\n", text.c_str()); }
+
+}  // namespace hearwire::cli

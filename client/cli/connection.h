@@ -1,0 +1,40 @@
+// What every command that talks to a server shares: where it is, how long to wait, and how a failure is put.
+
+#ifndef HEARWIRE_CLIENT_CLI_CONNECTION_H_
+#define HEARWIRE_CLIENT_CLI_CONNECTION_H_
+
+#include <memory>
+#include <string>
+
+#include "CLI/App.hpp"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/client.h"
+
+namespace hearwire::cli {
+
+struct ConnectionOptions {
+  std::string server = "127.0.0.1:8001";  // --server, HEARWIRE_SERVER.
+  std::string deadline;                   // --deadline, of one call: seconds, or a number with its unit.
+  int64_t max_message_bytes = int64_t{64} << 20;
+};
+
+// Adds --server and --deadline. `deadline` is the default.
+void AddConnectionOptions(CLI::App& command, ConnectionOptions& options, const std::string& deadline);
+
+// INVALID_ARGUMENT: an option's value is wrong.
+absl::StatusOr<std::unique_ptr<client::Client>> Connect(const ConnectionOptions& options);
+
+// "2.5" (seconds), "500ms", "1m30s". INVALID_ARGUMENT unless positive and finite.
+absl::StatusOr<absl::Duration> ParseDeadline(const std::string& text);
+
+// A failed call in a line: the server's message, without the path to the request's only clip, or what to do where there
+// is no server.
+std::string FailureText(const absl::Status& status, const ConnectionOptions& options);
+
+// Writes "hearwire: TEXT" to standard error.
+void Complain(const std::string& text);
+
+}  // namespace hearwire::cli
+
+#endif  // HEARWIRE_CLIENT_CLI_CONNECTION_H_

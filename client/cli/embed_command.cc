@@ -1,0 +1,96 @@
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "client/cli/commands.h"
+#include "client/cli/embedding_writer.h"
+#include "client/cli/file_calls.h"
+
+namespace hearwire::cli {
+namespace {
+
+struct EmbedOptions {
+  FileCallOptions calls;
+  std::string config;
+  std::string kind = "scene";
+  OutputOptions output;
+};
+
+constexpr char kFooter[] = R"(Without --output, a line about each file is printed.
+--output FILE.npy   one file:  its embedding [size], or its timestamps' [timestamps, size] and, in
+                    FILE.timestamps.npy, their times in milliseconds [timestamps]
+                    several:   scenes [files, size] and, in FILE.files.json, the files' names in that order
+--output FILE.csv   a line for each file or timestamp, with the file's name and the time
+--output FILE.json  an array of objects with file, config, weights and values
+--output -          the same on standard output: json unless --format says otherwise
+--output FOLDER     any other name: a file for each input, named as the input is (below the folder that was
+                    searched) and .npy, .csv or .json added: dog.wav.npy
+Files that fail are reported and left out; the others are done, and the exit code is 1. It is 1 for every other
+failure too, and 128 and the signal's number after Ctrl-C (130) and other signals.)";
+
+int Embed(EmbedOptions& options) {
+  const absl::StatusOr<Inputs> inputs = FindInputs(options.calls.files);
+  if (!inputs.ok()) return Complain(std::string(inputs.status().message())), 1;
+  options.output.kind = options.kind == "scene" ? EmbeddingKind::kScene : EmbeddingKind::kTimestamps;
+  auto writer = NewEmbeddingWriter(options.output, *inputs);
+  if (!writer.ok()) return Complain(std::string(writer.status().message())), 1;
+  auto client = Connect(options.calls.connection);
+  if (!client.ok()) return Complain(std::string(client.status().message())), 1;
+
+  const bool prints = options.output.output.empty() || options.output.output == "-";
+  FileCallsOutcome outcome;
+  if (options.output.kind == EmbeddingKind::kScene) {
+    outcome = RunFileCalls<client::SceneEmbeddings>(
+        options.calls, *inputs, prints,
+        [&](client::Audio audio, const client::CallOptions& call, Done<client::SceneEmbeddings> done) {
+          client::EmbedRequest request{{}, options.config};
+          request.clips.push_back(std::move(audio));
+          (*client)->GetSceneEmbeddingsAsync(std::move(request), call, std::move(done));
+        },
+        [&](const Input& input, const client::SceneEmbeddings& reply) {
+          return (*writer)->Write(input, {reply.embeddings, {}, reply.space});
+        });
+  } else {
+    outcome = RunFileCalls<client::TimestampEmbeddings>(
+        options.calls, *inputs, prints,
+        [&](client::Audio audio, const client::CallOptions& call, Done<client::TimestampEmbeddings> done) {
+          client::EmbedRequest request{{}, options.config};
+          request.clips.push_back(std::move(audio));
+          (*client)->GetTimestampEmbeddingsAsync(std::move(request), call, std::move(done));
+        },
+        [&](const Input& input, const client::TimestampEmbeddings& reply) {
+          const client::ClipTimestampEmbeddings& clip = reply.clips.front();
+          return (*writer)->Write(input, {clip.embeddings, clip.timestamps_ms, reply.space});
+        });
+  }
+  // What stopped half-way would pass for whole.
+  if (outcome.finished && outcome.succeeded > 0) {
+    if (absl::Status wrong = (*writer)->Finish(); !wrong.ok()) return Complain(std::string(wrong.message())), 1;
+  }
+  return ReportOutcome(outcome, *inputs);
+}
+
+}  // namespace
+
+void AddEmbedCommand(CLI::App& program, Command& chosen) {
+  CLI::App& command = *program.add_subcommand("embed", "Turn sounds into embeddings");
+  const auto options = std::make_shared<EmbedOptions>();
+  AddFileCallOptions(command, options->calls);
+  command
+      .add_option("--config", options->config, "A config's name (hearwire configs lists them); default: the server's")
+      ->type_name("NAME");
+  command.add_option("--kind", options->kind, "scene: one embedding a file; timestamps: one every 50 ms")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"scene", "timestamps"}))
+      ->type_name("");
+  command.add_option("--output", options->output.output, "Where the embeddings go: see below")->type_name("PATH");
+  command
+      .add_option("--format", options->output.format, "npy, csv or json; default: what --output's name says, else npy")
+      ->check(CLI::IsMember({"npy", "csv", "json"}))
+      ->type_name("");
+  command.add_flag("--force", options->output.force, "Replace outputs that exist");
+  command.footer(kFooter);
+  command.callback([options, &chosen] { chosen = [options] { return Embed(*options); }; });
+}
+
+}  // namespace hearwire::cli

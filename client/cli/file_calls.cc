@@ -1,0 +1,52 @@
+#include "client/cli/file_calls.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace hearwire::cli {
+
+void AddFileCallOptions(CLI::App& command, FileCallOptions& options) {
+  command
+      .add_option("FILES", options.files,
+                  "WAV, FLAC, Ogg or MP3 files; folders, searched for such files; - for standard input")
+      ->required()
+      ->type_name("");
+  AddConnectionOptions(command, options.connection, "30s");
+  command.add_option("--in-flight", options.in_flight, "Files sent at once, at most")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 256))
+      ->type_name("N");
+  command
+      .add_option("--max-message-bytes", options.connection.max_message_bytes,
+                  "Largest file that is sent; the server has a limit of the same name")
+      ->capture_default_str()
+      ->check(CLI::Range(int64_t{1}, int64_t{2'000'000'000}))
+      ->type_name("BYTES");
+}
+
+bool ConcernsOneInput(const absl::Status& failure) {
+  switch (failure.code()) {
+    case absl::StatusCode::kNotFound:  // The config or network.
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kUnimplemented:
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kCancelled:
+      return false;
+    default:
+      return true;
+  }
+}
+
+int ReportOutcome(const FileCallsOutcome& outcome, const Inputs& inputs) {
+  if (InterruptToken().stop_requested()) return InterruptExitCode();
+  const auto count = static_cast<int64_t>(inputs.files.size());
+  if (const int64_t left = count - outcome.succeeded - outcome.failed; left > 0 && count > 1) {
+    Complain(absl::StrCat("stopped: ", left, " of ", count, " files were not done"));
+  } else if (outcome.failed > 0 && count > 1) {
+    Complain(absl::StrCat(outcome.failed, " of ", count, " files failed"));
+  }
+  return outcome.succeeded == count ? 0 : 1;
+}
+
+}  // namespace hearwire::cli

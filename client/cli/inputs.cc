@@ -1,0 +1,134 @@
+#include "client/cli/inputs.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/cli/interrupt.h"
+#include "client/cli/output_file.h"
+
+namespace hearwire::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<std::string_view, 7> kAudioExtensions = {".flac", ".mp3", ".oga", ".ogg",
+                                                              ".opus", ".wav", ".wave"};
+
+bool HasAudioExtension(const fs::path& path) {
+  const std::string extension = absl::AsciiStrToLower(path.extension().string());
+  return std::find(kAudioExtensions.begin(), kAudioExtensions.end(), extension) != kAudioExtensions.end();
+}
+
+absl::StatusOr<std::vector<fs::path>> AudioFilesIn(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  fs::recursive_directory_iterator entry(folder, error);
+  while (!error && entry != fs::recursive_directory_iterator()) {
+    std::error_code ignored;  // Of a link that leads nowhere: no file.
+    if (entry->path().filename().string().front() == '.') {
+      entry.disable_recursion_pending();
+    } else if (entry->is_regular_file(ignored) && HasAudioExtension(entry->path())) {
+      found.push_back(entry->path());
+    }
+    entry.increment(error);
+  }
+  if (error) return FileError(folder.string(), error.value());
+  if (found.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(folder.string(), ": no audio files in this folder (.wav, .wave, .flac, .ogg, .oga, .opus, .mp3)"));
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+// The last part of a folder's name, "sounds" for "data/sounds/" and for "." within it.
+fs::path FolderName(const fs::path& folder) {
+  const fs::path whole = fs::absolute(folder).lexically_normal();
+  return whole.has_filename() ? whole.filename() : whole.parent_path().filename();
+}
+
+absl::Status TooLarge(const Input& input, int64_t max_bytes) {
+  return absl::ResourceExhaustedError(
+      absl::StrFormat("larger than %d bytes, the limit for a message (--max-message-bytes, which the server has too); "
+                      "%s can be cut into shorter pieces",
+                      max_bytes, input.path == "-" ? "the sound" : "the file"));
+}
+
+}  // namespace
+
+absl::StatusOr<Inputs> FindInputs(const std::vector<std::string>& arguments) {
+  Inputs inputs;
+  bool folders = false;
+  for (const std::string& argument : arguments) {
+    std::error_code ignored;
+    if (argument == "-") {
+      const auto is_standard_input = [](const Input& input) { return input.path == "-"; };
+      if (std::any_of(inputs.files.begin(), inputs.files.end(), is_standard_input)) {
+        return absl::InvalidArgumentError("standard input (-) is named twice");
+      }
+      inputs.files.push_back({"-", "stdin"});
+    } else if (fs::is_directory(argument, ignored)) {
+      folders = true;
+      absl::StatusOr<std::vector<fs::path>> files = AudioFilesIn(argument);
+      if (!files.ok()) return files.status();
+      // Several folders may hold files of the same name: each folder's stay together.
+      const fs::path prefix = arguments.size() > 1 ? FolderName(argument) : fs::path();
+      for (const fs::path& file : *files) {
+        inputs.files.push_back({file.string(), (prefix / file.lexically_relative(argument)).string()});
+      }
+    } else {
+      inputs.files.push_back({argument, fs::path(argument).filename().string()});
+    }
+  }
+  inputs.one_file = inputs.files.size() == 1 && !folders;
+  return inputs;
+}
+
+absl::StatusOr<std::string> ReadInput(const Input& input, int64_t max_bytes) {
+  struct File {
+    int fd;
+    ~File() {
+      if (fd > STDIN_FILENO) close(fd);
+    }
+  } file{input.path == "-" ? STDIN_FILENO : open(input.path.c_str(), O_RDONLY | O_CLOEXEC)};
+  // The caller names the file.
+  const auto error = [](int number) {
+    return absl::Status(absl::ErrnoToStatusCode(number), std::generic_category().message(number));
+  };
+  struct stat about = {};
+  if (file.fd < 0 || fstat(file.fd, &about) != 0) return error(errno);
+  if (S_ISDIR(about.st_mode)) return error(EISDIR);
+  if (S_ISREG(about.st_mode) && about.st_size > max_bytes) return TooLarge(input, max_bytes);
+
+  std::string bytes;
+  constexpr size_t kStepBytes = size_t{1} << 20;
+  if (S_ISREG(about.st_mode)) bytes.reserve(static_cast<size_t>(about.st_size) + kStepBytes);
+  for (;;) {
+    std::array<pollfd, 2> waiting = {{{file.fd, POLLIN, 0}, {InterruptFd(), POLLIN, 0}}};
+    if (!S_ISREG(about.st_mode)) poll(waiting.data(), waiting.size(), -1);
+    if (InterruptToken().stop_requested() || (waiting[1].revents & POLLIN) != 0) return absl::CancelledError();
+    const size_t size = bytes.size();
+    bytes.resize(size + kStepBytes);
+    const ssize_t count = read(file.fd, bytes.data() + size, kStepBytes);
+    if (count < 0 && errno != EINTR) return error(errno);
+    bytes.resize(size + static_cast<size_t>(std::max<ssize_t>(count, 0)));
+    if (static_cast<int64_t>(bytes.size()) > max_bytes) return TooLarge(input, max_bytes);
+    if (count == 0) break;
+  }
+  if (bytes.empty()) return absl::InvalidArgumentError("is empty");
+  return bytes;
+}
+
+}  // namespace hearwire::cli

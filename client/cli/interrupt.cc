@@ -1,0 +1,55 @@
+#include "client/cli/interrupt.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <thread>
+
+namespace hearwire::cli {
+namespace {
+
+volatile std::sig_atomic_t received = 0;
+int wake_pipe[2] = {-1, -1};  // Never drained: it stays readable.
+
+std::stop_source& Source() {
+  static std::stop_source* source = new std::stop_source;  // Its thread may outlive main.
+  return *source;
+}
+
+void OnSignal(int number) {
+  if (received != 0) _exit(128 + number);
+  received = number;
+  const int saved = errno;
+  (void)!write(wake_pipe[1], "", 1);
+  errno = saved;
+}
+
+}  // namespace
+
+void WatchForInterrupts() {
+  if (pipe2(wake_pipe, O_CLOEXEC) != 0) return;  // The signals' default then ends the program.
+  std::thread([source = Source()]() mutable {
+    pollfd waiting{wake_pipe[0], POLLIN, 0};
+    while (poll(&waiting, 1, -1) < 0 && errno == EINTR) {
+    }
+    source.request_stop();
+  }).detach();
+  struct sigaction action = {};
+  action.sa_handler = &OnSignal;
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction before = {};
+    // One that the parent ignores (nohup) stays ignored.
+    if (sigaction(number, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(number, &action, nullptr);
+  }
+}
+
+std::stop_token InterruptToken() { return Source().get_token(); }
+
+int InterruptFd() { return wake_pipe[0]; }
+
+int InterruptExitCode() { return 128 + received; }
+
+}  // namespace hearwire::cli

@@ -1,0 +1,46 @@
+// The program hearwire: sounds to embeddings and tags, through a Hearwire server.
+
+#include <cstdio>
+#include <string>
+
+#include "CLI/App.hpp"
+#include "CLI/Config.hpp"
+#include "CLI/Formatter.hpp"
+#include "client/cli/commands.h"
+#include "client/cli/connection.h"
+#include "client/cli/interrupt.h"
+#include "client/cli/output_file.h"
+
+int main(int argc, char** argv) {
+  using namespace hearwire::cli;
+
+  CLI::App program("Embeddings and tags of sounds, from a Hearwire server", "hearwire");
+  program.set_version_flag("--version", "hearwire " HEARWIRE_VERSION);
+  program.require_subcommand(1);
+  program.footer(
+      "hearwire COMMAND --help says more about each. HEARWIRE_SERVER names the server where --server does not.");
+  program.get_formatter()->column_width(28);
+  Command chosen;
+  AddEmbedCommand(program, chosen);
+  AddTagCommand(program, chosen);
+  AddConfigsCommand(program, chosen);
+  AddCheckpointsCommand(program, chosen);
+  AddHealthCommand(program, chosen);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::Success& wanted) {  // --help, --version
+    program.exit(wanted);
+  } catch (const CLI::ParseError& wrong) {
+    std::string command = "hearwire ";
+    for (const CLI::App* parsed : program.get_subcommands()) command += parsed->get_name() + " ";
+    Complain(std::string(wrong.what()) + " (" + command + "--help says what would be right)");
+    return 1;
+  }
+  WatchForInterrupts();
+  int result = chosen ? chosen() : 0;
+  if (absl::Status wrong = FlushStandardOutput(); !wrong.ok()) {
+    Complain(std::string(wrong.message()));
+    result = 1;
+  }
+  return result;
+}
