@@ -1,6 +1,4 @@
-#include "server/telemetry/call_log.h"
-
-#include <string>
+#include "server/call_log.h"
 
 #include "server/telemetry/log.h"
 
@@ -10,9 +8,8 @@ void LogCall(const CallRecord& call, absl::Duration slow_call) {
   constexpr size_t kMaxBytes = 200;
   LogLevel level = LogLevel::kDebug;
   std::string_view message = "call";
-  const absl::StatusCode code = call.status.code();
-  if (code == absl::StatusCode::kInternal || code == absl::StatusCode::kUnknown ||
-      code == absl::StatusCode::kDataLoss) {
+  if (call.code == absl::StatusCode::kInternal || call.code == absl::StatusCode::kUnknown ||
+      call.code == absl::StatusCode::kDataLoss) {
     level = LogLevel::kError;
     message = "failed call";
   } else if (slow_call > absl::ZeroDuration() && call.total >= slow_call) {
@@ -21,20 +18,22 @@ void LogCall(const CallRecord& call, absl::Duration slow_call) {
   }
   if (!LogEnabled(level)) return;
   const auto cut = [](std::string_view text) { return text.substr(0, kMaxBytes); };
-  const absl::string_view error = call.status.message();
   Log(level, message,
       {{"request_id", cut(call.request_id)},
        {"method", cut(call.method)},
        {"config", cut(call.config)},
-       {"code", absl::StatusCodeToString(code)},
-       {"error", cut(std::string_view(error.data(), error.size()))},
+       {"code", absl::StatusCodeToString(call.code)},
+       {"reason", call.reason},
+       {"error", cut(call.message)},
        {"peer", cut(call.peer)},
        {"clips", call.clips},
        {"audio_seconds", call.audio},
        {"total_seconds", call.total},
-       {"decode_seconds", call.decode},
-       {"queue_seconds", call.queued},
-       {"inference_seconds", call.inference}});
+       {"decode_seconds", call.times.decode},
+       {"queue_seconds", call.times.queued},
+       {"inference_seconds", call.times.inference},
+       {"request_bytes", call.request_bytes},
+       {"reply_bytes", call.reply_bytes}});
 }
 
 }  // namespace hearwire
