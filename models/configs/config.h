@@ -40,18 +40,18 @@ struct MelSettings {
 };
 
 struct NetworkInfo {
-  std::string_view name;            // "mn10_as"
-  double width;                     // 1.0
+  std::string_view name;  // "mn10_as"
+  double width;           // 1.0
   HeadKind head;
   MelSettings mel;
   std::string_view published_file;  // "mn10_as_mAP_471.pt"; empty for the project's own network.
-  std::string_view sha256;          // Of the published file where it is known, else empty.
+  std::string_view sha256;          // Of the checkpoint file, lower-case hexadecimal, where it is known, else empty.
 };
 
 struct Config {
-  std::string_view name;     // "mn10_all_b_mel_avgs"
+  std::string_view name;  // "mn10_all_b_mel_avgs"
   const NetworkInfo* network;
-  Readout readout;           // Features and pooling.
+  Readout readout;  // Features and pooling.
   int timestamp_window_samples;
 
   // Values of one embedding, of a scene and of a timestamp alike except for poolings that keep the mel axis, whose size

@@ -12,12 +12,12 @@ inline constexpr int kBlockCount = 16;
 
 // A feature's value is its place in the order of concatenation.
 enum class Feature : uint8_t {
-  kMelAvgs = 0,   // Mean of the spectrogram over time, [mels].
-  kClf1 = 1,      // Average-pooled last convolution.
-  kClf2 = 2,      // Hidden layer of the mlp head, after its hardswish.
-  kLogits = 3,    // [527]
-  kSe0 = 4,       // kSe0 + i: output of fc1 of block i's squeeze-excite, before its ReLU.
-  kBlock0 = 20,   // kBlock0 + i: pooled output of block i.
+  kMelAvgs = 0,  // Mean of the spectrogram over time, [mels].
+  kClf1 = 1,     // Average-pooled last convolution.
+  kClf2 = 2,     // Hidden layer of the mlp head, after its hardswish.
+  kLogits = 3,   // [527]
+  kSe0 = 4,      // kSe0 + i: output of fc1 of block i's squeeze-excite, before its ReLU.
+  kBlock0 = 20,  // kBlock0 + i: pooled output of block i.
   kEnd = 36,
 };
 constexpr Feature Se(int block) { return static_cast<Feature>(static_cast<int>(Feature::kSe0) + block); }

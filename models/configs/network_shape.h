@@ -13,20 +13,20 @@ struct BlockShape {
   int in_channels;
   int expanded_channels;  // Equal to in_channels: the block has no expansion.
   int out_channels;
-  int kernel;             // Of the depthwise convolution: 3 or 5, padded by kernel / 2.
-  int stride;             // 1 or 2, on both axes.
-  int squeeze_channels;   // 0: no squeeze-excite.
-  bool hardswish;         // Else ReLU.
+  int kernel;            // Of the depthwise convolution: 3 or 5, padded by kernel / 2.
+  int stride;            // 1 or 2, on both axes.
+  int squeeze_channels;  // 0: no squeeze-excite.
+  bool hardswish;        // Else ReLU.
 
   bool has_expansion() const { return expanded_channels != in_channels; }
   bool has_residual() const { return stride == 1 && in_channels == out_channels; }
 };
 
 struct NetworkShape {
-  int stem_channels;                             // First convolution, 3 x 3, stride 2, hardswish.
+  int stem_channels;                               // First convolution, 3 x 3, stride 2, hardswish.
   std::array<BlockShape, kBlockCount - 1> blocks;  // blocks[i] is block i + 1.
-  int last_channels;                             // Last convolution, 1 x 1, hardswish.
-  int hidden_channels;                           // clf2 of the mlp head.
+  int last_channels;                               // Last convolution, 1 x 1, hardswish.
+  int hidden_channels;                             // clf2 of the mlp head.
 };
 
 // The published rule: every channel count of MobileNetV3-Large times the width, rounded to a multiple of 8 and never

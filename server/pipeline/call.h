@@ -35,7 +35,8 @@ inline constexpr std::string_view kTooManyCalls = "TOO_MANY_CALLS";     // Likew
 inline constexpr std::string_view kMemoryFull = "MEMORY_FULL";          // Likewise, in bytes.
 inline constexpr std::string_view kCallTooLarge = "CALL_TOO_LARGE";     // Larger than the whole queue.
 inline constexpr std::string_view kReplyTooLarge = "REPLY_TOO_LARGE";   // Over max_reply_bytes.
-inline constexpr std::string_view kClipTooLong = "CLIP_TOO_LONG";       // Over the decoded length allowed.
+inline constexpr std::string_view kAudioTooLong = "AUDIO_TOO_LONG";     // A clip over the decoded length allowed.
+inline constexpr std::string_view kTooManyClips = "TOO_MANY_CLIPS";     // In one call.
 inline constexpr std::string_view kDeviceMemory = "DEVICE_MEMORY";      // The device could not hold a batch.
 inline constexpr std::string_view kInvalidRequest = "INVALID_REQUEST";  // A field other than a clip.
 inline constexpr std::string_view kInvalidAudio = "INVALID_AUDIO";      // A clip cannot be read or embedded.
@@ -54,14 +55,14 @@ struct CallError {
   absl::Status status;  // Not OK.
   std::string_view reason = reason::kInternal;
   // When trying again may help: after this long. Nothing: it will not, or the code says enough.
-  std::optional<absl::Duration> retry_after;
+  std::optional<absl::Duration> retry_after = {};
   // Whether the same call can never succeed here, although its code is one that callers retry.
   bool never_retry = false;
   // What is wrong with which clip, when it is one clip's fault; the message does not repeat it.
-  std::optional<int> clip;
+  std::optional<int> clip = {};
   AudioField field = AudioField::kSource;
   // Further facts under the names of google.rpc.ErrorInfo's metadata.
-  std::vector<std::pair<std::string, std::string>> facts;
+  std::vector<std::pair<std::string, std::string>> facts = {};
 };
 
 // How many bytes a reply takes: fixed + clips x per_clip + rows x per_row. An upper bound.
@@ -80,8 +81,8 @@ struct CallTimes {
 
 struct CallResult {
   int row_size = 0;
-  std::vector<int64_t> rows_per_clip;  // All 1 except for timestamps.
-  std::vector<float> rows;             // [sum of rows_per_clip, row_size], clip after clip; finite.
+  std::vector<int64_t> rows_per_clip = {};  // All 1 except for timestamps.
+  std::vector<float> rows = {};             // [sum of rows_per_clip, row_size], clip after clip; finite.
 };
 
 // Given with success and failure alike: as far as the call got.
@@ -95,18 +96,19 @@ using CallDone = std::function<void(std::variant<CallResult, CallError>, const C
 struct CallRequest {
   CallKind kind = CallKind::kScene;
   const LoadedNetwork* network = nullptr;
-  Readout readout;
+  Readout readout = {};
   int timestamp_window_samples = 0;  // kTimestamps only.
+  int64_t min_samples = 0;           // The shortest clip that has a window.
   // Views; what they view lives until `done` has been called.
-  std::vector<AudioSource> clips;
+  std::vector<AudioSource> clips = {};
   int64_t request_bytes = 0;  // What the views keep in memory.
-  ReplySize reply;
+  ReplySize reply = {};
   absl::Time deadline = absl::InfiniteFuture();
   // The caller sets work->cancelled when nobody waits for the answer any more; the rest is the pipeline's.
   std::shared_ptr<CallWork> work = std::make_shared<CallWork>();
   // Called exactly once, on the caller's thread before Start returns, on one of the pipeline's, or on a batcher's
   // worker. It must not block.
-  CallDone done;
+  CallDone done = {};
 };
 
 }  // namespace hearwire

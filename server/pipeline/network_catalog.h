@@ -18,9 +18,9 @@ namespace hearwire {
 struct LoadedNetwork {
   const NetworkInfo* info = nullptr;
   int index = -1;  // The backend's.
-  NetworkShape shape;
-  std::string sha256;  // Of the checkpoint file, lower-case hexadecimal.
-  std::string source;  // The file's path, or "embedded".
+  NetworkShape shape = {};
+  std::string sha256 = {};  // Of the checkpoint file, lower-case hexadecimal.
+  std::string source = {};  // The file's path, or "embedded".
 };
 
 struct NetworkCatalogOptions {

@@ -48,7 +48,7 @@ class Pipeline {
 
   // Starts a call; never blocks. `done` brings its rows, or the first of:
   // RESOURCE_EXHAUSTED: TOO_MANY_CALLS, MEMORY_FULL, QUEUE_FULL (try later), CALL_TOO_LARGE, REPLY_TOO_LARGE,
-  // CLIP_TOO_LONG (never); INVALID_ARGUMENT: INVALID_AUDIO, and which clip: the first bad one, in the order of the
+  // AUDIO_TOO_LONG (never); INVALID_ARGUMENT: INVALID_AUDIO, and which clip: the first bad one, in the order of the
   // request; DEADLINE_EXCEEDED, CANCELLED: looked at before each clip, when its windows are queued, and when a batch is
   // cut; UNAVAILABLE: SHUTTING_DOWN, DEVICE_LOST; INTERNAL. All clips or none: a call's windows go to the batcher
   // together.

@@ -19,7 +19,7 @@
 #include "models/configs/config.h"
 #include "server/pipeline/network_catalog.h"
 #include "server/pipeline/pipeline.h"
-#include "server/rpc/call_record.h"
+#include "server/telemetry/call_log.h"
 #include "server/telemetry/metrics.h"
 
 namespace hearwire {

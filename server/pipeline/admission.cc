@@ -1,0 +1,45 @@
+#include "server/pipeline/admission.h"
+
+namespace hearwire {
+
+std::variant<std::unique_ptr<Admission::Share>, Admission::Refusal> Admission::Admit(int64_t bytes) {
+  MutexLock lock(&mu_);
+  if (calls_ >= max_calls_) return Refusal::kTooManyCalls;
+  if (bytes_ > 0 && bytes > max_bytes_ - bytes_) return Refusal::kMemoryFull;
+  ++calls_;
+  bytes_ += bytes;
+  return std::make_unique<Share>(this, bytes);
+}
+
+Admission::Share::~Share() {
+  MutexLock lock(&admission_->mu_);
+  --admission_->calls_;
+  admission_->bytes_ -= bytes_;
+}
+
+bool Admission::Share::Grow(int64_t bytes) {
+  MutexLock lock(&admission_->mu_);
+  const bool alone = admission_->bytes_ == bytes_;
+  if (!alone && bytes > admission_->max_bytes_ - admission_->bytes_) return false;
+  bytes_ += bytes;
+  admission_->bytes_ += bytes;
+  return true;
+}
+
+void Admission::Share::Shrink(int64_t bytes) {
+  MutexLock lock(&admission_->mu_);
+  bytes_ -= bytes;
+  admission_->bytes_ -= bytes;
+}
+
+int Admission::calls() const {
+  MutexLock lock(&mu_);
+  return calls_;
+}
+
+int64_t Admission::bytes() const {
+  MutexLock lock(&mu_);
+  return bytes_;
+}
+
+}  // namespace hearwire

@@ -1,0 +1,91 @@
+#include "server/pipeline/call_errors.h"
+
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace hearwire {
+namespace {
+
+// A queue that empties at once is no reason to come back at once.
+absl::Duration RetryDelay(const Batcher& batcher) { return std::max(batcher.RetryDelay(), absl::Milliseconds(50)); }
+
+}  // namespace
+
+CallError BadClip(const CallRequest& request, int clip, std::string_view message) {
+  const bool pcm = std::holds_alternative<PcmAudio>(request.clips[clip]);
+  return {.status = absl::InvalidArgumentError(absl::string_view(message.data(), message.size())),
+          .reason = reason::kInvalidAudio,
+          .clip = clip,
+          .field = pcm ? AudioField::kSamples : AudioField::kEncoded};
+}
+
+CallError ReplyTooLarge(int64_t bytes, int64_t limit, bool at_least) {
+  return {.status = absl::ResourceExhaustedError(absl::StrCat(
+              "the reply would be ", at_least ? "at least " : "", bytes, " bytes, more than this server sends (", limit,
+              " bytes, its --max-reply-bytes): send fewer or shorter clips in a call, ask for float16, or "
+              "use a config with smaller embeddings")),
+          .reason = reason::kReplyTooLarge,
+          .never_retry = true,
+          .facts = {{"reply_bytes", absl::StrCat(bytes)}, {"max_reply_bytes", absl::StrCat(limit)}}};
+}
+
+CallError CallTooLarge(int64_t frames, int64_t limit, absl::Duration longest_clip, bool at_least) {
+  const std::string seconds = absl::StrFormat("%.1f", absl::ToDoubleSeconds(longest_clip));
+  return {.status = absl::ResourceExhaustedError(
+              absl::StrCat("the call has ", at_least ? "at least " : "", frames,
+                           " spectrogram frames, more than the server's whole queue (", limit,
+                           " frames, its --max-queued-frames): the longest clip that fits in a call is ", seconds,
+                           " s; split longer ones, and send fewer in a call")),
+          .reason = reason::kCallTooLarge,
+          .never_retry = true,
+          .facts = {{"longest_clip_seconds", seconds},
+                    {"frames", absl::StrCat(frames)},
+                    {"max_queued_frames", absl::StrCat(limit)}}};
+}
+
+CallError NotAdmitted(Admission::Refusal refusal, int max_calls, int64_t max_bytes, const Batcher& batcher) {
+  const bool calls = refusal == Admission::Refusal::kTooManyCalls;
+  const std::string message =
+      calls ? absl::StrCat("the server has ", max_calls, " calls in hand, which is its limit: try again later")
+            : absl::StrCat("the calls that the server has in hand take up the memory that they may (", max_bytes,
+                           " bytes): try again later, or send less audio in a call");
+  return {.status = absl::ResourceExhaustedError(message),
+          .reason = calls ? reason::kTooManyCalls : reason::kMemoryFull,
+          .retry_after = RetryDelay(batcher)};
+}
+
+CallError QueueFull(const absl::Status& status, const Batcher& batcher) {
+  return {.status = status, .reason = reason::kQueueFull, .retry_after = RetryDelay(batcher)};
+}
+
+CallError CallerGone() { return {.status = absl::CancelledError("the caller has gone"), .reason = reason::kCancelled}; }
+
+CallError DeadlinePassed() {
+  return {.status = absl::DeadlineExceededError("the call's deadline passed before its audio was decoded"),
+          .reason = reason::kDeadline};
+}
+
+CallError ShuttingDown() {
+  return {.status = absl::UnavailableError("the server is shutting down"), .reason = reason::kShuttingDown};
+}
+
+CallError FromBatcher(const absl::Status& status, bool shutting_down) {
+  switch (status.code()) {
+    case absl::StatusCode::kCancelled:
+      return {.status = status, .reason = reason::kCancelled};
+    case absl::StatusCode::kDeadlineExceeded:
+      return {.status = status, .reason = reason::kDeadline};
+    case absl::StatusCode::kUnavailable:
+      if (shutting_down) return ShuttingDown();
+      return {.status = status, .reason = reason::kDeviceLost};
+    case absl::StatusCode::kResourceExhausted:
+      return {.status = status, .reason = reason::kDeviceMemory, .never_retry = true};
+    default:
+      return {.status = status, .reason = reason::kInternal};
+  }
+}
+
+}  // namespace hearwire

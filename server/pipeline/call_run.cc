@@ -1,0 +1,208 @@
+#include "server/pipeline/call_run.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "models/configs/network_shape.h"
+#include "server/pipeline/call_errors.h"
+#include "server/pipeline/clip_preparation.h"
+#include "server/pipeline/row_assembly.h"
+
+namespace hearwire {
+namespace {
+
+absl::Duration SamplesToTime(size_t samples) {
+  return absl::Seconds(static_cast<double>(samples) / static_cast<double>(kSampleRateHz));
+}
+
+int64_t FrameBytes(int64_t frames, int mels) { return frames * mels * static_cast<int64_t>(sizeof(float)); }
+
+}  // namespace
+
+CallRun::CallRun(const PipelineParts& parts, CallRequest request, std::unique_ptr<Admission::Share> share)
+    : parts_(parts),
+      request_(std::move(request)),
+      row_size_(ReadoutSize(request_.network->shape, request_.network->info->mel.n_mels, request_.readout)),
+      clip_count_(static_cast<int>(request_.clips.size())),
+      share_(std::move(share)),
+      clips_(request_.clips.size()),
+      windows_per_clip_(request_.clips.size()) {}
+
+void CallRun::Start() {
+  parts_.batcher->BeginPreparation();
+  const int tasks = std::min(clip_count_, parts_.options.threads);
+  {
+    MutexLock lock(&mu_);
+    running_ = tasks;
+  }
+  for (int i = 0; i < tasks; ++i) {
+    parts_.threads->Schedule([run = shared_from_this()] { run->PrepareNextClip(); });
+  }
+}
+
+void CallRun::PrepareNextClip() {
+  int clip = -1;
+  {
+    MutexLock lock(&mu_);
+    if (!error_ && next_clip_ < clip_count_) clip = next_clip_++;
+  }
+  if (clip >= 0) {
+    const absl::Time start = absl::Now();
+    std::optional<CallError> error = WhyStop();
+    if (!error) error = PrepareClip(clip);
+    MutexLock lock(&mu_);
+    report_.times.decode += absl::Now() - start;
+    if (error && (!error_ || clip < failed_clip_)) {
+      error_ = std::move(error);
+      failed_clip_ = clip;
+    }
+  }
+  bool more = false;
+  bool last = false;
+  std::optional<CallError> error;
+  {
+    MutexLock lock(&mu_);
+    more = !error_ && next_clip_ < clip_count_;
+    if (!more) last = --running_ == 0;
+    if (last) error = error_;
+  }
+  if (more) {
+    parts_.threads->Schedule([run = shared_from_this()] { run->PrepareNextClip(); });
+  } else if (last) {
+    if (!error) error = WhyStop();
+    if (error) {
+      if (absl::IsCancelled(error->status) || absl::IsDeadlineExceeded(error->status)) {
+        parts_.metrics->OnCancelled("decode");
+      }
+      Finish(*std::move(error));
+    } else {
+      Submit();
+    }
+    parts_.batcher->EndPreparation();
+  }
+}
+
+std::optional<CallError> CallRun::PrepareClip(int clip) {
+  auto decoded = DecodeClip(request_, clip, parts_.options.audio);
+  if (CallError* error = std::get_if<CallError>(&decoded)) return std::move(*error);
+  const std::vector<float>& samples = std::get<std::vector<float>>(decoded);
+  {
+    MutexLock lock(&mu_);
+    report_.audio += SamplesToTime(samples.size());
+  }
+  const WindowCount count = CountWindows(request_, static_cast<int64_t>(samples.size()));
+  if (std::optional<CallError> error = TakeRoom(count)) return error;
+
+  auto made = MakeWindows(request_, clip, samples);
+  if (CallError* error = std::get_if<CallError>(&made)) return std::move(*error);
+  clips_[clip] = std::move(std::get<ClipWindows>(made));
+  windows_per_clip_[clip] = static_cast<int64_t>(clips_[clip].windows.size());
+  // Windows share frames: what was taken beforehand was the most they could need.
+  const int64_t taken = FrameBytes(count.total_frames(), request_.network->info->mel.n_mels);
+  const int64_t held = static_cast<int64_t>(clips_[clip].frames.size() * sizeof(float));
+  if (taken > held) share_->Shrink(taken - held);
+  return std::nullopt;
+}
+
+std::optional<CallError> CallRun::TakeRoom(const WindowCount& count) {
+  const PipelineOptions& options = parts_.options;
+  const int64_t rows = request_.kind == CallKind::kTimestamps ? count.windows : 1;
+  int64_t frames;
+  int64_t reply_bytes;
+  bool at_least;
+  {
+    MutexLock lock(&mu_);
+    frames = frames_ += count.total_frames();
+    reply_rows_ += rows;
+    reply_bytes = request_.reply.fixed + clip_count_ * request_.reply.per_clip + reply_rows_ * request_.reply.per_row;
+    at_least = ++counted_clips_ < clip_count_;
+  }
+  if (reply_bytes > options.max_reply_bytes) {
+    return ReplyTooLarge(reply_bytes, options.max_reply_bytes, at_least);
+  }
+  if (frames > options.max_queued_frames) {
+    return CallTooLarge(frames, options.max_queued_frames,
+                        LongestClip(request_, options.max_queued_frames, options.audio.max_decoded), at_least);
+  }
+  const int64_t bytes_per_window = row_size_ * sizeof(float) + sizeof(Window) + sizeof(WindowRequest);
+  const int64_t bytes = FrameBytes(count.total_frames(), request_.network->info->mel.n_mels) +
+                        count.windows * bytes_per_window + request_.reply.per_clip + rows * request_.reply.per_row;
+  if (share_->Grow(bytes)) return std::nullopt;
+  return NotAdmitted(Admission::Refusal::kMemoryFull, options.max_calls, options.max_bytes_in_flight, *parts_.batcher);
+}
+
+std::optional<CallError> CallRun::WhyStop() const {
+  if (request_.work->cancelled.load()) return CallerGone();
+  if (absl::Now() >= request_.deadline) return DeadlinePassed();
+  if (parts_.shutting_down.load()) return ShuttingDown();
+  return std::nullopt;
+}
+
+void CallRun::Submit() {
+  const int64_t windows = std::accumulate(windows_per_clip_.begin(), windows_per_clip_.end(), int64_t{0});
+  rows_.resize(static_cast<size_t>(windows) * row_size_);
+  const std::shared_ptr<CallWork> work = request_.work;
+  work->network = request_.network->index;
+  work->deadline = request_.deadline;
+  work->requests.reserve(windows);
+  float* row = rows_.data();
+  for (const ClipWindows& clip : clips_) {
+    for (const Window& window : clip.windows) {
+      work->requests.push_back({.window = window, .readout = request_.readout, .row = row});
+      row += row_size_;
+    }
+  }
+  work->done = [run = shared_from_this()](const absl::Status& status, const BatchTimes& times) {
+    run->OnBatched(status, times);
+  };
+  const absl::Status status = parts_.batcher->Submit(work);
+  if (status.ok()) return;
+  if (absl::IsCancelled(status) || absl::IsDeadlineExceeded(status)) parts_.metrics->OnCancelled("queue");
+  Finish(absl::IsResourceExhausted(status) ? QueueFull(status, *parts_.batcher)
+                                           : FromBatcher(status, parts_.shutting_down.load()));
+}
+
+void CallRun::OnBatched(const absl::Status& status, const BatchTimes& times) {
+  {
+    MutexLock lock(&mu_);
+    report_.times.queued = times.queued;
+    report_.times.inference = times.inference;
+  }
+  if (!status.ok()) return Finish(FromBatcher(status, parts_.shutting_down.load()));
+  parts_.metrics->OnRows(times.queued, times.inference);
+  if (request_.work->cancelled.load()) {
+    parts_.metrics->OnCancelled("inference");
+    return Finish(CallerGone());
+  }
+  if (const std::optional<int> clip = FirstClipNotFinite(rows_, windows_per_clip_, row_size_)) {
+    return Finish(
+        BadClip(request_, *clip,
+                "its embedding is not finite: the network overflows on samples as large as these; 1.0 is full "
+                "scale"));
+  }
+  Finish(AssembleRows(request_.kind, std::move(rows_), windows_per_clip_, row_size_));
+}
+
+void CallRun::Finish(std::variant<CallResult, CallError> outcome) {
+  CallReport report;
+  {
+    MutexLock lock(&mu_);
+    report = report_;
+  }
+  if (const CallError* error = std::get_if<CallError>(&outcome)) {
+    if (absl::IsResourceExhausted(error->status) || absl::IsUnavailable(error->status)) {
+      parts_.metrics->OnRejected(error->reason);
+    }
+  } else {
+    parts_.metrics->OnAudio(report.audio);
+  }
+  // Others may hold the CallWork, and it this: nothing large stays behind.
+  clips_ = {};
+  const CallDone done = std::move(request_.done);
+  done(std::move(outcome), report);
+  rows_ = {};
+  share_.reset();
+}
+
+}  // namespace hearwire

@@ -1,0 +1,78 @@
+// One call on its way through the pipeline, from its first clip to its answer.
+
+#ifndef HEARWIRE_SERVER_PIPELINE_CALL_RUN_H_
+#define HEARWIRE_SERVER_PIPELINE_CALL_RUN_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "models/log_mel/clip_windows.h"
+#include "server/batching/batcher.h"
+#include "server/concurrency/mutex.h"
+#include "server/concurrency/thread_pool.h"
+#include "server/pipeline/admission.h"
+#include "server/pipeline/call.h"
+#include "server/pipeline/pipeline.h"
+#include "server/telemetry/metrics.h"
+
+namespace hearwire {
+
+// What all calls of a pipeline share. Outlives every CallRun's work.
+struct PipelineParts {
+  const PipelineOptions& options;
+  Batcher* batcher;
+  Metrics* metrics;
+  ThreadPool* threads;
+  const std::atomic<bool>& shutting_down;
+};
+
+// Held by the tasks that run it, then by its CallWork; both let go when it has been answered.
+class CallRun : public std::enable_shared_from_this<CallRun> {
+ public:
+  CallRun(const PipelineParts& parts, CallRequest request, std::unique_ptr<Admission::Share> share);
+
+  // Schedules the preparation of its clips. Everything else follows.
+  void Start() ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  // Prepares one clip and schedules itself for the next, so that calls take turns.
+  void PrepareNextClip() ABSL_LOCKS_EXCLUDED(mu_);
+  std::optional<CallError> PrepareClip(int clip) ABSL_LOCKS_EXCLUDED(mu_);
+  // Counts a clip's windows and takes the memory they need, or says which limit they pass.
+  std::optional<CallError> TakeRoom(const WindowCount& count) ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether anybody still waits and the server still serves.
+  std::optional<CallError> WhyStop() const;
+  void Submit();
+  void OnBatched(const absl::Status& status, const BatchTimes& times);
+  void Finish(std::variant<CallResult, CallError> outcome);
+
+  const PipelineParts parts_;
+  CallRequest request_;
+  const int row_size_;
+  const int clip_count_;
+  std::unique_ptr<Admission::Share> share_;
+
+  Mutex mu_;
+  int next_clip_ ABSL_GUARDED_BY(mu_) = 0;
+  int running_ ABSL_GUARDED_BY(mu_) = 0;  // Tasks, scheduled or running.
+  int counted_clips_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t frames_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t reply_rows_ ABSL_GUARDED_BY(mu_) = 0;
+  int failed_clip_ ABSL_GUARDED_BY(mu_) = -1;
+  std::optional<CallError> error_ ABSL_GUARDED_BY(mu_);  // Of failed_clip_, the lowest that failed.
+  CallReport report_ ABSL_GUARDED_BY(mu_);
+
+  // Written by the clip's task alone; read when all tasks have ended.
+  std::vector<ClipWindows> clips_;
+  std::vector<int64_t> windows_per_clip_;
+  std::vector<float> rows_;  // [windows of all clips, row_size_]
+};
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_PIPELINE_CALL_RUN_H_

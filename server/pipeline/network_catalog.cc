@@ -1,0 +1,147 @@
+#include "server/pipeline/network_catalog.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "models/checkpoint/checkpoint.h"
+#include "models/checkpoint/network_weights.h"
+#include "models/weights/embedded_network.h"
+
+namespace hearwire {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kEmbeddedSource = "embedded";
+
+std::string OwnFile(const NetworkInfo& network) { return std::string(network.name) + ".pt"; }
+
+std::string HeadName(HeadKind head) { return head == HeadKind::kMlp ? "mlp" : "fully convolutional"; }
+
+bool IsListed(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+absl::Status CheckNames(const NetworkCatalogOptions& options) {
+  for (const std::string& name : options.networks) {
+    if (FindNetwork(name) == nullptr) {
+      std::string known;
+      for (const NetworkInfo& network : Networks()) {
+        absl::StrAppend(&known, known.empty() ? "" : ", ", std::string(network.name));
+      }
+      return absl::InvalidArgumentError(absl::StrCat("no network is called \"", name, "\"; known are ", known));
+    }
+    if (options.model_repository.empty() && name != kEmbeddedNetworkName) {
+      return absl::NotFoundError(absl::StrCat("network ", name, " needs a folder of checkpoints (--model-repository): ",
+                                              HowToGetNetwork(*FindNetwork(name), "DIR")));
+    }
+  }
+  if (options.model_repository.empty()) return absl::OkStatus();
+  std::error_code error;
+  if (!fs::is_directory(options.model_repository, error)) {
+    return absl::NotFoundError(absl::StrCat("the model repository ", options.model_repository, " is not a folder",
+                                            error ? ": " + error.message() : ""));
+  }
+  return absl::OkStatus();
+}
+
+struct FoundFile {
+  std::optional<std::string> path;
+  std::optional<std::string> shadowed;
+};
+
+FoundFile FindCheckpoint(const NetworkInfo& network, const std::string& folder) {
+  FoundFile found;
+  for (const std::string& name : {OwnFile(network), std::string(network.published_file)}) {
+    if (name.empty()) continue;
+    std::error_code error;
+    const fs::path path = fs::path(folder) / name;
+    if (fs::is_directory(path, error) || !fs::exists(path, error)) continue;
+    (found.path ? found.shadowed : found.path) = path.string();
+  }
+  return found;
+}
+
+absl::StatusOr<LoadedNetwork> AddNetwork(const NetworkInfo& info, const absl::StatusOr<Checkpoint>& checkpoint,
+                                         std::string source, Backend* backend) {
+  if (!checkpoint.ok()) return checkpoint.status();
+  absl::StatusOr<NetworkWeights> weights = MakeNetworkWeights(*checkpoint, source);
+  if (!weights.ok()) return weights.status();
+  if (std::abs(weights->width - info.width) > 1e-6 || weights->head != info.head) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        source, " holds a network of width ", weights->width, " with the ", HeadName(weights->head), " head; ",
+        std::string(info.name), " has width ", info.width, " and the ", HeadName(info.head), " head"));
+  }
+  LoadedNetwork loaded{.info = &info, .shape = weights->shape, .sha256 = weights->sha256, .source = std::move(source)};
+  const absl::StatusOr<int> index =
+      backend->AddNetwork(std::make_shared<const NetworkWeights>(*std::move(weights)), info.mel);
+  if (!index.ok()) return index.status();
+  loaded.index = *index;
+  return loaded;
+}
+
+}  // namespace
+
+std::string HowToGetNetwork(const NetworkInfo& network, std::string_view folder) {
+  const std::string name(network.name);
+  const std::string published =
+      network.published_file.empty() ? "" : absl::StrCat(" (or ", std::string(network.published_file), ")");
+  return absl::StrCat("put ", OwnFile(network), published, " into ", std::string(folder),
+                      ": hearwire checkpoints fetch ", name, " --into ", std::string(folder));
+}
+
+absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions& options, Backend* backend) {
+  if (absl::Status status = CheckNames(options); !status.ok()) return status;
+
+  NetworkCatalog catalog;
+  const NetworkInfo& embedded = *FindNetwork(kEmbeddedNetworkName);
+  absl::StatusOr<LoadedNetwork> loaded = AddNetwork(
+      embedded, ParseCheckpoint(EmbeddedCheckpoint(), "the embedded network"), std::string(kEmbeddedSource), backend);
+  if (!loaded.ok()) return loaded.status();
+  catalog.networks_.push_back(*std::move(loaded));
+  if (options.model_repository.empty()) return catalog;
+
+  for (const NetworkInfo& network : Networks()) {
+    if (!options.networks.empty() && !IsListed(options.networks, network.name)) continue;
+    const FoundFile file = FindCheckpoint(network, options.model_repository);
+    if (network.name == kEmbeddedNetworkName) {
+      if (file.path) {
+        catalog.warnings_.push_back(absl::StrCat(*file.path, " is not read: the program holds this network itself"));
+      }
+      continue;
+    }
+    if (!file.path) {
+      if (options.networks.empty()) continue;
+      return absl::NotFoundError(absl::StrCat("network ", std::string(network.name), " has no checkpoint in ",
+                                              options.model_repository, ": ",
+                                              HowToGetNetwork(network, options.model_repository)));
+    }
+    if (file.shadowed) {
+      catalog.warnings_.push_back(absl::StrCat(*file.shadowed, " is not read: ", *file.path, " goes before it"));
+    }
+    loaded = AddNetwork(network, LoadCheckpoint(*file.path), *file.path, backend);
+    if (!loaded.ok()) return loaded.status();
+    if (!network.sha256.empty() && loaded->sha256 != network.sha256) {
+      catalog.warnings_.push_back(absl::StrCat(*file.path, " is not the published checkpoint: its SHA-256 is ",
+                                               loaded->sha256, ", the published file's is ",
+                                               std::string(network.sha256)));
+    }
+    catalog.networks_.push_back(*std::move(loaded));
+  }
+  return catalog;
+}
+
+const LoadedNetwork* NetworkCatalog::Find(std::string_view network) const {
+  const auto found = std::find_if(networks_.begin(), networks_.end(),
+                                  [&](const LoadedNetwork& loaded) { return loaded.info->name == network; });
+  return found == networks_.end() ? nullptr : &*found;
+}
+
+}  // namespace hearwire
