@@ -3,7 +3,7 @@
 #ifndef HEARWIRE_SERVER_BATCHING_BATCHER_H_
 #define HEARWIRE_SERVER_BATCHING_BATCHER_H_
 
-#include <functional>
+#include <cstdint>
 #include <memory>
 
 #include "absl/status/status.h"
@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "models/embedder.h"
 #include "server/batching/batch_queue.h"
+#include "server/batching/call_work.h"
 
 namespace hearwire {
 
@@ -19,40 +20,49 @@ struct BatcherOptions {
   int workers = 1;
 };
 
-// What happened, for metrics and logs. Called on worker threads with no lock held; must be thread-safe and quick.
+// What happened, for metrics and logs. Called with no lock held, from several threads at once; must be thread-safe and
+// quick, and must not call the batcher.
 class BatchObserver {
  public:
   virtual ~BatchObserver() = default;
+  // A batch has run. windows, calls and frames are those of the batch as it was cut, also when it failed and was halved.
   virtual void OnBatch(int network, int windows, int calls, int64_t frames, absl::Duration inference) = 0;
-  virtual void OnPendingFrames(int64_t frames) = 0;  // Waiting now.
-  virtual void OnDropped(absl::StatusCode reason) = 0;  // kDeadlineExceeded or kCancelled, before compute.
-  virtual void OnDeviceLost(const absl::Status& status) = 0;  // Once. Everything pending has failed or is about to.
+  // Frames waiting now; called when that has changed. The last value told is right, whichever threads told it.
+  virtual void OnPendingFrames(int64_t frames) = 0;
+  // A call that Submit took was given up before all of it was computed: kDeadlineExceeded or kCancelled.
+  virtual void OnDropped(absl::StatusCode reason) = 0;
+  // Once. Everything pending has failed or is about to.
+  virtual void OnDeviceLost(const absl::Status& status) = 0;
 };
 
 class Batcher {
  public:
-  // Starts the workers and waits until each has made its embedder; fails with what the first of them said.
-  // backend and observer must outlive the batcher.
+  // Starts the workers and waits until each has made its embedder; fails with what the first of them said, or with
+  // INVALID_ARGUMENT that names the option. backend and observer must outlive the batcher.
   static absl::StatusOr<std::unique_ptr<Batcher>> Create(const BatcherOptions& options, Backend* backend,
                                                          BatchObserver* observer);
   // Shuts down as by Shutdown(UNAVAILABLE).
   virtual ~Batcher() = default;
 
   // Takes all windows of the call or none; never blocks. Not OK: `done` is never called. RESOURCE_EXHAUSTED: the queue is
-  // full, or the call is larger than the whole queue; DEADLINE_EXCEEDED, CANCELLED: nobody waits for it any more;
-  // UNAVAILABLE: shut down, or the device is lost. Thread-safe.
+  // full, or the call is larger than the whole queue (RefusalOf tells which); DEADLINE_EXCEEDED, CANCELLED: nobody waits
+  // for it any more; UNAVAILABLE: the device is lost; what Shutdown was given, after that; INVALID_ARGUMENT: no windows
+  // or no network. Thread-safe.
   virtual absl::Status Submit(std::shared_ptr<CallWork> call) = 0;
 
-  // How long a caller that was refused should wait before it tries again: what is queued, at the current pace.
+  // How long a caller that was refused should wait before it tries again: what is queued, at the current pace; from
+  // 10 ms to 10 s. Thread-safe.
   virtual absl::Duration RetryDelay() const = 0;
 
   // Between the two, a call is being prepared whose windows will come soon: batches may wait max_queue_delay for it.
-  // Calls nest and may come from any threads.
+  // EndPreparation comes after that call's Submit. Calls nest and may come from any threads.
   virtual void BeginPreparation() = 0;
   virtual void EndPreparation() = 0;
 
-  // Fails everything that waits with `status` at once, lets running batches finish, and refuses what comes later. Calls whose
-  // windows are running are answered when these are done. Returns when the workers have ended. Idempotent.
+  // Fails everything that waits with `status`, which is not OK, at once, lets running batches finish, and refuses what
+  // comes later with it. Calls whose windows are running are answered when these are done: OK when nothing else of them
+  // waited. Returns when the workers have ended. Idempotent: the first status counts. Thread-safe, but not from within
+  // `done` or the observer.
   virtual void Shutdown(const absl::Status& status) = 0;
 };
 

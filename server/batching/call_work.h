@@ -3,9 +3,11 @@
 #ifndef HEARWIRE_SERVER_BATCHING_CALL_WORK_H_
 #define HEARWIRE_SERVER_BATCHING_CALL_WORK_H_
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -16,11 +18,12 @@ namespace hearwire {
 
 // Where a call's time went, known when it is done.
 struct BatchTimes {
-  absl::Duration queued;     // The longest wait of one of its windows.
+  absl::Duration queued;     // The longest wait of one of its windows that ran, or of all when none did.
   absl::Duration inference;  // Sum over the batches that held its windows.
 };
 
-// Filled by the pipeline, handed to Batcher::Submit. What the requests view must live until `done` has been called.
+// Filled by the pipeline, handed to Batcher::Submit once, and left alone from then on but for `cancelled`. What the
+// requests view must live until `done` has been called.
 struct CallWork {
   int network = -1;
   std::vector<WindowRequest> requests;
@@ -28,8 +31,9 @@ struct CallWork {
   // Set by anyone when the caller has gone; read when a batch is cut.
   std::atomic<bool> cancelled = false;
   // Called exactly once when Submit took the call: OK when all rows are written; DEADLINE_EXCEEDED, CANCELLED; what the
-  // embedder said for a window that fails alone; UNAVAILABLE when the device is lost or the batcher shuts down. Called on
-  // a worker's thread or on the one that shuts down, with no lock held; it must not block.
+  // embedder said for a window that fails alone; UNAVAILABLE when the device is lost; what Shutdown was given. Called on
+  // a worker's thread or on the one that shuts down, with no lock held; it must not block. None of the call's windows
+  // runs any more then. It is destroyed right after, so it may own what the requests view, and even the call.
   std::function<void(absl::Status, const BatchTimes&)> done;
 
   int64_t total_frames() const {
@@ -37,6 +41,31 @@ struct CallWork {
     for (const WindowRequest& request : requests) frames += request.window.frame_count();
     return frames;
   }
+
+  // The rest is the batcher's own.
+
+  // Which of the call's windows wait, and where it stands in BatchQueue's heaps.
+  struct Waiting {
+    std::shared_ptr<CallWork> self;  // Set while windows wait.
+    int next = 0;                    // The windows from here to the end wait.
+    int64_t frames = 0;              // Of those.
+    absl::Time since;
+    int64_t arrival = 0;           // Counts the calls that came.
+    int64_t round = 0;             // In which its next turn is.
+    std::array<int, 3> places{};   // In the heaps, by their slots.
+    int64_t last_batch = 0;        // Number of the last batch that took a window of it,
+    int index_in_last_batch = -1;  // and its place among that batch's calls.
+  };
+  Waiting waiting;
+
+  // What Batcher knows of it.
+  struct Progress {
+    int running_batches = 0;  // That hold windows of it.
+    absl::Status status;      // The first failure.
+    bool dropped = false;     // Whether that was its deadline or its cancellation.
+    BatchTimes times;
+  };
+  Progress progress;
 };
 
 }  // namespace hearwire

@@ -1,0 +1,310 @@
+#include "server/batching/batcher.h"
+
+#include <pthread.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/batching/refusal.h"
+#include "server/batching/run_batch.h"
+#include "server/concurrency/mutex.h"
+
+namespace hearwire {
+namespace {
+
+using Calls = std::vector<std::shared_ptr<CallWork>>;
+
+// Each worker loops: take a batch, run it, answer the calls that are done with it. A call is done when none of its
+// windows waits and no running batch holds any; that is decided under the lock, and answered without it.
+class WorkerBatcher final : public Batcher {
+ public:
+  WorkerBatcher(const BatcherOptions& options, Backend* backend, BatchObserver* observer)
+      : options_(options), backend_(backend), observer_(observer), queue_(options.queue, options.workers) {}
+  ~WorkerBatcher() override { Shutdown(absl::UnavailableError("the batcher has ended")); }
+
+  // Once, before anything else.
+  absl::Status Start();
+
+  absl::Status Submit(std::shared_ptr<CallWork> call) override;
+  absl::Duration RetryDelay() const override;
+  void BeginPreparation() override;
+  void EndPreparation() override;
+  void Shutdown(const absl::Status& status) override;
+
+ private:
+  void Work(int worker);
+  // Waits for something to do: a batch, or calls to answer, or both. False: the worker ends.
+  bool Next(Batch* batch, Calls* answers);
+  void Finish(const Batch& batch, const std::vector<absl::Status>& call_status, const absl::Status& device,
+              absl::Duration inference, Calls* answers);
+  void Answer(Calls* answers);
+  void ReportPendingFrames();
+
+  void WaitForWork(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Fail(CallWork* call, const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void FailDropped() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void FailAllWaiting(const absl::Status& status, Calls* answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const BatcherOptions options_;
+  Backend* const backend_;
+  BatchObserver* const observer_;
+
+  // Those of queue_, for whoever holds no lock.
+  std::atomic<int64_t> pending_frames_ = 0;
+
+  mutable Mutex mu_;
+  CondVar work_;     // A worker may have something to do.
+  CondVar started_;  // A worker has its embedder, or has none.
+  BatchQueue queue_ ABSL_GUARDED_BY(mu_);
+  Calls answers_ ABSL_GUARDED_BY(mu_);                     // Calls to be answered by the next worker that is free.
+  std::vector<DroppedCall> dropped_ ABSL_GUARDED_BY(mu_);  // Empty whenever mu_ is released.
+  int preparing_ ABSL_GUARDED_BY(mu_) = 0;
+  int idle_ ABSL_GUARDED_BY(mu_) = 0;
+  // When the first of the idle workers wakes by itself. One is enough: it wakes the next one when it leaves.
+  absl::Time next_wake_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
+  absl::Status refusal_ ABSL_GUARDED_BY(mu_);  // Not OK: Submit takes nothing any more.
+  bool device_lost_ ABSL_GUARDED_BY(mu_) = false;
+  bool ending_ ABSL_GUARDED_BY(mu_) = false;
+  int workers_started_ ABSL_GUARDED_BY(mu_) = 0;
+  absl::Status start_status_ ABSL_GUARDED_BY(mu_);
+
+  Mutex join_mu_;  // Held while the threads are joined; never together with mu_.
+  std::vector<std::thread> threads_ ABSL_GUARDED_BY(join_mu_);
+};
+
+absl::Status WorkerBatcher::Start() {
+  {
+    MutexLock lock(&join_mu_);
+    for (int i = 0; i < options_.workers; ++i) threads_.emplace_back([this, i] { Work(i); });
+  }
+  MutexLock lock(&mu_);
+  while (workers_started_ < options_.workers) started_.WaitUntil(&mu_, absl::InfiniteFuture());
+  return start_status_;
+}
+
+absl::Status WorkerBatcher::Submit(std::shared_ptr<CallWork> call) {
+  const int64_t frames = call->total_frames();
+  absl::Status status;
+  {
+    MutexLock lock(&mu_);
+    if (!refusal_.ok()) return refusal_;
+    status = queue_.Push(std::move(call), frames, absl::Now(), &dropped_);
+    FailDropped();
+    pending_frames_ = queue_.queued_frames();
+    if (idle_ > 0) work_.Signal();
+  }
+  ReportPendingFrames();
+  return status;
+}
+
+absl::Duration WorkerBatcher::RetryDelay() const {
+  MutexLock lock(&mu_);
+  return queue_.RetryDelay(absl::Now());
+}
+
+void WorkerBatcher::BeginPreparation() {
+  MutexLock lock(&mu_);
+  ++preparing_;
+}
+
+void WorkerBatcher::EndPreparation() {
+  MutexLock lock(&mu_);
+  if (--preparing_ == 0 && idle_ > 0 && !queue_.empty()) work_.Signal();
+}
+
+void WorkerBatcher::Shutdown(const absl::Status& status) {
+  Calls answers;
+  {
+    MutexLock lock(&mu_);
+    if (!ending_) {
+      ending_ = true;
+      if (refusal_.ok()) refusal_ = status;
+      FailAllWaiting(status, &answers);
+      work_.SignalAll();
+    }
+  }
+  Answer(&answers);
+  ReportPendingFrames();
+  MutexLock lock(&join_mu_);
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+void WorkerBatcher::Work(int worker) {
+  pthread_setname_np(pthread_self(), absl::StrCat("worker-", worker).c_str());
+  absl::StatusOr<std::unique_ptr<Embedder>> embedder = backend_->NewEmbedder();
+  {
+    MutexLock lock(&mu_);
+    ++workers_started_;
+    start_status_.Update(embedder.status());
+    started_.SignalAll();
+  }
+  if (!embedder.ok()) return;
+
+  Batch batch;
+  Calls answers;
+  std::vector<absl::Status> call_status;
+  while (Next(&batch, &answers)) {
+    ReportPendingFrames();
+    Answer(&answers);
+    if (batch.windows.empty()) continue;
+    const int windows = static_cast<int>(batch.windows.size());
+    const absl::Time start = absl::Now();
+    const absl::Status device = RunBatch(embedder->get(), &batch, &call_status);
+    const absl::Duration inference = absl::Now() - start;
+    if (device.ok()) {
+      observer_->OnBatch(batch.network, windows, static_cast<int>(batch.calls.size()), batch.frames, inference);
+    }
+    Finish(batch, call_status, device, inference, &answers);
+    batch.Clear();
+    Answer(&answers);
+  }
+}
+
+bool WorkerBatcher::Next(Batch* batch, Calls* answers) {
+  MutexLock lock(&mu_);
+  while (true) {
+    const absl::Time now = absl::Now();
+    const bool taken = queue_.TakeBatch(now, preparing_ > 0, batch, &dropped_);
+    for (const std::shared_ptr<CallWork>& call : batch->calls) {
+      ++call->progress.running_batches;
+      call->progress.times.queued = now - call->waiting.since;
+    }
+    FailDropped();
+    pending_frames_ = queue_.queued_frames();
+    answers->swap(answers_);
+    if (taken || !answers->empty()) {
+      if (idle_ > 0 && !queue_.empty()) work_.Signal();
+      return true;
+    }
+    if (ending_) return false;
+    WaitForWork(now);
+  }
+}
+
+void WorkerBatcher::WaitForWork(absl::Time now) {
+  const absl::Time due = queue_.NextBatchTime(now, preparing_ > 0);
+  const bool first = due < next_wake_;
+  if (first) next_wake_ = due;
+  ++idle_;
+  work_.WaitUntil(&mu_, first ? due : absl::InfiniteFuture());
+  --idle_;
+  if (first && next_wake_ == due) next_wake_ = absl::InfiniteFuture();
+}
+
+void WorkerBatcher::Finish(const Batch& batch, const std::vector<absl::Status>& call_status, const absl::Status& device,
+                           absl::Duration inference, Calls* answers) {
+  bool first_loss = false;
+  {
+    MutexLock lock(&mu_);
+    absl::Status lost;
+    if (!device.ok()) {
+      lost = WithRefusal(absl::UnavailableError(absl::StrCat("the device is lost: ",
+                                                             absl::string_view(device.message()))),
+                         Refusal::kDeviceLost);
+    }
+    bool all_ok = device.ok();
+    for (size_t i = 0; i < batch.calls.size(); ++i) {
+      CallWork* const call = batch.calls[i].get();
+      --call->progress.running_batches;
+      call->progress.times.inference += inference;
+      const absl::Status& status = device.ok() ? call_status[i] : lost;
+      if (!status.ok()) {
+        all_ok = false;
+        Fail(call, status);
+        queue_.Remove(call);
+      }
+      if (call->progress.running_batches == 0 && call->waiting.self == nullptr) answers->push_back(batch.calls[i]);
+    }
+    queue_.FinishBatch(batch, absl::Now(), all_ok);
+    if (!device.ok()) {
+      first_loss = !device_lost_;
+      device_lost_ = true;
+      if (refusal_.ok()) refusal_ = lost;
+      FailAllWaiting(lost, answers);
+    }
+    pending_frames_ = queue_.queued_frames();
+  }
+  if (first_loss) observer_->OnDeviceLost(device);
+}
+
+void WorkerBatcher::Answer(Calls* answers) {
+  for (const std::shared_ptr<CallWork>& call : *answers) {
+    const CallWork::Progress& progress = call->progress;
+    if (progress.dropped) observer_->OnDropped(progress.status.code());
+    const auto done = std::exchange(call->done, nullptr);
+    done(progress.status, progress.times);
+  }
+  answers->clear();
+}
+
+// The value is read again after it was told, so that whoever tells last tells what is.
+void WorkerBatcher::ReportPendingFrames() {
+  int64_t told;
+  do {
+    told = pending_frames_;
+    observer_->OnPendingFrames(told);
+  } while (told != pending_frames_);
+}
+
+void WorkerBatcher::Fail(CallWork* call, const absl::Status& status) {
+  call->progress.status.Update(status);  // Keeps the first.
+}
+
+void WorkerBatcher::FailDropped() {
+  const absl::Time now = absl::Now();
+  for (DroppedCall& dropped : dropped_) {
+    CallWork::Progress& progress = dropped.call->progress;
+    progress.dropped = progress.status.ok();
+    Fail(dropped.call.get(), dropped.reason == absl::StatusCode::kCancelled
+                                 ? absl::CancelledError("cancelled while its windows waited")
+                                 : absl::DeadlineExceededError("the deadline passed while its windows waited"));
+    if (progress.times.queued == absl::ZeroDuration()) progress.times.queued = now - dropped.call->waiting.since;
+    if (progress.running_batches == 0) answers_.push_back(std::move(dropped.call));
+  }
+  dropped_.clear();
+}
+
+void WorkerBatcher::FailAllWaiting(const absl::Status& status, Calls* answers) {
+  for (std::shared_ptr<CallWork>& call : queue_.RemoveAll()) {
+    Fail(call.get(), status);
+    if (call->progress.running_batches == 0) answers->push_back(std::move(call));
+  }
+  for (std::shared_ptr<CallWork>& call : answers_) answers->push_back(std::move(call));
+  answers_.clear();
+  pending_frames_ = queue_.queued_frames();
+}
+
+absl::Status CheckOptions(const BatcherOptions& options) {
+  const auto must_be_positive = [](const char* name, int64_t value) {
+    return value > 0 ? absl::OkStatus()
+                     : absl::InvalidArgumentError(absl::StrCat(name, " is ", value, "; it must be at least 1"));
+  };
+  absl::Status status = must_be_positive("workers", options.workers);
+  status.Update(must_be_positive("max_batch_frames", options.queue.max_batch_frames));
+  status.Update(must_be_positive("max_queued_frames", options.queue.max_queued_frames));
+  status.Update(must_be_positive("min_shared_frames", options.queue.min_shared_frames));
+  if (options.queue.max_queue_delay < absl::ZeroDuration()) {
+    status.Update(absl::InvalidArgumentError(absl::StrCat(
+        "max_queue_delay is ", absl::FormatDuration(options.queue.max_queue_delay), "; it must not be negative")));
+  }
+  return status;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Batcher>> Batcher::Create(const BatcherOptions& options, Backend* backend,
+                                                         BatchObserver* observer) {
+  const absl::Status status = CheckOptions(options);
+  if (!status.ok()) return status;
+  auto batcher = std::make_unique<WorkerBatcher>(options, backend, observer);
+  const absl::Status started = batcher->Start();
+  if (!started.ok()) return started;
+  return batcher;
+}
+
+}  // namespace hearwire

@@ -1,0 +1,64 @@
+// What the workers are doing, how fast they are, and so how much the next one to ask should take.
+
+#ifndef HEARWIRE_SERVER_BATCHING_WORKLOAD_H_
+#define HEARWIRE_SERVER_BATCHING_WORKLOAD_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace hearwire {
+
+// Pure policy: times come in. Not thread-safe.
+class Workload {
+ public:
+  // workers: threads that run batches, at least 1.
+  explicit Workload(int workers);
+
+  // A worker begins a batch; returns a number for End.
+  int Begin(int network, int64_t frames, absl::Time now);
+  // That batch has ended. learn: whether its time says how fast the network runs; not when it failed.
+  void End(int number, absl::Time now, bool learn);
+
+  // Of `waiting` frames of a network, those that a worker without a batch should take so that all workers end together:
+  // what waits is poured over the workers up to one level, on top of what each still has to run. At least 1 and at most
+  // `waiting`, which is at least 1.
+  int64_t Share(int network, int64_t waiting, absl::Time now) const;
+
+  // How long one worker needs for that many frames, by the recent pace of the network, or else of all networks. Nothing
+  // while no batch has ended.
+  std::optional<absl::Duration> TimeFor(int network, int64_t frames) const;
+
+  // How long the running batches will still take, summed.
+  absl::Duration Remaining(absl::Time now) const;
+
+  int workers() const { return workers_; }
+
+ private:
+  // An exponential average over batches, weighted by their size.
+  struct Pace {
+    double frames = 0;
+    double seconds = 0;
+    void Observe(double new_frames, double new_seconds);
+  };
+  struct Running {
+    int network = -1;  // Negative: no batch here.
+    int64_t frames = 0;
+    absl::Time start;
+  };
+
+  double SecondsPerFrame(int network) const;  // 0 when nothing is known.
+  double RemainingSeconds(const Running& running, absl::Time now) const;
+
+  const int workers_;
+  std::vector<Running> running_;  // By number.
+  std::vector<Pace> paces_;       // By network.
+  Pace overall_;
+  mutable std::vector<double> levels_;  // Of Share; kept for its memory.
+};
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_BATCHING_WORKLOAD_H_
