@@ -1,8 +1,8 @@
 // The front end: from a clip's samples to the windows of its log-mel spectrogram.
 //
 // Pre-emphasis y[n] = x[n+1] - 0.97 x[n]; STFT of 1024 points with a symmetric Hann window of 800, centred, reflect
-// padding; power; Kaldi mel bands from 0 to 15 kHz; log(x + 1e-5); (x + 4.5) / 5. Frames that windows share are computed
-// once, and every frame's numbers are the same whoever shares it.
+// padding; power; Kaldi mel bands from 0 to 15 kHz; log(x + 1e-5); (x + 4.5) / 5. Frames that windows share are
+// computed once, and every frame's numbers are the same whoever shares it.
 
 #ifndef HEARWIRE_MODELS_LOG_MEL_CLIP_WINDOWS_H_
 #define HEARWIRE_MODELS_LOG_MEL_CLIP_WINDOWS_H_
@@ -23,8 +23,8 @@ inline constexpr char kFrontendVersion[] = "logmel-1";
 
 // The windows of one clip, and the frames they view. Movable; windows stay valid when it is moved.
 struct ClipWindows {
-  std::vector<float> frames;      // [frames, mels], shared frames and edges of all windows.
-  std::vector<Window> windows;    // In time order.
+  std::vector<float> frames;    // [frames, mels], shared frames and edges of all windows.
+  std::vector<Window> windows;  // In time order.
 };
 
 // How many windows a clip has and how many frames each. Known before any spectrogram is computed.
@@ -34,19 +34,20 @@ struct WindowCount {
   int64_t total_frames() const { return windows * frames_per_window; }
 };
 
-// A scene of up to 10 s is one window; a longer one is windows of 10 s every 2.5 s of the clip padded by 5 s of reflection
-// on both sides. samples: at least min_scene_samples.
+// A scene of up to 10 s is one window; a longer one is windows of 10 s every 2.5 s of the clip padded by 5 s of
+// reflection on both sides. samples: at least min_scene_samples.
 WindowCount CountSceneWindows(int64_t samples, const MelSettings& mel);
 
-// Timestamps: windows of window_samples every 50 ms of the clip padded by half a window of reflection on both sides; row
-// i is centred on i x 50 ms. samples: at least window_samples / 2 + 1.
+// Timestamps: windows of window_samples every 50 ms of the clip padded by half a window of reflection on both sides;
+// row i is centred on i x 50 ms. samples: at least window_samples / 2 + 1.
 WindowCount CountTimestampWindows(int64_t samples, int window_samples, const MelSettings& mel);
 
 // Compute them. clip: mono samples at kSampleRateHz.
 // INVALID_ARGUMENT: the clip is too short (the message says the least, in samples and seconds), or its spectrogram
 // overflows because of the size of its values. Thread-safe.
 absl::StatusOr<ClipWindows> MakeSceneWindows(absl::Span<const float> clip, const MelSettings& mel);
-absl::StatusOr<ClipWindows> MakeTimestampWindows(absl::Span<const float> clip, int window_samples, const MelSettings& mel);
+absl::StatusOr<ClipWindows> MakeTimestampWindows(absl::Span<const float> clip, int window_samples,
+                                                 const MelSettings& mel);
 
 }  // namespace hearwire
 

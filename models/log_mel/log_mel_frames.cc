@@ -1,0 +1,120 @@
+#include "models/log_mel/log_mel_frames.h"
+
+#include <algorithm>
+#include <limits>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "models/log_mel/log_mel_frames.cc"
+#include "hwy/foreach_target.h"  // Includes this file once per instruction set.
+#include "hwy/highway.h"
+// After highway.h.
+#include "hwy/contrib/math/math-inl.h"
+#include "models/log_mel/lane_fft-inl.h"
+#include "models/log_mel/lane_transpose-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace hearwire {
+namespace HWY_NAMESPACE {
+
+using D = hn::CappedTag<float, LogMelFrames::kMaxFrames>;
+using V = hn::Vec<D>;
+
+// First pass of the transform, fused with reading the frames (transposed into lanes) and with the Hann window. Complex
+// samples 400 to 511 are zero: butterflies from 16 on have six inputs, those before have seven.
+HWY_INLINE void FirstPass(D d, const FftTables& tables, const float* HWY_RESTRICT samples,
+                          float* HWY_RESTRICT spectrum) {
+  constexpr size_t kPair = 2;  // Butterflies at a time: four samples are what the transposition takes at once.
+  const V zero = hn::Zero(d);
+  for (size_t k = 0; k < 64; k += kPair) {
+    Complex<V> x[kPair][8];
+    const size_t inputs = k < 16 ? 7 : 6;
+    for (size_t j = 0; j < 8; ++j) {
+      if (j >= inputs) {
+        x[0][j] = x[1][j] = {zero, zero};
+        continue;
+      }
+      const size_t first = 2 * (k + 64 * j);
+      const float* const window = tables.window + first;
+      V in[4];
+      LoadTransposed4(d, samples + first, LogMelFrames::kSampleStride, in);
+      for (size_t i = 0; i < 4; ++i) in[i] = hn::Mul(in[i], hn::Set(d, window[i]));
+      x[0][j] = {in[0], in[1]};
+      x[1][j] = {in[2], in[3]};
+    }
+    for (size_t i = 0; i < kPair; ++i) {
+      Butterfly8(d, x[i]);
+      StoreRotated(d, x[i], tables.first_pass[k + i], spectrum, k + i, 64);
+    }
+  }
+}
+
+// log_mel[mels, lanes] of power[bins, lanes]. Returns whether every band's power is finite.
+HWY_INLINE bool LogMel(D d, const MelBank& bank, const float* HWY_RESTRICT power, float* HWY_RESTRICT log_mel) {
+  const size_t n = hn::Lanes(d);
+  const V infinity = hn::Set(d, std::numeric_limits<float>::infinity());
+  auto finite = hn::Eq(infinity, infinity);
+  for (const MelBank::Band& band : bank.bands) {
+    const float* HWY_RESTRICT weights = bank.weights.data() + band.first_weight;
+    const float* HWY_RESTRICT bins = power + static_cast<size_t>(band.first_bin) * n;
+    V sum = hn::Zero(d);
+    for (int i = 0; i < band.bin_count; ++i, bins += n)
+      sum = hn::MulAdd(hn::Load(d, bins), hn::Set(d, weights[i]), sum);
+    finite = hn::And(finite, hn::Lt(sum, infinity));
+    const V log = hn::Log(d, hn::Add(sum, hn::Set(d, 1e-5f)));
+    hn::Store(hn::Mul(hn::Add(log, hn::Set(d, 4.5f)), hn::Set(d, 1 / 5.0f)), d, log_mel);
+    log_mel += n;
+  }
+  return hn::AllTrue(d, finite);
+}
+
+bool ComputeFrames(const LogMelFrames::Workspace& workspace, const MelBank& bank, size_t count,
+                   float* HWY_RESTRICT rows) {
+  const D d;
+  const FftTables& tables = GetFftTables();
+  const size_t mels = bank.bands.size();
+  bool finite = true;
+  for (size_t first = 0; first < count; first += hn::Lanes(d)) {
+    FirstPass(d, tables, workspace.samples + first * LogMelFrames::kSampleStride, workspace.spectrum);
+    FinishTransform(d, tables, workspace.spectrum);
+    SpectrumPower(d, tables, workspace.spectrum, workspace.power);
+    finite = LogMel(d, bank, workspace.power, workspace.log_mel) && finite;
+    StoreTransposed(d, workspace.log_mel, mels, std::min(count - first, hn::Lanes(d)), rows + first * mels);
+  }
+  return finite;
+}
+
+// NOLINTNEXTLINE(google-readability-namespace-comments)
+}  // namespace HWY_NAMESPACE
+}  // namespace hearwire
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace hearwire {
+namespace {
+
+HWY_EXPORT(ComputeFrames);
+
+hwy::AlignedFreeUniquePtr<float[]> MakeZeros(size_t count) {
+  auto floats = hwy::AllocateAligned<float>(count);
+  std::fill_n(floats.get(), count, 0.0f);
+  return floats;
+}
+
+}  // namespace
+
+LogMelFrames::LogMelFrames(const MelBank& bank)
+    : bank_(bank),
+      samples_(MakeZeros(kMaxFrames * kSampleStride)),
+      spectrum_(MakeZeros(512 * 2 * kMaxFrames)),
+      power_(MakeZeros(512 * kMaxFrames)),
+      log_mel_(MakeZeros(bank.bands.size() * kMaxFrames)) {}
+
+bool LogMelFrames::Compute(int count, float* rows) {
+  // Lanes without a frame compute silence.
+  for (int i = count; i < kMaxFrames; ++i) std::fill_n(samples(i), kSampleStride, 0.0f);
+  const Workspace workspace{samples_.get(), spectrum_.get(), power_.get(), log_mel_.get()};
+  return HWY_DYNAMIC_DISPATCH(ComputeFrames)(workspace, bank_, static_cast<size_t>(count), rows);
+}
+
+}  // namespace hearwire
+#endif  // HWY_ONCE

@@ -1,0 +1,48 @@
+// The kernel of the front end: frames of samples in, log-mel frames out, several at a time across vector lanes.
+
+#ifndef HEARWIRE_MODELS_LOG_MEL_LOG_MEL_FRAMES_H_
+#define HEARWIRE_MODELS_LOG_MEL_LOG_MEL_FRAMES_H_
+
+#include <cstddef>
+
+#include "hwy/aligned_allocator.h"
+#include "models/log_mel/mel_bank.h"
+
+namespace hearwire {
+
+// Computes up to kMaxFrames frames at a time. Its memory is made once. One thread at a time.
+class LogMelFrames {
+ public:
+  static constexpr int kMaxFrames = 16;
+
+  // bank: outlives this.
+  explicit LogMelFrames(const MelBank& bank);
+
+  // Where frame i's pre-emphasised samples go, [kFrameSamples].
+  float* samples(int i) { return samples_.get() + static_cast<size_t>(i) * kSampleStride; }
+
+  // Writes the log-mel frames of the first `count` samples(): rows[count, mels]. A frame's numbers do not depend on its
+  // place or on the others. Returns false when a value is not finite.
+  bool Compute(int count, float* rows);
+
+  // What the kernels work in.
+  struct Workspace {
+    const float* samples;  // [kMaxFrames, kSampleStride]
+    float* spectrum;       // [512, 2, lanes]
+    float* power;          // [512, lanes]
+    float* log_mel;        // [mels, lanes]
+  };
+  // Not a power of two, which would crowd all frames into a few sets of the cache.
+  static constexpr size_t kSampleStride = 848;
+
+ private:
+  const MelBank& bank_;
+  const hwy::AlignedFreeUniquePtr<float[]> samples_;
+  const hwy::AlignedFreeUniquePtr<float[]> spectrum_;
+  const hwy::AlignedFreeUniquePtr<float[]> power_;
+  const hwy::AlignedFreeUniquePtr<float[]> log_mel_;
+};
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_MODELS_LOG_MEL_LOG_MEL_FRAMES_H_
