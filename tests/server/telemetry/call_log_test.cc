@@ -1,4 +1,4 @@
-#include "server/call_log.h"
+#include "server/telemetry/call_log.h"
 
 #include <gtest/gtest.h>
 
@@ -15,9 +15,9 @@ std::string LoggedCall(const absl::Status& status, absl::Duration total, absl::D
   CallRecord call;
   call.method = "GetTags";
   call.request_id = "id-1";
-  call.config = std::string(1000, 'c');
-  call.code = status.code();
-  call.message = std::string(status.message());
+  const std::string config(1000, 'c');
+  call.config = config;
+  call.status = status;
   call.total = total;
   LogCall(call, slow_call);
   return testing::internal::GetCapturedStderr();

@@ -1,0 +1,36 @@
+// The access log: one line for each call.
+
+#ifndef HEARWIRE_SERVER_TELEMETRY_CALL_LOG_H_
+#define HEARWIRE_SERVER_TELEMETRY_CALL_LOG_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+namespace hearwire {
+
+// One answered call. Strings may be the caller's own, of any content; only their first 200 bytes are written.
+struct CallRecord {
+  std::string_view method;      // "GetSceneEmbeddings"
+  std::string_view config;      // The config's or network's name.
+  std::string_view request_id;  // Also in the reply's metadata.
+  std::string_view peer;        // "ipv4:127.0.0.1:40000"
+  absl::Status status;
+  std::string_view reason;  // Of a failure: an ErrorInfo reason.
+  int64_t clips = 0;
+  absl::Duration audio;  // Decoded audio of all clips.
+  absl::Duration total;
+  absl::Duration decode;
+  absl::Duration queued;
+  absl::Duration inference;
+};
+
+// Writes "call" at debug; "slow call" at info when total is slow_call or more (zero: none is slow); a call that failed
+// for a reason within the server (INTERNAL, UNKNOWN, DATA_LOSS) as "failed call" at error. Thread-safe.
+void LogCall(const CallRecord& call, absl::Duration slow_call);
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_TELEMETRY_CALL_LOG_H_
