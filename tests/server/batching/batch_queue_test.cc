@@ -1,0 +1,343 @@
+#include "server/batching/batch_queue.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server/batching/refusal.h"
+#include "tests/server/batching/queue_driver.h"
+
+namespace hearwire {
+namespace {
+
+using testing::HasSubstr;
+
+BatchQueueOptions Options(int64_t max_batch_frames, int64_t max_queued_frames = 1000) {
+  BatchQueueOptions options;
+  options.max_batch_frames = max_batch_frames;
+  options.max_queued_frames = max_queued_frames;
+  options.min_shared_frames = 1;
+  options.max_queue_delay = absl::Milliseconds(5);
+  return options;
+}
+
+TEST(BatchQueueTest, TakesAllOrNothing) {
+  QueueDriver driver(Options(100, 10));
+  ASSERT_TRUE(driver.Push('A', 6).ok());
+  const absl::Status refused = driver.Push('B', 5);
+  EXPECT_TRUE(absl::IsResourceExhausted(refused));
+  EXPECT_EQ(driver.queue().queued_frames(), 6);
+  ASSERT_TRUE(driver.Push('C', 4).ok());
+  EXPECT_EQ(driver.Take(), "A0 C0 A1 C1 A2 C2 A3 C3 A4 A5");
+}
+
+TEST(BatchQueueTest, TellsAFullQueueFromACallLargerThanTheQueue) {
+  QueueDriver driver(Options(100, 10));
+  ASSERT_TRUE(driver.Push('A', 6).ok());
+  const absl::Status full = driver.Push('B', 5);
+  EXPECT_TRUE(absl::IsResourceExhausted(full));
+  EXPECT_EQ(RefusalOf(full), Refusal::kQueueFull);
+  EXPECT_THAT(std::string(full.message()), HasSubstr("6 of 10 frames wait, and the call has 5"));
+  const absl::Status too_large = driver.Push('C', 11);
+  EXPECT_TRUE(absl::IsResourceExhausted(too_large));
+  EXPECT_EQ(RefusalOf(too_large), Refusal::kCallTooLarge);
+  EXPECT_THAT(std::string(too_large.message()), HasSubstr("larger than the whole queue: its windows have 11 frames"));
+}
+
+TEST(BatchQueueTest, CountsRoomInFramesNotWindows) {
+  QueueDriver driver(Options(100, 10));
+  EXPECT_TRUE(driver.Push('A', {.window_frames = {9}}).ok());
+  EXPECT_FALSE(driver.Push('B', 2).ok());
+  EXPECT_TRUE(driver.Push('C', 1).ok());
+}
+
+TEST(BatchQueueTest, WhatRunsTakesNoRoom) {
+  QueueDriver driver(Options(6, 10));
+  ASSERT_TRUE(driver.Push('A', 10).ok());
+  Batch running;
+  ASSERT_TRUE(driver.queue().TakeBatch(At(0), false, &running, driver.dropped()));
+  EXPECT_EQ(driver.queue().queued_frames(), 4);
+  EXPECT_TRUE(driver.Push('B', 6).ok());
+}
+
+TEST(BatchQueueTest, RefusesCallsThatNobodyWaitsFor) {
+  QueueDriver driver(Options(10));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(driver.Push('A', {.window_frames = {1}, .deadline = At(3)}, 3)));
+  TestCall cancelled(0, 1, 1);
+  cancelled.work()->cancelled = true;
+  EXPECT_TRUE(absl::IsCancelled(driver.queue().Push(cancelled.work(), 1, At(0), driver.dropped())));
+  EXPECT_TRUE(driver.queue().empty());
+}
+
+TEST(BatchQueueTest, RefusesACallWithoutWindowsOrNetwork) {
+  QueueDriver driver(Options(10));
+  EXPECT_TRUE(absl::IsInvalidArgument(driver.Push('A', 0)));
+  EXPECT_TRUE(absl::IsInvalidArgument(driver.Push('B', {.network = -1, .window_frames = {1}})));
+}
+
+TEST(BatchQueueTest, CallsTakeTurnsWindowByWindow) {
+  QueueDriver driver(Options(4));
+  ASSERT_TRUE(driver.Push('A', 5).ok());
+  ASSERT_TRUE(driver.Push('B', 2).ok());
+  ASSERT_TRUE(driver.Push('C', 1).ok());
+  EXPECT_EQ(driver.Take(), "A0 B0 C0 A1");
+  EXPECT_EQ(driver.Take(), "B1 A2 A3 A4");
+  EXPECT_EQ(driver.Take(), "");
+}
+
+TEST(BatchQueueTest, EarliestDeadlineGoesFirstAmongThoseWhoseTurnItIs) {
+  QueueDriver driver(Options(100));
+  ASSERT_TRUE(driver.Push('A', {.window_frames = {1, 1}, .deadline = At(30)}).ok());
+  ASSERT_TRUE(driver.Push('B', {.window_frames = {1, 1, 1}, .deadline = At(10)}).ok());
+  ASSERT_TRUE(driver.Push('C', {.window_frames = {1, 1}, .deadline = At(20)}).ok());
+  EXPECT_EQ(driver.Take(), "B0 C0 A0 B1 C1 A1 B2");
+}
+
+TEST(BatchQueueTest, ANewcomerHasItsTurnInTheRoundThatRuns) {
+  QueueDriver driver(Options(2));
+  for (const char letter : {'A', 'B', 'C'}) {
+    ASSERT_TRUE(driver.Push(letter, {.window_frames = {1, 1}, .deadline = At(100)}).ok());
+  }
+  EXPECT_EQ(driver.Take(), "A0 B0");
+  ASSERT_TRUE(driver.Push('D', {.window_frames = {1}, .deadline = At(50)}).ok());
+  ASSERT_TRUE(driver.Push('E', {.window_frames = {1}, .deadline = At(200)}).ok());
+  EXPECT_EQ(driver.Take(), "D0 C0");
+  EXPECT_EQ(driver.Take(), "E0 A1");
+}
+
+TEST(BatchQueueTest, AShortCallPassesAnHourOfAudio) {
+  QueueDriver driver(Options(4, 200000));
+  ASSERT_TRUE(driver.Push('A', 72000).ok());
+  EXPECT_EQ(driver.Take(), "A0 A1 A2 A3");
+  ASSERT_TRUE(driver.Push('B', 2).ok());
+  EXPECT_EQ(driver.Take(), "B0 A4 B1 A5");
+}
+
+TEST(BatchQueueTest, UrgentNewcomersDoNotHoldBackARoundForEver) {
+  QueueDriver driver(Options(1));
+  ASSERT_TRUE(driver.Push('A', {.window_frames = {1, 1, 1}, .deadline = At(1000)}).ok());
+  EXPECT_EQ(driver.Take(), "A0");
+  // From now on one more urgent call comes than there is compute for.
+  ASSERT_TRUE(driver.Push('B', {.window_frames = {1}, .deadline = At(50)}).ok());
+  ASSERT_TRUE(driver.Push('C', {.window_frames = {1}, .deadline = At(50)}).ok());
+  EXPECT_EQ(driver.Take(), "B0");  // The only one that found room in A's first round.
+  ASSERT_TRUE(driver.Push('D', {.window_frames = {1}, .deadline = At(50)}).ok());
+  EXPECT_EQ(driver.Take(), "C0");
+  for (const char letter : {'E', 'F', 'G', 'H', 'I', 'J'}) {
+    ASSERT_TRUE(driver.Push(letter, {.window_frames = {1}, .deadline = At(50)}).ok());
+  }
+  // C, D and A were there when the second round began; three of the newcomers join it.
+  EXPECT_EQ(driver.Take(), "D0");
+  EXPECT_EQ(driver.Take(), "E0");
+  EXPECT_EQ(driver.Take(), "F0");
+  EXPECT_EQ(driver.Take(), "G0");
+  EXPECT_EQ(driver.Take(), "A1");
+}
+
+TEST(BatchQueueTest, CallsThatComeToAnEmptyQueueShareARound) {
+  QueueDriver driver(Options(10));
+  ASSERT_TRUE(driver.Push('A', 1).ok());
+  EXPECT_EQ(driver.Take(), "A0");
+  ASSERT_TRUE(driver.Push('B', {.window_frames = {1}, .deadline = At(100)}).ok());
+  ASSERT_TRUE(driver.Push('C', {.window_frames = {1}, .deadline = At(50)}).ok());
+  EXPECT_EQ(driver.Take(), "C0 B0");
+}
+
+TEST(BatchQueueTest, ABatchLeavesAtOnceWhenNoCompanyIsExpected) {
+  QueueDriver driver(Options(10));
+  ASSERT_TRUE(driver.Push('A', 1, 7).ok());
+  EXPECT_LE(driver.queue().NextBatchTime(At(7), false), At(7));
+  EXPECT_EQ(driver.Take(7), "A0");
+  EXPECT_EQ(driver.queue().NextBatchTime(At(7), false), absl::InfiniteFuture());
+}
+
+TEST(BatchQueueTest, ABatchWaitsForCompanyUntilItsOldestWindowHasWaitedItsLimit) {
+  QueueDriver driver(Options(10));
+  ASSERT_TRUE(driver.Push('A', 1, 0).ok());
+  ASSERT_TRUE(driver.Push('B', 1, 3).ok());
+  EXPECT_EQ(driver.queue().NextBatchTime(At(3), true), At(5));
+  EXPECT_EQ(driver.Take(4.9, true), "");
+  EXPECT_EQ(driver.Take(5, true), "A0 B0");
+}
+
+TEST(BatchQueueTest, TheNextOldestWindowCountsWhenTheOldestHasGone) {
+  QueueDriver driver(Options(10));
+  ASSERT_TRUE(driver.Push('A', 1, 0).ok());
+  ASSERT_TRUE(driver.Push('B', 1, 3).ok());
+  driver.queue().Remove(driver.work('A').get());
+  EXPECT_EQ(driver.queue().NextBatchTime(At(3), true), At(8));
+}
+
+TEST(BatchQueueTest, AFullBatchLeavesThoughCompanyIsExpected) {
+  QueueDriver driver(Options(3));
+  ASSERT_TRUE(driver.Push('A', 2).ok());
+  EXPECT_EQ(driver.Take(0, true), "");
+  ASSERT_TRUE(driver.Push('B', 2).ok());
+  EXPECT_LE(driver.queue().NextBatchTime(At(0), true), At(0));
+  EXPECT_EQ(driver.Take(0, true), "A0 B0 A1");
+  EXPECT_EQ(driver.Take(0, true), "");
+}
+
+TEST(BatchQueueTest, AClockThatIsSetBackHoldsNothingBack) {
+  QueueDriver driver(Options(10));
+  ASSERT_TRUE(driver.Push('A', 1, 3600e3).ok());
+  EXPECT_EQ(driver.Take(0, true), "A0");
+}
+
+TEST(BatchQueueTest, KeepsABatchWithinItsFrames) {
+  QueueDriver driver(Options(10));
+  ASSERT_TRUE(driver.Push('A', {.window_frames = {4, 4, 4}}).ok());
+  ASSERT_TRUE(driver.Push('B', {.window_frames = {1, 1}}).ok());
+  EXPECT_EQ(driver.Take(), "A0 B0 A1 B1");
+  EXPECT_EQ(driver.Take(), "A2");
+}
+
+TEST(BatchQueueTest, AWindowLargerThanABatchRunsAlone) {
+  QueueDriver driver(Options(10));
+  ASSERT_TRUE(driver.Push('A', {.window_frames = {25, 3}}).ok());
+  ASSERT_TRUE(driver.Push('B', {.window_frames = {3}}).ok());
+  EXPECT_EQ(driver.Take(), "A0");
+  EXPECT_EQ(driver.Take(), "B0 A1");
+}
+
+TEST(BatchQueueTest, NetworksDoNotShareBatchesAndTakeTurns) {
+  QueueDriver driver(Options(2));
+  ASSERT_TRUE(driver.Push('A', {.network = 2, .window_frames = {1, 1, 1, 1}}).ok());
+  ASSERT_TRUE(driver.Push('B', {.network = 0, .window_frames = {1, 1, 1}}).ok());
+  ASSERT_TRUE(driver.Push('C', {.network = 1, .window_frames = {1}}).ok());
+  EXPECT_EQ(driver.Take(), "B0 B1");
+  EXPECT_EQ(driver.Take(), "C0");
+  EXPECT_EQ(driver.Take(), "A0 A1");
+  EXPECT_EQ(driver.Take(), "B2");
+  EXPECT_EQ(driver.Take(), "A2 A3");
+}
+
+TEST(BatchQueueTest, ANetworkThatWaitsForCompanyDoesNotHoldBackAnother) {
+  QueueDriver driver(Options(2));
+  ASSERT_TRUE(driver.Push('A', {.network = 0, .window_frames = {1}}).ok());
+  ASSERT_TRUE(driver.Push('B', {.network = 1, .window_frames = {1, 1}}).ok());
+  EXPECT_EQ(driver.Take(0, true), "B0 B1");
+  EXPECT_EQ(driver.Take(0, true), "");
+}
+
+TEST(BatchQueueTest, DropsExpiredCallsWhenABatchIsCut) {
+  QueueDriver driver(Options(2));
+  ASSERT_TRUE(driver.Push('A', {.window_frames = {1, 1, 1}, .deadline = At(10)}).ok());
+  ASSERT_TRUE(driver.Push('B', {.network = 1, .window_frames = {1}, .deadline = At(20)}).ok());
+  ASSERT_TRUE(driver.Push('C', {.window_frames = {1}}).ok());
+  EXPECT_EQ(driver.Take(9), "A0 C0");
+  EXPECT_EQ(driver.Dropped(), "");
+  EXPECT_EQ(driver.Take(20), "");  // B's deadline is now.
+  EXPECT_EQ(driver.Dropped(), "A expired, B expired");
+  EXPECT_EQ(driver.queue().queued_frames(), 0);
+}
+
+TEST(BatchQueueTest, DropsACancelledCallWhenItsTurnComesAndFillsTheBatchWithOthers) {
+  QueueDriver driver(Options(3));
+  ASSERT_TRUE(driver.Push('A', 4).ok());
+  ASSERT_TRUE(driver.Push('B', 4).ok());
+  ASSERT_TRUE(driver.Push('C', 1).ok());
+  EXPECT_EQ(driver.Take(), "A0 B0 C0");
+  driver.work('A')->cancelled = true;
+  EXPECT_EQ(driver.Take(), "B1 B2 B3");
+  EXPECT_EQ(driver.Dropped(), "A cancelled");
+  EXPECT_TRUE(driver.queue().empty());
+}
+
+TEST(BatchQueueTest, ANetworkOfCancelledCallsYieldsItsTurn) {
+  QueueDriver driver(Options(3));
+  ASSERT_TRUE(driver.Push('A', {.network = 0, .window_frames = {1}}).ok());
+  ASSERT_TRUE(driver.Push('B', {.network = 1, .window_frames = {1}}).ok());
+  driver.work('A')->cancelled = true;
+  EXPECT_EQ(driver.Take(), "B0");
+  EXPECT_EQ(driver.Dropped(), "A cancelled");
+}
+
+TEST(BatchQueueTest, CallsThatNobodyWaitsForMakeRoom) {
+  QueueDriver driver(Options(10, 10));
+  ASSERT_TRUE(driver.Push('A', {.window_frames = {5}, .deadline = At(10)}).ok());
+  ASSERT_TRUE(driver.Push('B', {.window_frames = {5}}).ok());
+  EXPECT_EQ(RefusalOf(driver.Push('C', 5, 9)), Refusal::kQueueFull);
+  EXPECT_TRUE(driver.Push('D', 5, 10).ok());
+  EXPECT_EQ(driver.Dropped(), "A expired");
+  driver.work('B')->cancelled = true;
+  EXPECT_TRUE(driver.Push('E', 5, 10).ok());
+  EXPECT_EQ(driver.Dropped(), "B cancelled");
+}
+
+TEST(BatchQueueTest, RemoveTakesTheRestOfACall) {
+  QueueDriver driver(Options(2));
+  ASSERT_TRUE(driver.Push('A', 3).ok());
+  ASSERT_TRUE(driver.Push('B', 3).ok());
+  EXPECT_EQ(driver.Take(), "A0 B0");
+  driver.queue().Remove(driver.work('A').get());
+  driver.queue().Remove(driver.work('A').get());
+  EXPECT_EQ(driver.queue().queued_frames(), 2);
+  EXPECT_EQ(driver.Take(), "B1 B2");
+}
+
+TEST(BatchQueueTest, RemoveAllReturnsEveryCallOnce) {
+  QueueDriver driver(Options(1));
+  ASSERT_TRUE(driver.Push('A', 1).ok());
+  ASSERT_TRUE(driver.Push('B', 2).ok());
+  ASSERT_TRUE(driver.Push('C', {.network = 3, .window_frames = {1}}).ok());
+  EXPECT_EQ(driver.Take(), "A0");
+  std::vector<std::string> letters;
+  for (const auto& call : driver.queue().RemoveAll()) letters.push_back(driver.Letter(call.get()));
+  EXPECT_THAT(letters, testing::UnorderedElementsAre("B", "C"));
+  EXPECT_EQ(driver.queue().queued_frames(), 0);
+  EXPECT_EQ(driver.Take(), "");
+}
+
+TEST(BatchQueueTest, AQueueThatEndsLetsItsCallsGo) {
+  std::weak_ptr<CallWork> call;
+  {
+    QueueDriver driver(Options(1));
+    ASSERT_TRUE(driver.Push('A', 1).ok());
+    call = driver.work('A');
+  }
+  EXPECT_TRUE(call.expired());
+}
+
+TEST(BatchQueueTest, EachCallIsInABatchOnceHoweverManyWindows) {
+  QueueDriver driver(Options(10));
+  ASSERT_TRUE(driver.Push('A', 3).ok());
+  ASSERT_TRUE(driver.Push('B', 2).ok());
+  Batch batch;
+  ASSERT_TRUE(driver.queue().TakeBatch(At(0), false, &batch, driver.dropped()));
+  EXPECT_EQ(batch.calls.size(), 2u);
+  EXPECT_EQ(batch.frames, 5);
+  ASSERT_EQ(batch.windows.size(), 5u);
+  for (size_t i = 0; i < 5; ++i) {
+    const CallWork& call = *batch.calls[static_cast<size_t>(batch.owners[i].call)];
+    EXPECT_EQ(batch.windows[i].row, call.requests[static_cast<size_t>(batch.owners[i].window)].row);
+  }
+}
+
+TEST(BatchQueueTest, RetryDelayIsWhatWaitsAtTheRecentPace) {
+  QueueDriver driver(Options(100), 2);
+  EXPECT_EQ(driver.queue().RetryDelay(At(0)), absl::Milliseconds(10));
+  ASSERT_TRUE(driver.Push('A', 200).ok());
+  EXPECT_EQ(driver.queue().RetryDelay(At(0)), absl::Seconds(1));  // Nothing is known yet.
+  Batch batch;
+  ASSERT_TRUE(driver.queue().TakeBatch(At(0), false, &batch, driver.dropped()));
+  ASSERT_EQ(batch.frames, 100);
+  driver.queue().FinishBatch(batch, At(1000), true);  // 100 frames a second; two workers.
+  EXPECT_EQ(driver.queue().RetryDelay(At(1000)), absl::Milliseconds(500));
+  ASSERT_TRUE(driver.Push('B', 700).ok());
+  EXPECT_EQ(driver.queue().RetryDelay(At(1000)), absl::Seconds(4));
+  ASSERT_TRUE(driver.queue().TakeBatch(At(1000), false, &batch, driver.dropped()));
+  EXPECT_EQ(driver.queue().RetryDelay(At(1000)), absl::Seconds(4));  // What runs is still to be done.
+  EXPECT_EQ(driver.queue().RetryDelay(At(1500)), absl::Milliseconds(3750));
+}
+
+TEST(BatchQueueTest, RetryDelayIsBounded) {
+  QueueDriver driver(Options(1, 1'000'000));
+  ASSERT_TRUE(driver.Push('A', 10'000).ok());
+  Batch batch;
+  ASSERT_TRUE(driver.queue().TakeBatch(At(0), false, &batch, driver.dropped()));
+  driver.queue().FinishBatch(batch, At(1000), true);
+  EXPECT_EQ(driver.queue().RetryDelay(At(1000)), absl::Seconds(10));
+}
+
+}  // namespace
+}  // namespace hearwire

@@ -1,0 +1,89 @@
+// Drives a BatchQueue in tests: calls have letters, time is in milliseconds, batches read "A0 B0 A1".
+
+#ifndef HEARWIRE_TESTS_SERVER_BATCHING_QUEUE_DRIVER_H_
+#define HEARWIRE_TESTS_SERVER_BATCHING_QUEUE_DRIVER_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "server/batching/batch_queue.h"
+#include "tests/server/batching/test_call.h"
+
+namespace hearwire {
+
+inline absl::Time At(double milliseconds) { return absl::FromUnixSeconds(1'000'000) + absl::Milliseconds(milliseconds); }
+
+class QueueDriver {
+ public:
+  explicit QueueDriver(const BatchQueueOptions& options, int workers = 1) : queue_(options, workers) {}
+
+  struct Call {
+    int network = 0;
+    std::vector<int> window_frames;
+    absl::Time deadline = absl::InfiniteFuture();
+  };
+
+  absl::Status Push(char letter, const Call& call, double now = 0) {
+    calls_[letter] = std::make_unique<TestCall>(call.network, call.window_frames);
+    work(letter)->deadline = call.deadline;
+    return queue_.Push(work(letter), work(letter)->total_frames(), At(now), &dropped_);
+  }
+  // One frame per window.
+  absl::Status Push(char letter, int windows, double now = 0) {
+    return Push(letter, {.window_frames = std::vector<int>(static_cast<size_t>(windows), 1)}, now);
+  }
+
+  // The batch that a free worker gets; it counts as finished right away. Empty when none is due.
+  std::string Take(double now = 0, bool company_expected = false) {
+    Batch batch;
+    if (!queue_.TakeBatch(At(now), company_expected, &batch, &dropped_)) return "";
+    queue_.FinishBatch(batch, At(now), false);
+    return Describe(batch);
+  }
+
+  // The calls dropped since this was last asked: "A cancelled, B expired".
+  std::string Dropped() {
+    std::string text;
+    for (const DroppedCall& dropped : std::exchange(dropped_, {})) {
+      if (!text.empty()) text += ", ";
+      text += Letter(dropped.call.get());
+      text += dropped.reason == absl::StatusCode::kCancelled ? " cancelled" : " expired";
+    }
+    return text;
+  }
+
+  std::string Describe(const Batch& batch) const {
+    std::string text;
+    for (size_t i = 0; i < batch.owners.size(); ++i) {
+      if (i > 0) text += ' ';
+      const CallWork* call = batch.calls[static_cast<size_t>(batch.owners[i].call)].get();
+      text += Letter(call) + std::to_string(batch.owners[i].window);
+    }
+    return text;
+  }
+
+  std::string Letter(const CallWork* call) const {
+    for (const auto& [letter, known] : calls_) {
+      if (known->work().get() == call) return std::string(1, letter);
+    }
+    return "?";
+  }
+
+  const std::shared_ptr<CallWork>& work(char letter) { return calls_.at(letter)->work(); }
+  BatchQueue& queue() { return queue_; }
+  std::vector<DroppedCall>* dropped() { return &dropped_; }
+
+ private:
+  std::map<char, std::unique_ptr<TestCall>> calls_;
+  BatchQueue queue_;
+  std::vector<DroppedCall> dropped_;
+};
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_TESTS_SERVER_BATCHING_QUEUE_DRIVER_H_
