@@ -4,18 +4,21 @@
 #define HEARWIRE_SERVER_AUDIO_DECODE_AUDIO_H_
 
 #include <cstdint>
+#include <functional>
 #include <string_view>
 #include <variant>
 #include <vector>
 
-#include "absl/status/statusor.h"
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 
 namespace hearwire {
 
 // Raw samples, little-endian, channels interleaved. A view.
 struct PcmAudio {
-  enum class Encoding { kLinear16, kFloat32 };
+  // Numbered as in the wire format, so that a caller's number can be passed on unseen: others than these two are
+  // refused.
+  enum class Encoding { kUnspecified = 0, kLinear16 = 1, kFloat32 = 2 };
   Encoding encoding = Encoding::kFloat32;
   int64_t sample_rate_hz = 0;
   int64_t channel_count = 1;
@@ -33,7 +36,8 @@ struct AudioLimits {
   int64_t min_sample_rate_hz = 1000;
   int64_t max_sample_rate_hz = 384000;
   int64_t max_channel_count = 32;
-  // Longest clip, whatever its bytes or its header claim; looked at while decoding, so that nothing longer is ever held.
+  // Longest clip, whatever its bytes or its header claim; looked at while decoding, so that nothing longer is ever
+  // held.
   absl::Duration max_decoded = absl::Minutes(60);
 };
 
@@ -41,18 +45,25 @@ struct AudioLimits {
 enum class AudioField { kSource, kEncoding, kSampleRate, kChannelCount, kSamples, kEncoded };
 
 struct AudioError {
-  absl::Status status;  // INVALID_ARGUMENT, or RESOURCE_EXHAUSTED for clips over max_decoded.
+  absl::Status status;  // INVALID_ARGUMENT; RESOURCE_EXHAUSTED for clips over max_decoded; CANCELLED.
   AudioField field = AudioField::kSource;
 };
 
-// Decodes, averages the channels and resamples (libsoxr, very high quality; none when the rate is sample_rate_hz already) in
-// bounded pieces. Fails for: no samples; a byte count that is no multiple of a frame; a rate or channel count out of the
-// limits; NaN or infinity (the message says at which sample and channel); bytes that are no audio file, or of a format
-// that is not accepted; a file that ends before its header says (seconds found and claimed; a WAV whose length is 0 or all ones is a
-// stream and is read to its end); a clip over max_decoded. Messages name the formats and limits that would be right.
-// Thread-safe.
+// Decodes, averages the channels and resamples (libsoxr, very high quality; none when the rate is sample_rate_hz
+// already) in bounded pieces. The clip has round(n * sample_rate_hz / rate) finite samples for n at the source's rate,
+// and begins when the source begins; mono samples at sample_rate_hz stay as they are, bit for bit.
+//
+// Fails for: no samples; a byte count that is no multiple of a sample of all channels; a rate or channel count out of
+// the limits; NaN or infinity (the message says at which sample and channel); bytes that are no audio file, or of a
+// format that is not accepted; a file that ends before its header says (seconds found and claimed; a WAV whose length
+// is 0 or all ones, or what sox writes when it cannot know, is a stream and is read to its end); a damaged file; a clip
+// over max_decoded. Messages name the formats and limits that would be right.
+//
+// Memory is that of the clip and about a mebibyte. is_cancelled, where given, is asked between pieces (at most 32768
+// samples each) on this thread; once it says true, the answer is CANCELLED. Thread-safe.
 std::variant<std::vector<float>, AudioError> DecodeAudio(const AudioSource& source, const AudioLimits& limits,
-                                                         int sample_rate_hz);
+                                                         int sample_rate_hz,
+                                                         const std::function<bool()>& is_cancelled = nullptr);
 
 }  // namespace hearwire
 

@@ -1,0 +1,168 @@
+#include "server/audio/decode_audio.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "server/audio/file_format.h"
+#include "server/audio/mixdown.h"
+#include "server/audio/mp3_file.h"
+#include "server/audio/pcm_source.h"
+#include "server/audio/resampler.h"
+#include "server/audio/sample_source.h"
+#include "server/audio/sound_file.h"
+
+namespace hearwire {
+namespace {
+
+constexpr int64_t kPieceValues = 32768;
+
+absl::Status CheckSampleRate(int64_t rate, const AudioLimits& limits) {
+  if (rate >= limits.min_sample_rate_hz && rate <= limits.max_sample_rate_hz) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("a sample rate of ", rate, " Hz is out of range; ",
+                                                 limits.min_sample_rate_hz, " to ", limits.max_sample_rate_hz,
+                                                 " Hz are accepted"));
+}
+
+absl::Status CheckChannelCount(int64_t channels, const AudioLimits& limits) {
+  if (channels >= 1 && channels <= limits.max_channel_count) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(channels, " channels are out of range; 1 to ", limits.max_channel_count, " are accepted"));
+}
+
+absl::Status CheckEncoding(PcmAudio::Encoding encoding) {
+  if (encoding == PcmAudio::Encoding::kLinear16 || encoding == PcmAudio::Encoding::kFloat32) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("PCM encoding ", static_cast<int>(encoding),
+                                                 " is unknown; LINEAR16 (1) and FLOAT32 (2) are accepted"));
+}
+
+absl::Status CheckByteCount(const PcmAudio& audio) {
+  if (audio.samples.empty()) return absl::InvalidArgumentError("the clip is empty: 0 bytes of samples");
+  const int64_t value_bytes = PcmSource::BytesPerValue(audio.encoding);
+  const auto bytes = static_cast<int64_t>(audio.samples.size());
+  if (bytes % (value_bytes * audio.channel_count) == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      bytes, " bytes are no whole number of samples: a sample has ", value_bytes * audio.channel_count, " bytes (",
+      audio.channel_count, audio.channel_count == 1 ? " channel of " : " channels of ", value_bytes, " bytes)"));
+}
+
+using OpenedSource = std::variant<std::unique_ptr<SampleSource>, AudioError>;
+
+OpenedSource OpenPcm(const PcmAudio& audio, const AudioLimits& limits) {
+  const std::pair<absl::Status, AudioField> checks[] = {
+      {CheckEncoding(audio.encoding), AudioField::kEncoding},
+      {CheckSampleRate(audio.sample_rate_hz, limits), AudioField::kSampleRate},
+      {CheckChannelCount(audio.channel_count, limits), AudioField::kChannelCount}};
+  for (const auto& [status, field] : checks) {
+    if (!status.ok()) return AudioError{status, field};
+  }
+  if (absl::Status status = CheckByteCount(audio); !status.ok()) return AudioError{status, AudioField::kSamples};
+  return std::make_unique<PcmSource>(audio);
+}
+
+absl::StatusOr<std::unique_ptr<SampleSource>> OpenFile(std::string_view bytes) {
+  const absl::StatusOr<RecognizedFile> file = RecognizeFile(bytes);
+  if (!file.ok()) return file.status();
+  if (file->format == FileFormat::kMp3) return Mp3File::Open(file->bytes);
+  return SoundFile::Open(file->format, file->bytes);
+}
+
+OpenedSource OpenEncoded(const EncodedAudio& audio, const AudioLimits& limits) {
+  absl::StatusOr<std::unique_ptr<SampleSource>> source = OpenFile(audio.bytes);
+  absl::Status status = source.status();
+  if (status.ok()) status = CheckSampleRate((*source)->sample_rate_hz(), limits);
+  if (status.ok()) status = CheckChannelCount((*source)->channel_count(), limits);
+  if (!status.ok()) return AudioError{status, AudioField::kEncoded};
+  return *std::move(source);
+}
+
+int64_t MaxSamples(const AudioLimits& limits, int64_t sample_rate_hz) {
+  constexpr double kMost = int64_t{1} << 40;  // So that no product of rates and counts overflows.
+  const double most = absl::ToDoubleSeconds(limits.max_decoded) * static_cast<double>(sample_rate_hz);
+  return static_cast<int64_t>(std::clamp(most, 0.0, kMost));
+}
+
+absl::Status NonFiniteError(float value, int64_t sample, int64_t channel) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("sample ", sample, " of channel ", channel, " (both counted from 0) is ",
+                   std::isnan(value) ? "NaN" : "infinite, or beyond the range of 32-bit floats",
+                   "; every sample must be a finite number"));
+}
+
+absl::StatusOr<std::vector<float>> DecodeSamples(SampleSource& source, const AudioLimits& limits, int sample_rate_hz,
+                                                 const std::function<bool()>& is_cancelled) {
+  const int64_t channels = source.channel_count();
+  const int64_t source_rate_hz = source.sample_rate_hz();
+  const int64_t max_samples = MaxSamples(limits, source_rate_hz);
+  const std::string limit =
+      absl::StrFormat("%g s, the most that is decoded", absl::ToDoubleSeconds(limits.max_decoded));
+  std::vector<float> clip;
+  if (const std::optional<int64_t> claimed = source.claimed_samples()) {
+    if (*claimed > max_samples) {
+      return absl::ResourceExhaustedError(
+          absl::StrFormat("the clip is too long: %.3f s, of %s",
+                          static_cast<double>(*claimed) / static_cast<double>(source_rate_hz), limit));
+    }
+    // Room for the resampler's last piece too, so that the clip is never moved.
+    clip.reserve(Resampler::ResampledCount(*claimed + kPieceValues, source_rate_hz, sample_rate_hz) + 1024);
+  }
+  std::unique_ptr<Resampler> resampler;
+  if (source_rate_hz != sample_rate_hz) {
+    absl::StatusOr<std::unique_ptr<Resampler>> created = Resampler::Create(source_rate_hz, sample_rate_hz);
+    if (!created.ok()) return created.status();
+    resampler = *std::move(created);
+  }
+  std::vector<float> piece(kPieceValues / channels * channels);
+  int64_t samples = 0;
+  while (true) {
+    if (is_cancelled && is_cancelled()) return absl::CancelledError("nobody waits for this clip any more");
+    const absl::StatusOr<int64_t> count = source.Read(absl::MakeSpan(piece));
+    if (!count.ok()) return count.status();
+    if (*count == 0) break;
+    if (samples + *count > max_samples) {
+      return absl::ResourceExhaustedError(absl::StrCat("the clip is too long: more than ", limit));
+    }
+    const absl::Span<float> values = absl::MakeSpan(piece).first(*count * channels);
+    if (const int64_t bad = FindNonFinite(values); bad >= 0) {
+      return NonFiniteError(values[bad], samples + bad / channels, bad % channels);
+    }
+    const absl::Span<float> mono = MixDown(values, channels);
+    if (resampler != nullptr) {
+      if (absl::Status status = resampler->Append(mono, &clip); !status.ok()) return status;
+    } else {
+      clip.insert(clip.end(), mono.begin(), mono.end());
+    }
+    samples += *count;
+  }
+  if (samples == 0) return absl::InvalidArgumentError("the clip is empty: the file has no samples");
+  if (resampler != nullptr) {
+    if (absl::Status status = resampler->Finish(&clip); !status.ok()) return status;
+    // The filter's overshoot can leave the range of floats where the samples were almost out of it.
+    if (FindNonFinite(clip) >= 0) {
+      return absl::InvalidArgumentError(
+          "the samples are too large: resampled, they are beyond the range of 32-bit floats");
+    }
+  }
+  return clip;
+}
+
+}  // namespace
+
+std::variant<std::vector<float>, AudioError> DecodeAudio(const AudioSource& source, const AudioLimits& limits,
+                                                         int sample_rate_hz,
+                                                         const std::function<bool()>& is_cancelled) {
+  const auto* pcm = std::get_if<PcmAudio>(&source);
+  OpenedSource opened = pcm != nullptr ? OpenPcm(*pcm, limits) : OpenEncoded(std::get<EncodedAudio>(source), limits);
+  if (auto* error = std::get_if<AudioError>(&opened)) return *std::move(error);
+  absl::StatusOr<std::vector<float>> clip =
+      DecodeSamples(*std::get<std::unique_ptr<SampleSource>>(opened), limits, sample_rate_hz, is_cancelled);
+  if (!clip.ok()) return AudioError{clip.status(), pcm != nullptr ? AudioField::kSamples : AudioField::kEncoded};
+  return *std::move(clip);
+}
+
+}  // namespace hearwire

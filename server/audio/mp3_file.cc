@@ -1,0 +1,113 @@
+#include "server/audio/mp3_file.h"
+
+#include <mpg123.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace hearwire {
+namespace {
+
+constexpr size_t kId3v1Bytes = 128;
+constexpr size_t kApeFooterBytes = 32;
+
+// Without the tags at the end, in which the decoder would look for frames.
+std::string_view WithoutTrailingTags(std::string_view bytes) {
+  if (bytes.size() >= kId3v1Bytes && bytes.substr(bytes.size() - kId3v1Bytes).starts_with("TAG")) {
+    bytes.remove_suffix(kId3v1Bytes);
+  }
+  if (bytes.size() >= kApeFooterBytes) {
+    const std::string_view footer = bytes.substr(bytes.size() - kApeFooterBytes);
+    if (footer.starts_with("APETAGEX")) {
+      uint32_t size;  // Of items and footer; the header, if any, comes on top.
+      std::memcpy(&size, footer.data() + 12, sizeof(size));
+      const bool has_header = (static_cast<uint8_t>(footer[23]) & 0x80) != 0;
+      const uint64_t tag_bytes = uint64_t{size} + (has_header ? kApeFooterBytes : 0);
+      if (size >= kApeFooterBytes && tag_bytes <= bytes.size()) bytes.remove_suffix(tag_bytes);
+    }
+  }
+  return bytes;
+}
+
+ssize_t ReadRest(void* user, void* out, size_t count) {
+  auto* rest = static_cast<std::string_view*>(user);
+  const size_t piece = std::min(count, rest->size());
+  std::memcpy(out, rest->data(), piece);
+  rest->remove_prefix(piece);
+  return static_cast<ssize_t>(piece);
+}
+
+// A stream that cannot be sought in: the decoder then neither guesses its length nor looks at its end first.
+off_t RefuseToSeek(void*, off_t, int) { return -1; }
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Mp3File>> Mp3File::Open(std::string_view bytes) {
+  std::unique_ptr<Mp3File> mp3(new Mp3File(WithoutTrailingTags(bytes)));
+  int error = MPG123_OK;
+  mpg123_handle* decoder = mpg123_new(nullptr, &error);
+  if (decoder == nullptr) return absl::InternalError(absl::StrCat("libmpg123: ", mpg123_plain_strerror(error)));
+  mp3->decoder_ = decoder;
+  mpg123_param(decoder, MPG123_REMOVE_FLAGS, MPG123_AUTO_RESAMPLE, 0);
+  mpg123_param(decoder, MPG123_ADD_FLAGS, MPG123_QUIET | MPG123_FORCE_FLOAT | MPG123_GAPLESS | MPG123_SKIP_ID3V2, 0);
+  mpg123_replace_reader_handle(decoder, ReadRest, RefuseToSeek, nullptr);
+
+  long rate = 0;  // NOLINT(google-runtime-int): mpg123's type.
+  int channels = 0;
+  int encoding = 0;
+  mpg123_frameinfo frame = {};
+  if (mpg123_open_handle(decoder, &mp3->rest_) != MPG123_OK ||
+      mpg123_getformat(decoder, &rate, &channels, &encoding) != MPG123_OK || encoding != MPG123_ENC_FLOAT_32 ||
+      rate < 1 || channels < 1 || mpg123_info(decoder, &frame) != MPG123_OK || frame.layer != 3) {
+    return absl::InvalidArgumentError("the file looks like an MP3 file, but no frame of MPEG layer III is found in it");
+  }
+  mp3->sample_rate_hz_ = rate;
+  mp3->channel_count_ = channels;
+  // Of a stream that cannot be sought in, the length is known from the info tag or not at all.
+  if (const off_t length = mpg123_length(decoder); length > 0) mp3->claimed_samples_ = length;
+  return mp3;
+}
+
+Mp3File::~Mp3File() {
+  if (decoder_ != nullptr) mpg123_delete(decoder_);
+}
+
+absl::StatusOr<int64_t> Mp3File::Read(absl::Span<float> values) {
+  if (ended_) return 0;
+  size_t bytes = 0;
+  const int result = mpg123_read(decoder_, values.data(), values.size() * sizeof(float), &bytes);
+  const int64_t count = static_cast<int64_t>(bytes / sizeof(float)) / channel_count_;
+  samples_read_ += count;
+  if (count > 0 && result == MPG123_OK) return count;
+  const absl::Status status = CheckEnd(result);
+  if (!status.ok()) return status;
+  ended_ = true;
+  return count;
+}
+
+absl::Status Mp3File::CheckEnd(int result) const {
+  const auto seconds = [this](int64_t samples) {
+    return static_cast<double>(samples) / static_cast<double>(sample_rate_hz_);
+  };
+  const bool changes_format = result == MPG123_NEW_FORMAT;
+  if (claimed_samples_) {
+    if (samples_read_ >= *claimed_samples_) return absl::OkStatus();
+    if (!changes_format) return CutOffError(seconds(samples_read_), seconds(*claimed_samples_));
+  }
+  if (changes_format) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("the MP3 file is damaged, or changes its sample rate or channels, after %.3f s of audio",
+                        seconds(samples_read_)));
+  }
+  // A file without an info tag may end in the middle of a frame, as recordings of broadcasts do.
+  if (result == MPG123_OK || result == MPG123_DONE || mpg123_errcode(decoder_) == MPG123_ERR_READER) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrFormat("the MP3 file is damaged after %.3f s of audio", seconds(samples_read_)));
+}
+
+}  // namespace hearwire

@@ -1,0 +1,50 @@
+// MP3 files, decoded by libmpg123.
+//
+// libsndfile decodes MP3 with the same library and to the same values, but cuts a file of variable bit rate without an
+// info tag where its first frames' rate would make it end, and leaves the library's warnings on standard error.
+
+#ifndef HEARWIRE_SERVER_AUDIO_MP3_FILE_H_
+#define HEARWIRE_SERVER_AUDIO_MP3_FILE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "server/audio/sample_source.h"
+
+struct mpg123_handle_struct;
+
+namespace hearwire {
+
+// The encoder's delay and padding are left out where the file's info tag says them. A file without an info tag claims
+// no length and is read to its end.
+class Mp3File final : public SampleSource {
+ public:
+  // `bytes` must outlive this. INVALID_ARGUMENT: no frame of MPEG layer III is found.
+  static absl::StatusOr<std::unique_ptr<Mp3File>> Open(std::string_view bytes);
+  ~Mp3File() override;
+
+  int64_t sample_rate_hz() const override { return sample_rate_hz_; }
+  int64_t channel_count() const override { return channel_count_; }
+  std::optional<int64_t> claimed_samples() const override { return claimed_samples_; }
+  absl::StatusOr<int64_t> Read(absl::Span<float> values) override;
+
+ private:
+  explicit Mp3File(std::string_view bytes) : rest_(bytes) {}
+
+  // Ok, if the decoder's stopping with this result leaves nothing out.
+  absl::Status CheckEnd(int result) const;
+
+  std::string_view rest_;  // What the decoder has not asked for yet.
+  mpg123_handle_struct* decoder_ = nullptr;
+  int64_t sample_rate_hz_ = 0;
+  int64_t channel_count_ = 0;
+  std::optional<int64_t> claimed_samples_;
+  int64_t samples_read_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_AUDIO_MP3_FILE_H_

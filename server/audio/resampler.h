@@ -1,0 +1,49 @@
+// A change of sample rate, in pieces.
+
+#ifndef HEARWIRE_SERVER_AUDIO_RESAMPLER_H_
+#define HEARWIRE_SERVER_AUDIO_RESAMPLER_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+struct soxr;
+
+namespace hearwire {
+
+// libsoxr at very high quality (28 bits, linear phase), on the calling thread. However the samples are cut into pieces,
+// the result is the same. Not thread-safe.
+class Resampler {
+ public:
+  // Both rates above 0. INTERNAL: libsoxr refuses (no memory).
+  static absl::StatusOr<std::unique_ptr<Resampler>> Create(int64_t from_hz, int64_t to_hz);
+  ~Resampler();
+
+  // round(sample_count * to_hz / from_hz), halves up.
+  static int64_t ResampledCount(int64_t sample_count, int64_t from_hz, int64_t to_hz);
+
+  // Takes the next samples and appends to `resampled` what is ready: later than the samples, by the length of the
+  // filter.
+  absl::Status Append(absl::Span<const float> samples, std::vector<float>* resampled);
+
+  // Appends the rest, so that ResampledCount samples have been appended in all, the first of them at the instant of the
+  // first sample taken. Nothing may follow.
+  absl::Status Finish(std::vector<float>* resampled);
+
+ private:
+  Resampler(soxr* stream, int64_t from_hz, int64_t to_hz) : stream_(stream), from_hz_(from_hz), to_hz_(to_hz) {}
+
+  soxr* const stream_;
+  const int64_t from_hz_;
+  const int64_t to_hz_;
+  int64_t taken_ = 0;
+  int64_t given_ = 0;
+};
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_AUDIO_RESAMPLER_H_

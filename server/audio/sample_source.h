@@ -1,0 +1,37 @@
+// Where a clip's samples come from, before they are mixed down and resampled.
+//
+// A sample is one instant: one value for each channel. Values are interleaved.
+
+#ifndef HEARWIRE_SERVER_AUDIO_SAMPLE_SOURCE_H_
+#define HEARWIRE_SERVER_AUDIO_SAMPLE_SOURCE_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+namespace hearwire {
+
+class SampleSource {
+ public:
+  virtual ~SampleSource() = default;
+
+  virtual int64_t sample_rate_hz() const = 0;
+  virtual int64_t channel_count() const = 0;  // At least 1.
+
+  // How many samples there are, if the source says so; it may lie. Nothing: as many as there are.
+  virtual std::optional<int64_t> claimed_samples() const = 0;
+
+  // Writes the next samples, as many as fit into `values`, and returns how many; fewer than fit say nothing, 0 is the
+  // end. INVALID_ARGUMENT: the source is damaged, or has ended before it should.
+  virtual absl::StatusOr<int64_t> Read(absl::Span<float> values) = 0;
+};
+
+// INVALID_ARGUMENT with the seconds found and claimed.
+absl::Status CutOffError(double found_seconds, double claimed_seconds);
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_AUDIO_SAMPLE_SOURCE_H_

@@ -1,0 +1,153 @@
+#include "server/audio/sound_file.h"
+
+#include <sndfile.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "server/audio/ogg_file.h"
+#include "server/audio/wav_file.h"
+
+namespace hearwire {
+namespace {
+
+constexpr int kOpusUnitsPerSecond = 48000;
+
+const char* Name(FileFormat format) {
+  switch (format) {
+    case FileFormat::kWav:
+      return "WAV";
+    case FileFormat::kFlac:
+      return "FLAC";
+    case FileFormat::kOgg:
+      return "Ogg";
+    case FileFormat::kMp3:
+      return "MP3";
+  }
+  return "";
+}
+
+bool IsFormat(FileFormat format, int sndfile_format) {
+  switch (sndfile_format & SF_FORMAT_TYPEMASK) {
+    case SF_FORMAT_WAV:
+    case SF_FORMAT_WAVEX:
+      return format == FileFormat::kWav;
+    case SF_FORMAT_FLAC:
+      return format == FileFormat::kFlac;
+    case SF_FORMAT_OGG:
+      return format == FileFormat::kOgg;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+// A file in memory, in two parts.
+struct SoundFile::Callbacks {
+  static int64_t Size(void* user) {
+    const auto* sound = static_cast<SoundFile*>(user);
+    return static_cast<int64_t>(sound->head_.size() + sound->body_.size());
+  }
+
+  static int64_t Tell(void* user) { return static_cast<SoundFile*>(user)->position_; }
+
+  static int64_t Seek(int64_t offset, int whence, void* user) {
+    auto* sound = static_cast<SoundFile*>(user);
+    const int64_t size = Size(user);
+    const int64_t base = whence == SEEK_CUR ? sound->position_ : whence == SEEK_END ? size : 0;
+    sound->position_ = std::clamp<int64_t>(base + std::clamp(offset, -size, size), 0, size);
+    return sound->position_;
+  }
+
+  static int64_t Read(void* out, int64_t count, void* user) {
+    auto* sound = static_cast<SoundFile*>(user);
+    const auto head_size = static_cast<int64_t>(sound->head_.size());
+    int64_t done = 0;
+    if (sound->position_ < head_size) {
+      done = std::min(count, head_size - sound->position_);
+      std::memcpy(out, sound->head_.data() + sound->position_, done);
+      sound->position_ += done;
+    }
+    const int64_t piece = std::min(count - done, Size(user) - sound->position_);
+    if (piece > 0) {
+      std::memcpy(static_cast<char*>(out) + done, sound->body_.data() + (sound->position_ - head_size), piece);
+      sound->position_ += piece;
+      done += piece;
+    }
+    return done;
+  }
+};
+
+absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::Open(FileFormat format, std::string_view bytes) {
+  std::unique_ptr<SoundFile> sound(new SoundFile);
+  sound->body_ = bytes;
+  OggFile ogg = {.ends_properly = true};
+  if (format == FileFormat::kWav) {
+    absl::StatusOr<WavFile> wav = ParseWavFile(bytes);
+    if (!wav.ok()) return wav.status();
+    sound->head_ = std::move(wav->header);
+    sound->body_ = wav->samples;
+  } else if (format == FileFormat::kOgg) {
+    absl::StatusOr<OggFile> scanned = ScanOggFile(bytes);
+    if (!scanned.ok()) return scanned.status();
+    ogg = *scanned;
+  }
+  SF_VIRTUAL_IO callbacks = {Callbacks::Size, Callbacks::Seek, Callbacks::Read, nullptr, Callbacks::Tell};
+  SF_INFO info = {};
+  sound->decoder_ = sf_open_virtual(&callbacks, SFM_READ, &info, sound.get());
+  if (sound->decoder_ == nullptr || !IsFormat(format, info.format) || info.channels < 1 || info.samplerate < 1) {
+    return absl::InvalidArgumentError(absl::StrCat("the header of the ", Name(format),
+                                                   " file is damaged, cut off, or of a kind that cannot be decoded; ",
+                                                   kAcceptedFiles));
+  }
+  sound->sample_rate_hz_ = info.samplerate;
+  sound->channel_count_ = info.channels;
+  sound->ends_properly_ = ogg.ends_properly;
+  if (ogg.ends_properly) {
+    if (info.frames != SF_COUNT_MAX) sound->claimed_samples_ = info.frames;
+  } else {
+    const bool is_opus = (info.format & SF_FORMAT_SUBMASK) == SF_FORMAT_OPUS;
+    sound->missing_seconds_ =
+        static_cast<double>(ogg.missing_units) / (is_opus ? kOpusUnitsPerSecond : info.samplerate);
+  }
+  return sound;
+}
+
+SoundFile::~SoundFile() {
+  if (decoder_ != nullptr) sf_close(decoder_);
+}
+
+absl::StatusOr<int64_t> SoundFile::Read(absl::Span<float> values) {
+  const int64_t count = sf_readf_float(decoder_, values.data(), static_cast<int64_t>(values.size()) / channel_count_);
+  if (count > 0) {
+    samples_read_ += count;
+    return count;
+  }
+  const absl::Status status = CheckEnd();
+  if (!status.ok()) return status;
+  return 0;
+}
+
+absl::Status SoundFile::CheckEnd() const {
+  const auto rate = static_cast<double>(sample_rate_hz_);
+  const double found_seconds = static_cast<double>(samples_read_) / rate;
+  if (!ends_properly_ && missing_seconds_ > 0) return CutOffError(found_seconds, found_seconds + missing_seconds_);
+  if (!ends_properly_) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "the Ogg file is cut off: %.3f s of audio found, and no page is marked as the last", found_seconds));
+  }
+  if (claimed_samples_ && samples_read_ < *claimed_samples_) {
+    return CutOffError(found_seconds, static_cast<double>(*claimed_samples_) / rate);
+  }
+  if (sf_error(decoder_) != SF_ERR_NO_ERROR) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("the file is cut off or damaged after %.3f s of audio", found_seconds));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace hearwire

@@ -1,0 +1,55 @@
+// WAV, FLAC and Ogg files, decoded by libsndfile.
+
+#ifndef HEARWIRE_SERVER_AUDIO_SOUND_FILE_H_
+#define HEARWIRE_SERVER_AUDIO_SOUND_FILE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "server/audio/file_format.h"
+#include "server/audio/sample_source.h"
+
+struct sf_private_tag;  // libsndfile's.
+
+namespace hearwire {
+
+class SoundFile final : public SampleSource {
+ public:
+  // Reads the header. `bytes` is of that format, not kMp3, and must outlive this. INVALID_ARGUMENT: the header is
+  // damaged, or lies; the encoding is not accepted; a WAV file is cut off (of the others, Read finds out).
+  static absl::StatusOr<std::unique_ptr<SoundFile>> Open(FileFormat format, std::string_view bytes);
+  ~SoundFile() override;
+
+  int64_t sample_rate_hz() const override { return sample_rate_hz_; }
+  int64_t channel_count() const override { return channel_count_; }
+  std::optional<int64_t> claimed_samples() const override { return claimed_samples_; }
+  absl::StatusOr<int64_t> Read(absl::Span<float> values) override;
+
+ private:
+  struct Callbacks;  // What libsndfile calls to get at the bytes.
+
+  SoundFile() = default;
+
+  // Ok, if all that the file promises has been read.
+  absl::Status CheckEnd() const;
+
+  // The file: a header of our own making (WAV only), then a view.
+  std::string head_;
+  std::string_view body_;
+  int64_t position_ = 0;  // In bytes of both.
+
+  sf_private_tag* decoder_ = nullptr;
+  int64_t sample_rate_hz_ = 0;
+  int64_t channel_count_ = 0;
+  std::optional<int64_t> claimed_samples_;
+  bool ends_properly_ = true;
+  double missing_seconds_ = 0;  // Where it does not.
+  int64_t samples_read_ = 0;
+};
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_AUDIO_SOUND_FILE_H_
