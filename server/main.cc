@@ -3,10 +3,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "server/backend.h"
 #include "server/parse_options.h"
+#include "server/pipeline/self_test.h"
 #include "server/run_server.h"
 
 int main(int argc, char** argv) {
@@ -21,5 +24,9 @@ int main(int argc, char** argv) {
     std::fputs(parsed->text->c_str(), stdout);
     return 0;
   }
-  std::_Exit(hearwire::RunServer(parsed->options, hearwire::MakeBackend));
+  hearwire::ServerSeams seams;
+  seams.make_backend = hearwire::MakeBackend;
+  seams.self_test = [](const hearwire::NetworkCatalog& networks, std::string_view precision,
+                       hearwire::Batcher* batcher) { return hearwire::RunSelfTest(networks, precision, batcher); };
+  std::_Exit(hearwire::RunServer(parsed->options, std::move(seams)));
 }

@@ -14,7 +14,6 @@
 #include "absl/time/clock.h"
 #include "server/concurrency/mutex.h"
 #include "server/machine.h"
-#include "server/server.h"
 #include "server/telemetry/exposer.h"
 #include "server/telemetry/log.h"
 
@@ -116,8 +115,7 @@ int CannotStart(const ServerOptions& options, const absl::Status& status) {
 
 }  // namespace
 
-int RunServer(const ServerOptions& options,
-              const std::function<absl::StatusOr<std::unique_ptr<Backend>>(const ServerOptions&)>& make_backend) {
+int RunServer(const ServerOptions& options, ServerSeams seams) {
   OpenStandardStreams();
   auto* const life = new Life;
   StartSignalThread(life);
@@ -128,8 +126,6 @@ int RunServer(const ServerOptions& options,
   if (!made.ok()) return CannotStart(options, made.status());
   Exposer* const exposer = made->release();
 
-  ServerSeams seams;
-  seams.make_backend = make_backend;
   seams.machine = ReadMachine("", CountAffinityCpus());
   seams.on_device_lost = [life] { life->stop.Set(StopRequest::Reason::kDeviceLost); };
   absl::StatusOr<std::unique_ptr<Server>> created = Server::Create(options, exposer, seams);

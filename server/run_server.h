@@ -3,12 +3,8 @@
 #ifndef HEARWIRE_SERVER_RUN_SERVER_H_
 #define HEARWIRE_SERVER_RUN_SERVER_H_
 
-#include <functional>
-#include <memory>
-
-#include "absl/status/statusor.h"
-#include "models/embedder.h"
 #include "server/options.h"
+#include "server/server.h"
 
 namespace hearwire {
 
@@ -22,8 +18,9 @@ inline constexpr int kExitDeviceLost = 70;
 // `metrics listening on ADDRESS:PORT`. When it cannot start it writes one line to standard error.
 // SIGTERM, SIGINT: lame duck, drain, 0; while it starts: 0 at once. A second one ends the process with 128 + its
 // number. SIGHUP does nothing. A lost device: health says NOT_SERVING, calls fail with UNAVAILABLE, kExitDeviceLost.
-int RunServer(const ServerOptions& options,
-              const std::function<absl::StatusOr<std::unique_ptr<Backend>>(const ServerOptions&)>& make_backend);
+//
+// Of `seams` the backend and the self-test count.
+int RunServer(const ServerOptions& options, ServerSeams seams);
 
 }  // namespace hearwire
 

@@ -7,16 +7,13 @@
 #include <utility>
 
 #include "absl/time/clock.h"
-#include "server/batching/batcher.h"
-#include "server/telemetry/call_log.h"
 #include "server/concurrency/mutex.h"
 #include "server/grpc_server.h"
 #include "server/health_service.h"
 #include "server/pipeline/metrics_observer.h"
-#include "server/pipeline/network_catalog.h"
 #include "server/pipeline/pipeline.h"
-#include "server/pipeline/self_test.h"
 #include "server/rpc/embedding_service.h"
+#include "server/telemetry/call_log.h"
 #include "server/telemetry/exposer.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/metrics.h"
@@ -195,7 +192,7 @@ absl::Status ComposedServer::Start() {
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
 
-  const absl::StatusOr<double> error = RunSelfTest(*networks_, backend_->precision(), batcher_.get());
+  const absl::StatusOr<double> error = seams_.self_test(*networks_, backend_->precision(), batcher_.get());
   if (!error.ok()) return error.status();
   service_->Open();
   health_->SetServing(true);

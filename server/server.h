@@ -6,13 +6,16 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "models/embedder.h"
+#include "server/batching/batcher.h"
 #include "server/machine.h"
 #include "server/options.h"
+#include "server/pipeline/network_catalog.h"
 #include "server/telemetry/exposer.h"
 
 namespace hearwire {
@@ -20,6 +23,8 @@ namespace hearwire {
 // What a server needs from outside; tests bring their own.
 struct ServerSeams {
   std::function<absl::StatusOr<std::unique_ptr<Backend>>(const ServerOptions&)> make_backend;
+  // Before it serves: the largest error found, or why it must not serve. As RunSelfTest.
+  std::function<absl::StatusOr<double>(const NetworkCatalog&, std::string_view precision, Batcher*)> self_test;
   Machine machine;
   // Called once, on a worker's thread, when the device is lost: health says NOT_SERVING already. Must not block.
   std::function<void()> on_device_lost;
