@@ -1,10 +1,12 @@
 #include "server/pipeline/call_errors.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/batching/refusal.h"
 
 namespace hearwire {
 namespace {
@@ -25,8 +27,8 @@ CallError BadClip(const CallRequest& request, int clip, std::string_view message
 CallError ReplyTooLarge(int64_t bytes, int64_t limit, bool at_least) {
   return {.status = absl::ResourceExhaustedError(absl::StrCat(
               "the reply would be ", at_least ? "at least " : "", bytes, " bytes, more than this server sends (", limit,
-              " bytes, its --max-reply-bytes): send fewer or shorter clips in a call, ask for float16, or "
-              "use a config with smaller embeddings")),
+              " bytes, its --max-reply-bytes): send fewer or shorter clips in a call, ask for float16 or fewer "
+              "tags, or use a config with smaller embeddings")),
           .reason = reason::kReplyTooLarge,
           .never_retry = true,
           .facts = {{"reply_bytes", absl::StrCat(bytes)}, {"max_reply_bytes", absl::StrCat(limit)}}};
@@ -57,10 +59,6 @@ CallError NotAdmitted(Admission::Refusal refusal, int max_calls, int64_t max_byt
           .retry_after = RetryDelay(batcher)};
 }
 
-CallError QueueFull(const absl::Status& status, const Batcher& batcher) {
-  return {.status = status, .reason = reason::kQueueFull, .retry_after = RetryDelay(batcher)};
-}
-
 CallError CallerGone() { return {.status = absl::CancelledError("the caller has gone"), .reason = reason::kCancelled}; }
 
 CallError DeadlinePassed() {
@@ -72,16 +70,21 @@ CallError ShuttingDown() {
   return {.status = absl::UnavailableError("the server is shutting down"), .reason = reason::kShuttingDown};
 }
 
-CallError FromBatcher(const absl::Status& status, bool shutting_down) {
+CallError FromBatcher(const absl::Status& status, const Batcher& batcher) {
+  const std::optional<Refusal> refusal = RefusalOf(status);
   switch (status.code()) {
     case absl::StatusCode::kCancelled:
       return {.status = status, .reason = reason::kCancelled};
     case absl::StatusCode::kDeadlineExceeded:
       return {.status = status, .reason = reason::kDeadline};
     case absl::StatusCode::kUnavailable:
-      if (shutting_down) return ShuttingDown();
-      return {.status = status, .reason = reason::kDeviceLost};
+      return {.status = status,
+              .reason = refusal == Refusal::kDeviceLost ? reason::kDeviceLost : reason::kShuttingDown};
     case absl::StatusCode::kResourceExhausted:
+      if (refusal == Refusal::kQueueFull) {
+        return {.status = status, .reason = reason::kQueueFull, .retry_after = RetryDelay(batcher)};
+      }
+      // The device had no room for one of its windows alone.
       return {.status = status, .reason = reason::kDeviceMemory, .never_retry = true};
     default:
       return {.status = status, .reason = reason::kInternal};

@@ -23,14 +23,13 @@ CallError CallTooLarge(int64_t frames, int64_t limit, absl::Duration longest_cli
 
 // RESOURCE_EXHAUSTED that passes.
 CallError NotAdmitted(Admission::Refusal refusal, int max_calls, int64_t max_bytes, const Batcher& batcher);
-CallError QueueFull(const absl::Status& status, const Batcher& batcher);
 
 CallError CallerGone();
 CallError DeadlinePassed();
 CallError ShuttingDown();
 
-// What the batcher's status means once it has taken a call.
-CallError FromBatcher(const absl::Status& status, bool shutting_down);
+// What the status of a refused or failed call means: refusals carry the batcher's mark.
+CallError FromBatcher(const absl::Status& status, const Batcher& batcher);
 
 }  // namespace hearwire
 

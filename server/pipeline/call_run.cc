@@ -159,8 +159,7 @@ void CallRun::Submit() {
   const absl::Status status = parts_.batcher->Submit(work);
   if (status.ok()) return;
   if (absl::IsCancelled(status) || absl::IsDeadlineExceeded(status)) parts_.metrics->OnCancelled("queue");
-  Finish(absl::IsResourceExhausted(status) ? QueueFull(status, *parts_.batcher)
-                                           : FromBatcher(status, parts_.shutting_down.load()));
+  Finish(FromBatcher(status, *parts_.batcher));
 }
 
 void CallRun::OnBatched(const absl::Status& status, const BatchTimes& times) {
@@ -169,7 +168,7 @@ void CallRun::OnBatched(const absl::Status& status, const BatchTimes& times) {
     report_.times.queued = times.queued;
     report_.times.inference = times.inference;
   }
-  if (!status.ok()) return Finish(FromBatcher(status, parts_.shutting_down.load()));
+  if (!status.ok()) return Finish(FromBatcher(status, *parts_.batcher));
   parts_.metrics->OnRows(times.queued, times.inference);
   if (request_.work->cancelled.load()) {
     parts_.metrics->OnCancelled("inference");

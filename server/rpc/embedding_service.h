@@ -17,12 +17,15 @@
 #include "absl/time/time.h"
 #include "hearwire/v1/embedding.grpc.pb.h"
 #include "models/configs/config.h"
+#include "server/pipeline/call.h"
 #include "server/pipeline/network_catalog.h"
 #include "server/pipeline/pipeline.h"
 #include "server/telemetry/call_log.h"
 #include "server/telemetry/metrics.h"
 
 namespace hearwire {
+
+class CallReactor;
 
 struct EmbeddingServiceOptions {
   // What an empty config in a request means; its network is what an empty network means.
@@ -60,10 +63,22 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
                                         v1::ListConfigsResponse* response) override;
 
  private:
+  // A request for embeddings, read and checked.
+  struct EmbeddingCall {
+    const Config* config = nullptr;
+    v1::ElementType element_type = v1::ELEMENT_TYPE_FLOAT32;
+    CallRequest request;
+  };
+
   EmbeddingServiceImpl(const EmbeddingServiceOptions& options, const NetworkCatalog* networks, Pipeline* pipeline,
-                       Metrics* metrics);
+                       Metrics* metrics, std::string default_network);
+
+  // False: the call has been failed.
+  template <typename Request>
+  bool ReadEmbeddingRequest(const Request& request, CallKind kind, CallReactor* call, EmbeddingCall* asked) const;
 
   const EmbeddingServiceOptions options_;
+  const std::string default_network_;
   const NetworkCatalog* const networks_;
   Pipeline* const pipeline_;
   Metrics* const metrics_;

@@ -25,8 +25,7 @@ int Edits(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::vector<std::string_view> NearestNames(std::string_view name, absl::Span<const std::string_view> names,
-                                           int count) {
+std::vector<std::string_view> NearestNames(std::string_view name, absl::Span<const std::string_view> names, int count) {
   const std::string_view sought = name.substr(0, kMaxLength);
   std::vector<std::pair<int, std::string_view>> ranked;
   ranked.reserve(names.size());

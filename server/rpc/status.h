@@ -1,8 +1,8 @@
 // Errors to gRPC: the one place where a status, its google.rpc details and its retry hints are made.
 //
-// Details travel in grpc-status-details-bin: an ErrorInfo (domain "hearwire", its reason and facts) with every failure; a BadRequest
-// that names the field for INVALID_ARGUMENT; a RetryInfo where trying again later may help. The trailer grpc-retry-pushback-ms
-// tells gRPC's own retries the same, -1 for never.
+// Details travel in grpc-status-details-bin: an ErrorInfo (domain "hearwire", its reason and facts) with every failure;
+// a BadRequest that names the field when one is at fault; a RetryInfo where trying again later may help. The trailer
+// grpc-retry-pushback-ms tells gRPC's own retries the same, -1 for never.
 
 #ifndef HEARWIRE_SERVER_RPC_STATUS_H_
 #define HEARWIRE_SERVER_RPC_STATUS_H_

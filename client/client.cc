@@ -1,0 +1,212 @@
+#include "client/client.h"
+
+#include <limits>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "client/call_status.h"
+#include "client/channel.h"
+#include "client/messages.h"
+#include "client/stubs.h"
+
+namespace hearwire::client {
+namespace {
+
+using v1::EmbeddingService;
+
+// One method of the service: how it is called, in both ways, and how its reply is read.
+template <typename RequestMessage, typename ReplyMessage, typename ReplyStruct>
+struct Method {
+  using Request = RequestMessage;
+  using Message = ReplyMessage;
+  using Reply = ReplyStruct;
+  grpc::Status (EmbeddingService::StubInterface::*call)(grpc::ClientContext*, const Request&, Message*);
+  void (EmbeddingService::StubInterface::async_interface::*start)(grpc::ClientContext*, const Request*, Message*,
+                                                                  std::function<void(grpc::Status)>);
+  absl::StatusOr<Reply> (*decode)(const Message&, int clips);
+};
+using Stub = EmbeddingService::StubInterface;
+using AsyncStub = EmbeddingService::StubInterface::async_interface;
+constexpr Method<v1::GetSceneEmbeddingsRequest, v1::GetSceneEmbeddingsResponse, SceneEmbeddings> kScenes{
+    &Stub::GetSceneEmbeddings, &AsyncStub::GetSceneEmbeddings, &DecodeSceneEmbeddings};
+constexpr Method<v1::GetTimestampEmbeddingsRequest, v1::GetTimestampEmbeddingsResponse, TimestampEmbeddings>
+    kTimestamps{&Stub::GetTimestampEmbeddings, &AsyncStub::GetTimestampEmbeddings, &DecodeTimestampEmbeddings};
+constexpr Method<v1::GetTagsRequest, v1::GetTagsResponse, Tags> kTags{&Stub::GetTags, &AsyncStub::GetTags, &DecodeTags};
+
+absl::Status CheckDeadline(absl::Duration deadline) {
+  if (deadline > absl::ZeroDuration() && deadline < absl::InfiniteDuration()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("a deadline of ", absl::FormatDuration(deadline), ": it must be positive and finite"));
+}
+
+absl::Status CheckOptions(const ClientOptions& options) {
+  // The retry buffer holds a message and a little more; its size is an int to gRPC.
+  constexpr int64_t kMostMessageBytes = std::numeric_limits<int>::max() - (int64_t{1} << 20);
+  if (options.server.empty())
+    return absl::InvalidArgumentError("the server's address is empty: HOST:PORT would be right");
+  if (options.server.find("://") != std::string::npos && options.server.rfind("dns://", 0) != 0 &&
+      options.server.rfind("unix://", 0) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the server's address ", options.server, " is a URL: HOST:PORT would be right"));
+  }
+  if (options.max_attempts < 1 || options.max_attempts > 5) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("max_attempts is ", options.max_attempts, ": 1 to 5 would be right"));
+  }
+  for (const int64_t bytes : {options.max_message_bytes, options.max_reply_bytes}) {
+    if (bytes < 1 || bytes > kMostMessageBytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("a message limit of ", bytes, " bytes: 1 to ", kMostMessageBytes, " would be right"));
+    }
+  }
+  return CheckDeadline(options.deadline);
+}
+
+// What a call needs beside its messages. It starts with the construction and must not move while it runs.
+class Call {
+ public:
+  Call(const ClientOptions& client, const CallOptions& options)
+      : server_(client.server),
+        deadline_(options.deadline.value_or(client.deadline)),
+        on_stop_(options.cancellation, [this] { context_.TryCancel(); }) {
+    context_.set_deadline(absl::ToChronoTime(absl::Now() + deadline_));
+    context_.set_wait_for_ready(false);
+  }
+
+  grpc::ClientContext* context() { return &context_; }
+  absl::Status Finish(const grpc::Status& status) const { return CallStatus(status, context_, server_, deadline_); }
+  std::string RequestId() const { return CallRequestId(context_); }
+
+ private:
+  const std::string server_;
+  const absl::Duration deadline_;
+  grpc::ClientContext context_;
+  std::stop_callback<std::function<void()>> on_stop_;  // Last: it uses the context.
+};
+
+// A call with its messages, which live until it is finished.
+template <typename M>
+struct CallWithMessages {
+  CallWithMessages(const ClientOptions& client, const CallOptions& options, typename M::Request message)
+      : request(std::move(message)), call(client, options) {}
+
+  absl::StatusOr<typename M::Reply> Finish(const M& method, const grpc::Status& status) {
+    if (absl::Status failure = call.Finish(status); !failure.ok()) return failure;
+    absl::StatusOr<typename M::Reply> result = method.decode(reply, request.clips_size());
+    if (result.ok()) result->request_id = call.RequestId();
+    return result;
+  }
+
+  typename M::Request request;
+  typename M::Message reply;
+  Call call;
+};
+
+template <typename Request>
+absl::Status CheckCall(const ClientOptions& client, const CallOptions& options, const Request& request) {
+  const uint64_t bytes = request.ByteSizeLong();
+  if (bytes > static_cast<uint64_t>(client.max_message_bytes)) {
+    return absl::ResourceExhaustedError(absl::StrCat("a request of ", bytes, " bytes is larger than the limit of ",
+                                                     client.max_message_bytes, " bytes for a message"));
+  }
+  return options.deadline ? CheckDeadline(*options.deadline) : absl::OkStatus();
+}
+
+template <typename M>
+absl::StatusOr<typename M::Reply> Run(const M& method, Stub& stub, const ClientOptions& client,
+                                      const CallOptions& options, typename M::Request request) {
+  if (absl::Status wrong = CheckCall(client, options, request); !wrong.ok()) return wrong;
+  CallWithMessages<M> call(client, options, std::move(request));
+  return call.Finish(method, (stub.*method.call)(call.call.context(), call.request, &call.reply));
+}
+
+template <typename M>
+void Start(const M& method, Stub& stub, const ClientOptions& client, const CallOptions& options,
+           typename M::Request request, Client::Done<typename M::Reply> done) {
+  if (absl::Status wrong = CheckCall(client, options, request); !wrong.ok()) return done(std::move(wrong));
+  auto call = std::make_shared<CallWithMessages<M>>(client, options, std::move(request));
+  (stub.async()->*method.start)(
+      call->call.context(), &call->request, &call->reply,
+      [call, &method, done = std::move(done)](const grpc::Status& status) { done(call->Finish(method, status)); });
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options) {
+  if (absl::Status wrong = CheckOptions(options); !wrong.ok()) return wrong;
+  const std::shared_ptr<grpc::Channel> channel = NewChannel(options);
+  return Create(std::move(options), std::make_unique<Stubs>(EmbeddingService::NewStub(channel),
+                                                            grpc::health::v1::Health::NewStub(channel)));
+}
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options, std::unique_ptr<Stubs> stubs) {
+  if (absl::Status wrong = CheckOptions(options); !wrong.ok()) return wrong;
+  return std::unique_ptr<Client>(new Client(std::move(options), std::move(stubs)));
+}
+
+Client::Client(ClientOptions options, std::unique_ptr<Stubs> stubs)
+    : options_(std::move(options)), stubs_(std::move(stubs)) {}
+
+Client::~Client() = default;
+
+absl::StatusOr<SceneEmbeddings> Client::GetSceneEmbeddings(EmbedRequest request, const CallOptions& options) {
+  return Run(kScenes, *stubs_->embedding, options_, options,
+             EncodeEmbedRequest<v1::GetSceneEmbeddingsRequest>(std::move(request)));
+}
+
+absl::StatusOr<TimestampEmbeddings> Client::GetTimestampEmbeddings(EmbedRequest request, const CallOptions& options) {
+  return Run(kTimestamps, *stubs_->embedding, options_, options,
+             EncodeEmbedRequest<v1::GetTimestampEmbeddingsRequest>(std::move(request)));
+}
+
+absl::StatusOr<Tags> Client::GetTags(TagRequest request, const CallOptions& options) {
+  return Run(kTags, *stubs_->embedding, options_, options, EncodeTagRequest(std::move(request)));
+}
+
+void Client::GetSceneEmbeddingsAsync(EmbedRequest request, const CallOptions& options, Done<SceneEmbeddings> done) {
+  Start(kScenes, *stubs_->embedding, options_, options,
+        EncodeEmbedRequest<v1::GetSceneEmbeddingsRequest>(std::move(request)), std::move(done));
+}
+
+void Client::GetTimestampEmbeddingsAsync(EmbedRequest request, const CallOptions& options,
+                                         Done<TimestampEmbeddings> done) {
+  Start(kTimestamps, *stubs_->embedding, options_, options,
+        EncodeEmbedRequest<v1::GetTimestampEmbeddingsRequest>(std::move(request)), std::move(done));
+}
+
+void Client::GetTagsAsync(TagRequest request, const CallOptions& options, Done<Tags> done) {
+  Start(kTags, *stubs_->embedding, options_, options, EncodeTagRequest(std::move(request)), std::move(done));
+}
+
+absl::StatusOr<std::vector<ConfigInfo>> Client::ListConfigs(bool loaded_only, const CallOptions& options) {
+  v1::ListConfigsRequest request;
+  request.set_loaded_only(loaded_only);
+  if (absl::Status wrong = CheckCall(options_, options, request); !wrong.ok()) return wrong;
+  v1::ListConfigsResponse reply;
+  Call call(options_, options);
+  const absl::Status status = call.Finish(stubs_->embedding->ListConfigs(call.context(), request, &reply));
+  if (!status.ok()) return status;
+  return DecodeConfigs(reply);
+}
+
+absl::StatusOr<ServingStatus> Client::CheckHealth(const std::string& service, const CallOptions& options) {
+  grpc::health::v1::HealthCheckRequest request;
+  request.set_service(service);
+  if (absl::Status wrong = CheckCall(options_, options, request); !wrong.ok()) return wrong;
+  grpc::health::v1::HealthCheckResponse reply;
+  Call call(options_, options);
+  const absl::Status status = call.Finish(stubs_->health->Check(call.context(), request, &reply));
+  if (!status.ok()) return status;
+  switch (reply.status()) {
+    case grpc::health::v1::HealthCheckResponse::SERVING:
+      return ServingStatus::kServing;
+    case grpc::health::v1::HealthCheckResponse::NOT_SERVING:
+      return ServingStatus::kNotServing;
+    default:
+      return ServingStatus::kUnknown;
+  }
+}
+
+}  // namespace hearwire::client

@@ -1,0 +1,99 @@
+// A client of a Hearwire server: audio in, embeddings and tags out.
+//
+//   auto client = Client::Create({.server = "127.0.0.1:8001"});
+//   auto reply = (*client)->GetSceneEmbeddings({.clips = {EncodedAudio(bytes)}});
+//   if (reply.ok()) Use(reply->embeddings.row(0));
+//
+// Every call has a deadline. Calls that the server could not take (UNAVAILABLE, RESOURCE_EXHAUSTED) are made again a
+// few times within it, after as long as the server asks. A failure keeps the server's code and message; error_details.h
+// reads the rest. Nothing waits for a server that is not there: such a call fails with UNAVAILABLE, and IsUnreachable
+// says so.
+
+#ifndef HEARWIRE_CLIENT_CLIENT_H_
+#define HEARWIRE_CLIENT_CLIENT_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "audio.h"    // Beside this file, in the source tree and installed.
+#include "replies.h"  // Likewise.
+
+namespace hearwire::client {
+
+struct ClientOptions {
+  // HOST:PORT, or an address as gRPC writes it: unix:/path/to/socket, dns:///host:port, ipv6:[::1]:8001.
+  std::string server = "127.0.0.1:8001";
+  // Of a call that sets none of its own, retries included.
+  absl::Duration deadline = absl::Seconds(30);
+  // How often a call is made at most, the first time included: 1 (no retries) to 5.
+  int max_attempts = 4;
+  // Requests larger than this fail before they are sent. The server's limit is its --max-message-bytes.
+  int64_t max_message_bytes = int64_t{64} << 20;
+  // Larger replies fail with RESOURCE_EXHAUSTED. The server's limit is its --max-reply-bytes.
+  int64_t max_reply_bytes = int64_t{256} << 20;
+};
+
+struct CallOptions {
+  std::optional<absl::Duration> deadline = {};  // Absent: ClientOptions::deadline. Must be positive and finite.
+  std::stop_token cancellation = {};            // A stop request ends the call with CANCELLED.
+};
+
+struct EmbedRequest {
+  std::vector<Audio> clips = {};
+  std::string config = {};  // Empty: the server's default.
+  ElementType element_type = ElementType::kFloat32;
+};
+
+struct TagRequest {
+  std::vector<Audio> clips = {};
+  std::string network = {};  // Empty: the default config's.
+  int top_k = 0;             // The most probable ones; 0: all classes.
+};
+
+// Thread-safe. Calls under way outlive the client.
+class Client {
+ public:
+  // Checks the options; INVALID_ARGUMENT says which is wrong. Connects with the first call, not before.
+  static absl::StatusOr<std::unique_ptr<Client>> Create(ClientOptions options);
+
+  class Stubs;
+  // Over stubs of the caller's, for tests (client/stubs.h). Checks the options likewise.
+  static absl::StatusOr<std::unique_ptr<Client>> Create(ClientOptions options, std::unique_ptr<Stubs> stubs);
+
+  ~Client();
+
+  // These wait for the reply. All clips are answered, or none.
+  absl::StatusOr<SceneEmbeddings> GetSceneEmbeddings(EmbedRequest request, const CallOptions& options = {});
+  absl::StatusOr<TimestampEmbeddings> GetTimestampEmbeddings(EmbedRequest request, const CallOptions& options = {});
+  absl::StatusOr<Tags> GetTags(TagRequest request, const CallOptions& options = {});
+  absl::StatusOr<std::vector<ConfigInfo>> ListConfigs(bool loaded_only = false, const CallOptions& options = {});
+
+  // The server's own word on its health, never asked for twice. service: empty for the whole server. NOT_FOUND: the
+  // server has no such service.
+  absl::StatusOr<ServingStatus> CheckHealth(const std::string& service = "", const CallOptions& options = {});
+
+  // These return at once and call `done` exactly once: from a thread of gRPC's, which `done` must not block, or before
+  // they return when the request cannot be sent.
+  template <typename Reply>
+  using Done = std::function<void(absl::StatusOr<Reply>)>;
+  void GetSceneEmbeddingsAsync(EmbedRequest request, const CallOptions& options, Done<SceneEmbeddings> done);
+  void GetTimestampEmbeddingsAsync(EmbedRequest request, const CallOptions& options, Done<TimestampEmbeddings> done);
+  void GetTagsAsync(TagRequest request, const CallOptions& options, Done<Tags> done);
+
+ private:
+  Client(ClientOptions options, std::unique_ptr<Stubs> stubs);
+
+  const ClientOptions options_;
+  const std::unique_ptr<Stubs> stubs_;
+};
+
+}  // namespace hearwire::client
+
+#endif  // HEARWIRE_CLIENT_CLIENT_H_

@@ -1,0 +1,26 @@
+// The seam between the typed client and gRPC: the generated stub interfaces.
+
+#ifndef HEARWIRE_CLIENT_STUBS_H_
+#define HEARWIRE_CLIENT_STUBS_H_
+
+#include <memory>
+
+#include "client/client.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "hearwire/v1/embedding.grpc.pb.h"
+
+namespace hearwire::client {
+
+class Client::Stubs {
+ public:
+  Stubs(std::unique_ptr<v1::EmbeddingService::StubInterface> embedding,
+        std::unique_ptr<grpc::health::v1::Health::StubInterface> health)
+      : embedding(std::move(embedding)), health(std::move(health)) {}
+
+  const std::unique_ptr<v1::EmbeddingService::StubInterface> embedding;
+  const std::unique_ptr<grpc::health::v1::Health::StubInterface> health;
+};
+
+}  // namespace hearwire::client
+
+#endif  // HEARWIRE_CLIENT_STUBS_H_

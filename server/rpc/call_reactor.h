@@ -1,0 +1,74 @@
+// The gRPC side of one call: from the handler to the last byte.
+
+#ifndef HEARWIRE_SERVER_RPC_CALL_REACTOR_H_
+#define HEARWIRE_SERVER_RPC_CALL_REACTOR_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "absl/time/time.h"
+#include "server/pipeline/call.h"
+#include "server/pipeline/pipeline.h"
+#include "server/rpc/read_request.h"
+#include "server/telemetry/call_log.h"
+#include "server/telemetry/metrics.h"
+
+namespace hearwire {
+
+// What every call reports to. Outlives the calls.
+struct CallSinks {
+  Metrics* metrics;
+  const std::function<void(const CallRecord&)>& on_call;  // May be empty.
+};
+
+// Made by a handler and returned by it; deletes itself. Exactly one of Fail, Succeed and Run is called, by the handler.
+class CallReactor final : public grpc::ServerUnaryReactor {
+ public:
+  // Writes the rows into the reply, and says where the time went. What it returns fails the call.
+  using WriteReply = std::function<std::optional<RequestFault>(const CallResult& result, absl::Duration total,
+                                                               const CallTimes& times)>;
+
+  // Counts the time from here. method: a literal.
+  CallReactor(grpc::CallbackServerContext* context, std::string_view method, CallSinks sinks);
+
+  // Answers at once.
+  void Fail(const RequestFault& fault);
+  void Succeed();
+
+  // Hands the call to the pipeline. The message that `clips` is of lives as long as the reactor, and so does what
+  // write_reply writes into.
+  void Run(CallRequest request, const AudioClips& clips, absl::Duration max_deadline, WriteReply write_reply,
+           Pipeline* pipeline);
+
+  // The config's or network's name for logs and metrics; the first 200 bytes are kept.
+  void set_config(std::string_view name) { config_ = std::string(name.substr(0, 200)); }
+
+ private:
+  void OnCancel() override;
+  void OnDone() override { delete this; }
+
+  void OnOutcome(const std::variant<CallResult, CallError>& outcome, const CallReport& report, const AudioClips& clips,
+                 const WriteReply& write_reply);
+  // Reports the call, then ends it; this may be gone afterwards.
+  void Report(const absl::Status& status, const CallReport& report);
+  void FailWith(const RequestFault& fault, const CallReport& report);
+
+  grpc::CallbackServerContext* const context_;
+  const std::string_view method_;
+  const CallSinks sinks_;
+  const absl::Time start_;
+  std::string request_id_;
+  std::string config_;
+  int clip_count_ = 0;
+  std::shared_ptr<CallWork> work_;  // Set before the handler returns, if at all; OnCancel comes later.
+};
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_RPC_CALL_REACTOR_H_

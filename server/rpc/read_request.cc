@@ -1,0 +1,147 @@
+#include "server/rpc/read_request.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "server/rpc/nearest_names.h"
+
+namespace hearwire {
+namespace {
+
+constexpr int kSuggestions = 3;
+
+template <typename Entries>
+RequestFault Unknown(const char* what, std::string_view name, const Entries& entries, std::string_view reason) {
+  std::vector<std::string_view> names;
+  for (const auto& entry : entries) names.push_back(entry.name);
+  std::vector<std::string> nearest;
+  for (const std::string_view near : NearestNames(name, names, kSuggestions)) nearest.emplace_back(near);
+  return {{.status = absl::NotFoundError(absl::StrCat("no ", what, " is called ", Quoted(name), "; the nearest are ",
+                                                      absl::StrJoin(nearest, ", "), "; ListConfigs lists all")),
+           .reason = reason},
+          ""};
+}
+
+RequestFault NotLoaded(std::string_view what, const NetworkInfo& network) {
+  const std::string name(network.name);
+  return {{.status = absl::FailedPreconditionError(absl::StrCat(
+               std::string(what), " is not served here: the checkpoint of network ", name,
+               " is not loaded. On the server, ", HowToGetNetwork(network, "DIR"),
+               "; then start it with --model-repository DIR (and ", name, " in --networks, if that is given)")),
+           .reason = reason::kNetworkNotLoaded,
+           .facts = {{"network", name}}},
+          ""};
+}
+
+RequestFault Invalid(std::string field, std::string_view message, std::string_view reason = reason::kInvalidRequest) {
+  return {{.status = absl::InvalidArgumentError(absl::string_view(message.data(), message.size())), .reason = reason},
+          std::move(field)};
+}
+
+std::string ClipPath(int clip) { return absl::StrCat("clips[", clip, "]"); }
+
+}  // namespace
+
+std::variant<ServedConfig, RequestFault> ReadConfig(std::string_view name, const NetworkCatalog& networks) {
+  const Config* config = FindConfig(name);
+  if (config == nullptr) return Unknown("config", name, Configs(), reason::kUnknownConfig);
+  const LoadedNetwork* network = networks.Find(config->network->name);
+  if (network == nullptr) return NotLoaded(absl::StrCat("config ", std::string(name)), *config->network);
+  return ServedConfig{config, network};
+}
+
+std::variant<ServedConfig, RequestFault> ReadNetwork(std::string_view name, const NetworkCatalog& networks) {
+  const NetworkInfo* info = FindNetwork(name);
+  if (info == nullptr) return Unknown("network", name, Networks(), reason::kUnknownNetwork);
+  const LoadedNetwork* network = networks.Find(name);
+  if (network == nullptr) return NotLoaded(absl::StrCat("network ", std::string(name)), *info);
+  const auto configs = Configs();
+  const auto config =
+      std::find_if(configs.begin(), configs.end(), [&](const Config& candidate) { return candidate.network == info; });
+  return ServedConfig{&*config, network};
+}
+
+std::variant<v1::ElementType, RequestFault> ReadElementType(v1::ElementType asked) {
+  switch (asked) {
+    case v1::ELEMENT_TYPE_UNSPECIFIED:
+    case v1::ELEMENT_TYPE_FLOAT32:
+      return v1::ELEMENT_TYPE_FLOAT32;
+    case v1::ELEMENT_TYPE_FLOAT16:
+      return v1::ELEMENT_TYPE_FLOAT16;
+    default:
+      return Invalid("element_type", absl::StrCat(static_cast<int>(asked),
+                                                  " is no element type; 1 is FLOAT32, 2 is "
+                                                  "FLOAT16"));
+  }
+}
+
+std::variant<std::vector<AudioSource>, RequestFault> ReadClips(const AudioClips& clips, int max_clips) {
+  if (clips.empty()) return Invalid("clips", "there are none; a call has at least one clip");
+  if (clips.size() > max_clips) {
+    return Invalid("clips",
+                   absl::StrCat("there are ", clips.size(), "; this server takes at most ", max_clips,
+                                " clips in a call (its --max-clips): split it into several calls"),
+                   reason::kTooManyClips);
+  }
+  std::vector<AudioSource> sources;
+  sources.reserve(clips.size());
+  for (int i = 0; i < clips.size(); ++i) {
+    const v1::Audio& clip = clips[i];
+    if (clip.source_case() == v1::Audio::kEncoded) {
+      sources.push_back(EncodedAudio{clip.encoded()});
+      continue;
+    }
+    if (clip.source_case() != v1::Audio::kPcm) {
+      return Invalid(ClipPath(i), "the clip has no audio; set pcm or encoded", reason::kInvalidAudio);
+    }
+    const v1::Pcm& pcm = clip.pcm();
+    PcmAudio audio{.sample_rate_hz = pcm.sample_rate_hertz(),
+                   .channel_count = pcm.channel_count() == 0 ? 1 : int64_t{pcm.channel_count()},
+                   .samples = pcm.samples()};
+    switch (pcm.encoding()) {
+      case v1::Pcm::LINEAR16:
+        audio.encoding = PcmAudio::Encoding::kLinear16;
+        break;
+      case v1::Pcm::FLOAT32:
+        audio.encoding = PcmAudio::Encoding::kFloat32;
+        break;
+      default:
+        return Invalid(absl::StrCat(ClipPath(i), ".pcm.encoding"),
+                       absl::StrCat(static_cast<int>(pcm.encoding()),
+                                    " is no encoding that is accepted; 1 is LINEAR16, 2 is FLOAT32"),
+                       reason::kInvalidAudio);
+    }
+    sources.push_back(audio);
+  }
+  return sources;
+}
+
+std::string ClipField(const AudioClips& clips, int clip, AudioField field) {
+  const bool encoded = clips[clip].source_case() == v1::Audio::kEncoded;
+  const char* part = encoded ? ".encoded" : ".pcm";
+  if (!encoded) {
+    switch (field) {
+      case AudioField::kEncoding:
+        part = ".pcm.encoding";
+        break;
+      case AudioField::kSampleRate:
+        part = ".pcm.sample_rate_hertz";
+        break;
+      case AudioField::kChannelCount:
+        part = ".pcm.channel_count";
+        break;
+      case AudioField::kSamples:
+        part = ".pcm.samples";
+        break;
+      case AudioField::kSource:
+      case AudioField::kEncoded:
+        break;
+    }
+  }
+  return absl::StrCat(ClipPath(clip), part);
+}
+
+}  // namespace hearwire
