@@ -27,6 +27,7 @@ void LogCall(const CallRecord& call, absl::Duration slow_call) {
        {"method", cut(call.method)},
        {"config", cut(call.config)},
        {"code", absl::StatusCodeToString(code)},
+       {"reason", call.reason},
        {"error", cut(std::string_view(error.data(), error.size()))},
        {"peer", cut(call.peer)},
        {"clips", call.clips},

@@ -128,12 +128,12 @@ void StartLog(LogFormat format, LogLevel least) {
 
 bool LogEnabled(LogLevel level) { return Logger().should_log(ToSpdlog(level)); }
 
-void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+void Log(LogLevel level, std::string_view message, absl::Span<const LogField> fields) {
   if (!LogEnabled(level)) return;
   Logger().log(ToSpdlog(level), spdlog::string_view_t(FormatLogLine(current_format, message, fields)));
 }
 
-std::string FormatLogLine(LogFormat format, std::string_view message, std::initializer_list<LogField> fields) {
+std::string FormatLogLine(LogFormat format, std::string_view message, absl::Span<const LogField> fields) {
   std::string line;
   if (format == LogFormat::kJson) {
     line = "\"message\":";

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 
 namespace hearwire {
 
@@ -50,11 +51,14 @@ class LogField {
   bool quoted_;  // A string; else a JSON number, true, false or null.
 };
 
-void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
+void Log(LogLevel level, std::string_view message, absl::Span<const LogField> fields);
+inline void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {}) {
+  Log(level, message, absl::Span<const LogField>(fields.begin(), fields.size()));
+}
 
 // The body of a line, without time and level. kText: `message name=value name="a value"`;
 // kJson: `"message":"message","name":1`. Not UTF-8: the byte is replaced by U+FFFD.
-std::string FormatLogLine(LogFormat format, std::string_view message, std::initializer_list<LogField> fields);
+std::string FormatLogLine(LogFormat format, std::string_view message, absl::Span<const LogField> fields);
 
 }  // namespace hearwire
 

@@ -35,8 +35,9 @@ constexpr std::array kNetworkMethods = {std::string_view("GetTags")};
 constexpr std::string_view kListConfigs = "ListConfigs";
 constexpr std::array kStages = {std::string_view("decode"), std::string_view("queue"), std::string_view("inference")};
 constexpr std::array kReasons = {
-    std::string_view("QUEUE_FULL"),     std::string_view("CALL_TOO_LARGE"), std::string_view("REPLY_TOO_LARGE"),
-    std::string_view("TOO_MANY_CLIPS"), std::string_view("AUDIO_TOO_LONG"), std::string_view("TOO_MANY_CALLS"),
+    std::string_view("QUEUE_FULL"),     std::string_view("TOO_MANY_CALLS"),  std::string_view("MEMORY_FULL"),
+    std::string_view("CALL_TOO_LARGE"), std::string_view("REPLY_TOO_LARGE"), std::string_view("CLIP_TOO_LONG"),
+    std::string_view("DEVICE_MEMORY"),  std::string_view("STARTING"),        std::string_view("SHUTTING_DOWN"),
 };
 
 Histogram::BucketBoundaries DurationBuckets() {

@@ -6,8 +6,6 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "server/telemetry/call_log.h"
-
 namespace hearwire {
 namespace {
 
@@ -51,9 +49,9 @@ TEST(LogTest, ReplacesWhatIsNoUtf8) {
 }
 
 TEST(LogTest, QuotesInTextOnlyWhatNeedsIt) {
-  EXPECT_EQ(
-      FormatLogLine(LogFormat::kText, "two words", {{"a", "plain"}, {"b", "a b"}, {"c", ""}, {"d", "x=y"}, {"e", 1}}),
-      "two words a=plain b=\"a b\" c=\"\" d=\"x=y\" e=1");
+  EXPECT_EQ(FormatLogLine(LogFormat::kText, "two words",
+                          std::vector<LogField>{{"a", "plain"}, {"b", "a b"}, {"c", ""}, {"d", "x=y"}, {"e", 1}}),
+            "two words a=plain b=\"a b\" c=\"\" d=\"x=y\" e=1");
 }
 
 TEST(LogTest, WritesNullForWhatIsNotFinite) {
@@ -72,47 +70,6 @@ TEST(LogTest, WritesOneJsonObjectALineFromTheLevelOn) {
   EXPECT_EQ(line["level"], "warning");
   EXPECT_EQ(line["message"], "braces {} {0}");
   EXPECT_EQ(std::string(line["time"]).back(), 'Z');
-}
-
-std::string LoggedCall(const absl::Status& status, absl::Duration total, absl::Duration slow_call) {
-  testing::internal::CaptureStderr();
-  CallRecord call;
-  call.method = "GetTags";
-  call.request_id = "id-1";
-  const std::string config(1000, 'c');
-  call.config = config;
-  call.status = status;
-  call.total = total;
-  LogCall(call, slow_call);
-  return testing::internal::GetCapturedStderr();
-}
-
-TEST(CallLogTest, NotesSlowAndFailedCallsOnly) {
-  StartLog(LogFormat::kJson, LogLevel::kInfo);
-  EXPECT_EQ(LoggedCall(absl::OkStatus(), absl::Seconds(1), absl::Seconds(2)), "");
-  EXPECT_EQ(LoggedCall(absl::InvalidArgumentError("bad"), absl::Seconds(1), absl::Seconds(2)), "");
-  EXPECT_EQ(LoggedCall(absl::OkStatus(), absl::Seconds(9), absl::ZeroDuration()), "") << "zero: none is slow";
-
-  const nlohmann::json slow = nlohmann::json::parse(LoggedCall(absl::OkStatus(), absl::Seconds(2), absl::Seconds(2)));
-  EXPECT_EQ(slow["message"], "slow call");
-  EXPECT_EQ(slow["level"], "info");
-  EXPECT_EQ(slow["request_id"], "id-1");
-  EXPECT_EQ(slow["total_seconds"], 2);
-  EXPECT_EQ(std::string(slow["config"]).size(), 200u);
-
-  const nlohmann::json failed =
-      nlohmann::json::parse(LoggedCall(absl::InternalError("broke"), absl::Seconds(1), absl::Seconds(2)));
-  EXPECT_EQ(failed["message"], "failed call");
-  EXPECT_EQ(failed["level"], "error");
-  EXPECT_EQ(failed["code"], "INTERNAL");
-  EXPECT_EQ(failed["error"], "broke");
-}
-
-TEST(CallLogTest, WritesEveryCallAtDebug) {
-  StartLog(LogFormat::kJson, LogLevel::kDebug);
-  const nlohmann::json call = nlohmann::json::parse(LoggedCall(absl::OkStatus(), absl::Seconds(1), absl::Seconds(2)));
-  EXPECT_EQ(call["message"], "call");
-  EXPECT_EQ(call["code"], "OK");
 }
 
 }  // namespace

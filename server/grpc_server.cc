@@ -1,0 +1,57 @@
+#include "server/grpc_server.h"
+
+#include <grpc/support/log.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/resource_quota.h>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "server/telemetry/exposer.h"
+#include "server/telemetry/log.h"
+
+namespace hearwire {
+namespace {
+
+constexpr int kLookaheadBytes = 4 << 20;
+constexpr absl::Duration kKeepalive = absl::Minutes(2);          // A silent connection is asked whether it lives …
+constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(20);  // … and closed after this.
+constexpr absl::Duration kMinClientPing = absl::Seconds(10);     // Clients may ask as often, calls or none.
+
+int Milliseconds(absl::Duration duration) { return static_cast<int>(absl::ToInt64Milliseconds(duration)); }
+
+// gRPC's own messages go where the program's do, at debug: what matters to operators comes back as a status as well.
+void LogFromGrpc(gpr_log_func_args* args) { Log(LogLevel::kDebug, "gRPC", {{"text", args->message}}); }
+
+}  // namespace
+
+absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, const Capacity& capacity,
+                                                const std::vector<grpc::Service*>& services) {
+  gpr_set_log_function(LogFromGrpc);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+
+  ListeningServer listening;
+  const std::string address = FormatAddress(options.host, options.grpc_port);
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &listening.port);
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+  grpc::ResourceQuota quota("hearwire");
+  quota.Resize(static_cast<size_t>(capacity.message_memory_bytes));
+  builder.SetResourceQuota(quota);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, capacity.max_streams_per_connection);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kLookaheadBytes);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kKeepalive));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kKeepaliveTimeout));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, Milliseconds(kMinClientPing));
+  listening.server = builder.BuildAndStart();
+  if (listening.server == nullptr || listening.port == 0) {
+    return absl::FailedPreconditionError(absl::StrCat("cannot listen on ", address, " for gRPC: the port is taken, or ",
+                                                      options.host, " is no address of this machine"));
+  }
+  return listening;
+}
+
+}  // namespace hearwire

@@ -1,0 +1,30 @@
+// gRPC's server with the settings that Hearwire needs.
+
+#ifndef HEARWIRE_SERVER_GRPC_SERVER_H_
+#define HEARWIRE_SERVER_GRPC_SERVER_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/options.h"
+
+namespace hearwire {
+
+struct ListeningServer {
+  std::unique_ptr<grpc::Server> server;
+  int port = 0;
+};
+
+// Listens on options.host and options.grpc_port with these services and reflection, without TLS. Requests are bounded
+// by options.max_message_bytes, gRPC's buffers and a connection's streams by `capacity`. The services must outlive the
+// server. FAILED_PRECONDITION: the port is taken, by another gRPC server too, or the host is no address of this
+// machine.
+absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, const Capacity& capacity,
+                                                const std::vector<grpc::Service*>& services);
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_GRPC_SERVER_H_

@@ -1,0 +1,115 @@
+#include "server/health_service.h"
+
+#include <optional>
+#include <utility>
+
+namespace hearwire {
+
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+
+namespace {
+
+std::set<std::string> WithWholeServer(std::vector<std::string> services) {
+  std::set<std::string> all(services.begin(), services.end());
+  all.insert("");
+  return all;
+}
+
+}  // namespace
+
+// One Watch stream; deletes itself when it is done. Everything is guarded by the service's mutex. gRPC calls back after
+// the operation that it started has returned, never within it, so operations start under the mutex.
+class HealthService::Watcher final : public grpc::ServerWriteReactor<HealthCheckResponse> {
+ public:
+  Watcher(HealthService* service, bool known) : service_(service), known_(known) {}
+
+  // Writes the status when it is not the one last written, or finishes when it is time. To be called whenever something
+  // has changed.
+  void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(service_->mu_) {
+    if (writing_ || finished_) return;
+    if (broken_ || service_->ended_) {
+      finished_ = true;
+      Finish(broken_ ? grpc::Status::CANCELLED
+                     : grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server is shutting down"));
+      return;
+    }
+    const HealthCheckResponse::ServingStatus status =
+        known_ ? service_->status() : HealthCheckResponse::SERVICE_UNKNOWN;
+    if (written_ == status) return;
+    written_ = status;
+    writing_ = true;
+    response_.set_status(status);
+    StartWrite(&response_);
+  }
+
+  void OnWriteDone(bool ok) override {
+    MutexLock lock(&service_->mu_);
+    writing_ = false;
+    if (!ok) broken_ = true;
+    Advance();
+  }
+
+  void OnCancel() override {
+    MutexLock lock(&service_->mu_);
+    broken_ = true;
+    Advance();
+  }
+
+  void OnDone() override {
+    {
+      MutexLock lock(&service_->mu_);
+      service_->watchers_.erase(this);
+    }
+    delete this;
+  }
+
+ private:
+  HealthService* const service_;
+  const bool known_;
+  std::optional<HealthCheckResponse::ServingStatus> written_;
+  bool writing_ = false;
+  bool broken_ = false;  // The caller has gone.
+  bool finished_ = false;
+  HealthCheckResponse response_;
+};
+
+HealthService::HealthService(std::vector<std::string> services) : services_(WithWholeServer(std::move(services))) {}
+
+void HealthService::SetServing(bool serving) {
+  MutexLock lock(&mu_);
+  serving_ = serving;
+  for (Watcher* watcher : watchers_) watcher->Advance();
+}
+
+void HealthService::EndWatches() {
+  MutexLock lock(&mu_);
+  ended_ = true;
+  for (Watcher* watcher : watchers_) watcher->Advance();
+}
+
+grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* context, const HealthCheckRequest* request,
+                                               HealthCheckResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  if (!IsKnown(request->service())) {
+    reactor->Finish(grpc::Status(grpc::StatusCode::NOT_FOUND, "no such service"));
+    return reactor;
+  }
+  {
+    MutexLock lock(&mu_);
+    response->set_status(status());
+  }
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(grpc::CallbackServerContext* /*context*/,
+                                                                    const HealthCheckRequest* request) {
+  auto* watcher = new Watcher(this, IsKnown(request->service()));
+  MutexLock lock(&mu_);
+  watchers_.insert(watcher);
+  watcher->Advance();
+  return watcher;
+}
+
+}  // namespace hearwire

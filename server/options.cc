@@ -1,0 +1,118 @@
+#include "server/options.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_join.h"
+
+namespace hearwire {
+namespace {
+
+constexpr int64_t kAssumedMemoryBytes = int64_t{1} << 30;  // Where the machine does not say.
+
+// A share for gRPC's messages, one for the pipeline, the rest for weights, workspaces and the system.
+constexpr int64_t kShareOfMemory = 4;
+
+// A waiting frame's values, its window's edges and its part of the rows, rounded up.
+constexpr int64_t kBytesPerQueuedFrame = 2048;
+
+// Workers on CUDA: one prepares and reads a batch while the other's runs.
+constexpr int kCudaWorkers = 2;
+
+int64_t QuarterOfMemory(const Machine& machine) {
+  return (machine.memory_bytes > 0 ? machine.memory_bytes : kAssumedMemoryBytes) / kShareOfMemory;
+}
+
+}  // namespace
+
+void FillFromMachine(const Machine& machine, const std::string& device, ServerOptions* options) {
+  if (options->workers == 0) options->workers = device.rfind("cuda", 0) == 0 ? kCudaWorkers : machine.cpus;
+  if (options->max_queued_frames == 0) {
+    options->max_queued_frames =
+        std::clamp<int64_t>(QuarterOfMemory(machine) / kBytesPerQueuedFrame, int64_t{1} << 16, int64_t{1} << 23);
+  }
+}
+
+Capacity DeriveCapacity(const Machine& machine, const ServerOptions& options) {
+  Capacity capacity;
+  capacity.preparation_threads = machine.cpus;
+  // Two of the largest messages at least: one comes in while the other is answered.
+  capacity.message_memory_bytes =
+      std::max(QuarterOfMemory(machine), 2 * std::max(options.max_message_bytes, options.max_reply_bytes));
+  capacity.max_streams_per_connection = static_cast<int>(
+      std::clamp<int64_t>(capacity.message_memory_bytes / std::max<int64_t>(options.max_message_bytes, 1), 16, 256));
+  capacity.pipeline_memory_bytes = QuarterOfMemory(machine);
+  return capacity;
+}
+
+std::vector<LogField> DescribeOptions(const ServerOptions& options) {
+  const auto text = [](absl::Duration duration) { return absl::FormatDuration(duration); };
+  return {
+      {"model-repository", options.model_repository},
+      {"networks", absl::StrJoin(options.networks, ",")},
+      {"default-config", options.default_config},
+      {"device", ToText(options.device)},
+      {"backend", ToText(options.backend)},
+      {"precision", ToText(options.precision)},
+      {"workers", options.workers},
+      {"max-batch-frames", options.max_batch_frames},
+      {"max-queue-delay", text(options.max_queue_delay)},
+      {"max-queued-frames", options.max_queued_frames},
+      {"host", options.host},
+      {"grpc-port", options.grpc_port},
+      {"metrics-port", options.metrics_port},
+      {"max-message-bytes", options.max_message_bytes},
+      {"max-reply-bytes", options.max_reply_bytes},
+      {"max-decoded-seconds", absl::ToDoubleSeconds(options.max_decoded)},
+      {"max-deadline", text(options.max_deadline)},
+      {"max-clips", options.max_clips},
+      {"lame-duck", text(options.lame_duck)},
+      {"drain-deadline", text(options.drain_deadline)},
+      {"log-format", ToText(options.log_format)},
+      {"log-level", ToText(options.log_level)},
+      {"slow-call", text(options.slow_call)},
+  };
+}
+
+std::string_view ToText(DeviceChoice device) {
+  switch (device) {
+    case DeviceChoice::kAuto:
+      return "auto";
+    case DeviceChoice::kCpu:
+      return "cpu";
+    case DeviceChoice::kCuda:
+      return "cuda";
+  }
+  return "";
+}
+
+std::string_view ToText(BackendChoice backend) {
+  switch (backend) {
+    case BackendChoice::kAuto:
+      return "auto";
+    case BackendChoice::kNative:
+      return "native";
+    case BackendChoice::kTorch:
+      return "torch";
+  }
+  return "";
+}
+
+std::string_view ToText(Precision precision) { return precision == Precision::kFloat32 ? "float32" : "float16"; }
+
+std::string_view ToText(LogFormat format) { return format == LogFormat::kText ? "text" : "json"; }
+
+std::string_view ToText(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarning:
+      return "warning";
+    case LogLevel::kError:
+      return "error";
+  }
+  return "";
+}
+
+}  // namespace hearwire

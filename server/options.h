@@ -1,0 +1,78 @@
+// What hearwire-server can be told, and what it takes from the machine where it is not told.
+
+#ifndef HEARWIRE_SERVER_OPTIONS_H_
+#define HEARWIRE_SERVER_OPTIONS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "models/configs/config.h"
+#include "server/machine.h"
+#include "server/telemetry/log.h"
+
+namespace hearwire {
+
+enum class DeviceChoice { kAuto, kCpu, kCuda };
+enum class BackendChoice { kAuto, kNative, kTorch };
+enum class Precision { kFloat32, kFloat16 };
+
+// Each field is the flag of its name (max_batch_frames: --max-batch-frames). 0 where it says so: taken from the
+// machine.
+struct ServerOptions {
+  std::string model_repository;       // Folder of checkpoints. Empty: only the embedded network.
+  std::vector<std::string> networks;  // To load from it. Empty: every checkpoint that is found.
+  std::string default_config = std::string(kEmbeddedConfigName);
+
+  DeviceChoice device = DeviceChoice::kAuto;     // kAuto: CUDA when the backend and a driver are there.
+  BackendChoice backend = BackendChoice::kAuto;  // kAuto: native on the CPU, torch on CUDA.
+  Precision precision = Precision::kFloat32;     // kFloat16: the torch backend on CUDA only.
+  int workers = 0;                               // 0: the usable CPUs; on CUDA 2.
+  int64_t max_batch_frames = 4096;
+  absl::Duration max_queue_delay = absl::Milliseconds(5);
+  int64_t max_queued_frames = 0;  // 0: what a quarter of the memory holds.
+
+  std::string host = "127.0.0.1";
+  int grpc_port = 8001;  // 0: a free one.
+  int metrics_port = 8002;
+
+  int64_t max_message_bytes = 64 << 20;  // Of a request.
+  int64_t max_reply_bytes = 64 << 20;
+  absl::Duration max_decoded = absl::Minutes(60);  // --max-decoded-seconds: of one clip.
+  absl::Duration max_deadline = absl::Minutes(5);
+  int max_clips = 256;  // In one call.
+
+  absl::Duration lame_duck = absl::Seconds(2);       // From SIGTERM on: NOT_SERVING, but calls are taken.
+  absl::Duration drain_deadline = absl::Seconds(7);  // From then on: for calls in flight to finish.
+
+  LogFormat log_format = LogFormat::kText;
+  LogLevel log_level = LogLevel::kInfo;
+  absl::Duration slow_call = absl::Seconds(5);  // Zero: none is noted.
+};
+
+// Bounds that have no flag: they follow from the machine and the options.
+struct Capacity {
+  int preparation_threads = 1;         // Decode and make spectrograms.
+  int64_t message_memory_bytes = 0;    // gRPC's buffers of all connections.
+  int max_streams_per_connection = 1;  // So that one connection's largest messages fit there.
+  int64_t pipeline_memory_bytes = 0;   // Requests, spectrograms and rows of all calls.
+};
+
+// Fills the fields that are 0 for "from the machine". device: what the backend runs on, "cpu" or "cuda:0".
+void FillFromMachine(const Machine& machine, const std::string& device, ServerOptions* options);
+
+Capacity DeriveCapacity(const Machine& machine, const ServerOptions& options);
+
+// Every option under its flag's name, for the start-up log.
+std::vector<LogField> DescribeOptions(const ServerOptions& options);
+
+std::string_view ToText(DeviceChoice device);
+std::string_view ToText(BackendChoice backend);
+std::string_view ToText(Precision precision);
+std::string_view ToText(LogFormat format);
+std::string_view ToText(LogLevel level);
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_OPTIONS_H_

@@ -1,0 +1,304 @@
+#include "server/parse_options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "server/parse_values.h"
+
+namespace hearwire {
+namespace {
+
+constexpr int64_t kMaxFrames = int64_t{1} << 40;
+constexpr int64_t kMaxMessageBytes = int64_t{2047} << 20;  // protobuf's limit is 2 GiB less one.
+constexpr int64_t kMinMessageBytes = 1 << 10;
+constexpr int kMaxWorkers = 1024;
+constexpr int kMaxPort = 65535;
+
+std::string EnvironmentName(const std::string& flag) {
+  return absl::StrCat("HEARWIRE_", absl::AsciiStrToUpper(absl::StrReplaceAll(flag, {{"-", "_"}})));
+}
+
+bool IsGiven(const std::vector<std::string>& arguments, const std::string& flag) {
+  return std::any_of(arguments.begin(), arguments.end(), [&](const std::string& argument) {
+    return argument == "--" + flag || argument.rfind("--" + flag + "=", 0) == 0;
+  });
+}
+
+// Steps from one word to another: letters put in, left out or replaced.
+size_t EditDistance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+// The flags of hearwire-server, each bound to its field.
+class Flags {
+ public:
+  Flags(const std::vector<std::string>& arguments, const GetEnvironment& environment);
+
+  absl::StatusOr<ParsedOptions> Parse();
+
+ private:
+  using Set = std::function<absl::Status(const std::string&)>;
+
+  CLI::Option* Add(const std::string& flag, const std::string& type, const std::string& default_text,
+                   const std::string& help, Set set);
+  template <typename Value>
+  Set Store(Value* field, std::function<absl::StatusOr<Value>(const std::string&)> parse);
+  template <typename Integer>
+  void AddWhole(const std::string& flag, int64_t least, int64_t most, const std::string& default_text,
+                const std::string& help, Integer* field);
+  void AddBytes(const std::string& flag, const std::string& help, int64_t* field);
+  void AddTime(const std::string& flag, absl::Duration least, const std::string& help, absl::Duration* field);
+  template <typename Choice>
+  void AddChoice(const std::string& flag, std::vector<Choice> choices, const std::string& help, Choice* field);
+  void AddText(const std::string& flag, const std::string& type, const std::string& help, std::string* field);
+
+  void AddNetworkFlags();
+  void AddComputeFlags();
+  void AddServingFlags();
+
+  std::string Environment(const std::string& flag) const {
+    const char* value = environment_(EnvironmentName(flag));
+    return value == nullptr ? "" : value;
+  }
+  // Where a flag's value came from, for messages.
+  std::string SourceOf(const std::string& flag) const;
+  absl::Status UnknownArgument(const std::string& argument) const;
+
+  const std::vector<std::string> arguments_;
+  const GetEnvironment environment_;
+  ServerOptions options_;
+  std::vector<std::string> names_;
+  CLI::App app_{"Embeddings and tags of audio over gRPC."};
+};
+
+CLI::Option* Flags::Add(const std::string& flag, const std::string& type, const std::string& default_text,
+                        const std::string& help, Set set) {
+  names_.push_back(flag);
+  const auto callback = [this, flag, set](const std::vector<std::string>& values) {
+    for (const std::string& value : values) {
+      const absl::Status status = set(value);
+      if (!status.ok()) {
+        throw CLI::ValidationError(absl::StrCat(SourceOf(flag), ": \"", value, "\" will not do: ", status.message()),
+                                   1);
+      }
+    }
+  };
+  const std::string text = default_text.empty() ? help : absl::StrCat(help, " [", default_text, "]");
+  return app_.add_option_function<std::vector<std::string>>("--" + flag, callback, text)
+      ->type_name(type)
+      ->envname(EnvironmentName(flag))
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+}
+
+template <typename Value>
+Flags::Set Flags::Store(Value* field, std::function<absl::StatusOr<Value>(const std::string&)> parse) {
+  return [field, parse = std::move(parse)](const std::string& text) -> absl::Status {
+    absl::StatusOr<Value> value = parse(text);
+    if (value.ok()) *field = *std::move(value);
+    return value.status();
+  };
+}
+
+template <typename Integer>
+void Flags::AddWhole(const std::string& flag, int64_t least, int64_t most, const std::string& default_text,
+                     const std::string& help, Integer* field) {
+  Add(flag, "NUMBER", default_text, help,
+      Store<Integer>(field, [=](const std::string& text) -> absl::StatusOr<Integer> {
+        const absl::StatusOr<int64_t> value = ParseWhole(text, least, most);
+        if (!value.ok()) return value.status();
+        return static_cast<Integer>(*value);
+      }));
+}
+
+void Flags::AddBytes(const std::string& flag, const std::string& help, int64_t* field) {
+  Add(flag, "BYTES", FormatBytes(*field), help, Store<int64_t>(field, [](const std::string& text) {
+        return ParseBytes(text, kMinMessageBytes, kMaxMessageBytes);
+      }));
+}
+
+void Flags::AddTime(const std::string& flag, absl::Duration least, const std::string& help, absl::Duration* field) {
+  Add(flag, "TIME", absl::FormatDuration(*field), help, Store<absl::Duration>(field, [least](const std::string& text) {
+        return ParseTime(text, least, absl::Hours(24));
+      }));
+}
+
+template <typename Choice>
+void Flags::AddChoice(const std::string& flag, std::vector<Choice> choices, const std::string& help, Choice* field) {
+  std::string all;
+  for (const Choice choice : choices) absl::StrAppend(&all, all.empty() ? "" : "|", std::string(ToText(choice)));
+  Add(flag, all, std::string(ToText(*field)), help,
+      Store<Choice>(field, [choices, all](const std::string& text) -> absl::StatusOr<Choice> {
+        for (const Choice choice : choices) {
+          if (ToText(choice) == text) return choice;
+        }
+        return absl::InvalidArgumentError("it must be one of " + all);
+      }));
+}
+
+void Flags::AddText(const std::string& flag, const std::string& type, const std::string& help, std::string* field) {
+  Add(flag, type, *field, help, Store<std::string>(field, [](const std::string& text) -> absl::StatusOr<std::string> {
+        if (text.empty()) return absl::InvalidArgumentError("it must not be empty");
+        return text;
+      }));
+}
+
+Flags::Flags(const std::vector<std::string>& arguments, const GetEnvironment& environment)
+    : arguments_(arguments), environment_(environment) {
+  app_.name("hearwire-server");
+  app_.set_help_flag("--help,-h", "Print this and end");
+  app_.set_version_flag("--version", "hearwire-server " HEARWIRE_VERSION, "Print the version and end");
+  app_.set_config("--config", "", "File of lines like max-clips=256")->type_name("FILE")->envname("HEARWIRE_CONFIG");
+  names_ = {"help", "version", "config"};
+  app_.allow_config_extras(CLI::config_extras_mode::error);
+  app_.footer(
+      "A flag goes before its variable in the environment, that before the configuration file; an empty variable "
+      "counts "
+      "as not set.\nTIME has a unit: 5ms, 2s, 1m30s. BYTES are a number, or one with KiB, MiB or GiB.\n"
+      "Signals: SIGTERM and SIGINT end it once calls in flight are answered, a second one at once; SIGHUP does "
+      "nothing.\n"
+      "Exit codes: 0 ended as asked, 1 wrong options or cannot start, 70 the device was lost, 128+n a second signal "
+      "n.");
+  app_.get_formatter()->column_width(44);
+  AddNetworkFlags();
+  AddComputeFlags();
+  AddServingFlags();
+}
+
+void Flags::AddNetworkFlags() {
+  AddText("model-repository", "FOLDER", "Folder of checkpoints; without it only the embedded network is served",
+          &options_.model_repository);
+  Add("networks", "NAME,…", "every checkpoint found",
+      "Networks to load from the model repository, such as mn04_as,mn10_as",
+      [this](const std::string& text) {
+        for (const auto& name : absl::StrSplit(text, ',')) {
+          const std::string trimmed(absl::StripAsciiWhitespace(name));
+          if (trimmed.empty())
+            return absl::InvalidArgumentError("it must be names with commas between, mn04_as,mn10_as");
+          options_.networks.push_back(trimmed);
+        }
+        return absl::OkStatus();
+      })
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->expected(1, 1 << 10);
+  AddText("default-config", "NAME", "Config of requests that name none", &options_.default_config);
+}
+
+void Flags::AddComputeFlags() {
+  AddChoice<DeviceChoice>("device", {DeviceChoice::kAuto, DeviceChoice::kCpu, DeviceChoice::kCuda},
+                          "Where networks run; auto: CUDA when there is a driver and the torch backend",
+                          &options_.device);
+  AddChoice<BackendChoice>("backend", {BackendChoice::kAuto, BackendChoice::kNative, BackendChoice::kTorch},
+                           "What runs them; auto: native on the CPU, torch on CUDA", &options_.backend);
+  AddChoice<Precision>("precision", {Precision::kFloat32, Precision::kFloat16},
+                       "What they compute in; float16: the torch backend on CUDA only", &options_.precision);
+  AddWhole("workers", 1, kMaxWorkers, "the usable CPUs; on CUDA 2", "Threads that run batches", &options_.workers);
+  AddWhole("max-batch-frames", 1, kMaxFrames, absl::StrCat(options_.max_batch_frames),
+           "Spectrogram frames in one batch; 10 s are 1001", &options_.max_batch_frames);
+  AddTime("max-queue-delay", absl::ZeroDuration(), "Longest wait of a window for company", &options_.max_queue_delay);
+  AddWhole("max-queued-frames", 1, kMaxFrames, "what a quarter of the memory holds",
+           "Spectrogram frames that wait; more are refused", &options_.max_queued_frames);
+}
+
+void Flags::AddServingFlags() {
+  AddText("host", "ADDRESS", "Address to listen on; 0.0.0.0 or :: for all", &options_.host);
+  AddWhole("grpc-port", 0, kMaxPort, absl::StrCat(options_.grpc_port), "Port of gRPC; 0 takes a free one",
+           &options_.grpc_port);
+  AddWhole("metrics-port", 0, kMaxPort, absl::StrCat(options_.metrics_port),
+           "Port of /metrics over HTTP; 0 takes a free one", &options_.metrics_port);
+  AddBytes("max-message-bytes", "Largest request", &options_.max_message_bytes);
+  AddBytes("max-reply-bytes", "Largest reply; clients take 4MiB unless they raise it", &options_.max_reply_bytes);
+  Add("max-decoded-seconds", "SECONDS", absl::StrCat(absl::ToDoubleSeconds(options_.max_decoded)),
+      "Longest clip once decoded", Store<absl::Duration>(&options_.max_decoded, [](const std::string& text) {
+        return ParseSeconds(text, absl::Seconds(1), absl::Hours(24));
+      }));
+  AddTime("max-deadline", absl::Milliseconds(1), "Deadline of calls that bring none, and the longest that counts",
+          &options_.max_deadline);
+  AddWhole("max-clips", 1, 1 << 20, absl::StrCat(options_.max_clips), "Clips in one call", &options_.max_clips);
+  AddTime("lame-duck", absl::ZeroDuration(), "After SIGTERM: health says NOT_SERVING, calls are still taken",
+          &options_.lame_duck);
+  AddTime("drain-deadline", absl::ZeroDuration(), "After that: for calls in flight, then they fail",
+          &options_.drain_deadline);
+  AddChoice<LogFormat>("log-format", {LogFormat::kText, LogFormat::kJson}, "Of the lines on standard error",
+                       &options_.log_format);
+  AddChoice<LogLevel>("log-level", {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError},
+                      "Least level that is written; debug has a line for each call", &options_.log_level);
+  AddTime("slow-call", absl::ZeroDuration(), "Calls that take longer are logged at info; 0: none", &options_.slow_call);
+}
+
+std::string Flags::SourceOf(const std::string& flag) const {
+  if (IsGiven(arguments_, flag)) return "--" + flag;
+  if (!Environment(flag).empty()) return EnvironmentName(flag);
+  return absl::StrCat(flag, " in the configuration file");
+}
+
+absl::Status Flags::UnknownArgument(const std::string& argument) const {
+  if (argument.empty() || argument[0] != '-') {
+    return absl::InvalidArgumentError(absl::StrCat("what is \"", argument, "\"? Only flags are taken, see --help"));
+  }
+  const std::string name(absl::StripPrefix(absl::StripPrefix(argument, "-"), "-"));
+  const std::string word = name.substr(0, name.find('='));
+  std::string nearest = names_.front();
+  for (const std::string& known : names_) {
+    if (EditDistance(word, known) < EditDistance(word, nearest)) nearest = known;
+  }
+  const bool near = EditDistance(word, nearest) <= std::max<size_t>(2, nearest.size() / 3);
+  return absl::InvalidArgumentError(
+      absl::StrCat("unknown flag ", argument.substr(0, argument.find('=')),
+                   near ? absl::StrCat(": did you mean --", nearest, "?") : ", see --help"));
+}
+
+absl::StatusOr<ParsedOptions> Flags::Parse() {
+  // CLI11 would put the file before the environment, so the environment's values come as flags of their own.
+  std::vector<std::string> all;
+  for (const std::string& flag : names_) {
+    if (flag == "help" || flag == "version" || IsGiven(arguments_, flag)) continue;
+    if (const std::string value = Environment(flag); !value.empty())
+      all.push_back(absl::StrCat("--", flag, "=", value));
+  }
+  all.insert(all.end(), arguments_.begin(), arguments_.end());
+  std::reverse(all.begin(), all.end());  // As CLI11 takes them.
+  try {
+    app_.parse(all);
+  } catch (const CLI::CallForHelp&) {
+    return ParsedOptions{options_, app_.help()};
+  } catch (const CLI::CallForVersion& version) {
+    return ParsedOptions{options_, absl::StrCat(version.what(), "\n")};
+  } catch (const CLI::ExtrasError&) {
+    return UnknownArgument(app_.remaining().front());
+  } catch (const CLI::ConfigError& error) {
+    return absl::InvalidArgumentError(absl::StrCat("configuration file: ", error.what()));
+  } catch (const CLI::FileError&) {
+    const CLI::Option* config = app_.get_config_ptr();
+    return absl::InvalidArgumentError(
+        absl::StrCat("configuration file ", config->count() > 0 ? config->as<std::string>() : "", " cannot be read"));
+  } catch (const CLI::Error& error) {
+    return absl::InvalidArgumentError(std::string(error.what()).substr(0, std::string(error.what()).find('\n')));
+  }
+  return ParsedOptions{options_, std::nullopt};
+}
+
+}  // namespace
+
+absl::StatusOr<ParsedOptions> ParseOptions(const std::vector<std::string>& arguments,
+                                           const GetEnvironment& environment) {
+  return Flags(arguments, environment).Parse();
+}
+
+}  // namespace hearwire

@@ -1,0 +1,27 @@
+// The life of the program: start, serve, and end on a signal or when the device is lost.
+
+#ifndef HEARWIRE_SERVER_RUN_SERVER_H_
+#define HEARWIRE_SERVER_RUN_SERVER_H_
+
+#include "server/options.h"
+#include "server/server.h"
+
+namespace hearwire {
+
+inline constexpr int kExitCannotStart = 1;  // Wrong options too.
+inline constexpr int kExitDeviceLost = 70;
+
+// Serves until SIGTERM or SIGINT and returns the program's exit code. To be called first thing, while the process has
+// one thread; the process must then end with std::_Exit, for threads are left behind.
+//
+// When it serves it writes two lines to standard output: `gRPC listening on ADDRESS:PORT` and
+// `metrics listening on ADDRESS:PORT`. When it cannot start it writes one line to standard error.
+// SIGTERM, SIGINT: lame duck, drain, 0; while it starts: 0 at once. A second one ends the process with 128 + its
+// number. SIGHUP does nothing. A lost device: health says NOT_SERVING, calls fail with UNAVAILABLE, kExitDeviceLost.
+//
+// Of `seams` the backend and the self-test count.
+int RunServer(const ServerOptions& options, ServerSeams seams);
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_RUN_SERVER_H_

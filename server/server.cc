@@ -1,0 +1,239 @@
+#include "server/server.h"
+
+#include <prometheus/registry.h>
+
+#include <atomic>
+#include <thread>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "server/concurrency/mutex.h"
+#include "server/grpc_server.h"
+#include "server/health_service.h"
+#include "server/pipeline/metrics_observer.h"
+#include "server/pipeline/pipeline.h"
+#include "server/rpc/embedding_service.h"
+#include "server/telemetry/call_log.h"
+#include "server/telemetry/exposer.h"
+#include "server/telemetry/log.h"
+#include "server/telemetry/metrics.h"
+
+namespace hearwire {
+namespace {
+
+// From the moment when the batcher fails what is left until gRPC gives such calls up, and then until we do.
+constexpr absl::Duration kFarewell = absl::Milliseconds(500);
+
+absl::Status ShuttingDownError() { return absl::UnavailableError("the server is shutting down"); }
+
+// Whether something has ended.
+class Ended {
+ public:
+  void Set() {
+    MutexLock lock(&mu_);
+    set_ = true;
+    changed_.SignalAll();
+  }
+  // False when it had not by then.
+  bool WaitUntil(absl::Time time) {
+    MutexLock lock(&mu_);
+    while (!set_ && absl::Now() < time) changed_.WaitUntil(&mu_, time);
+    return set_;
+  }
+
+ private:
+  Mutex mu_;
+  CondVar changed_;
+  bool set_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+std::shared_ptr<Ended> RunApart(std::function<void()> work) {
+  auto ended = std::make_shared<Ended>();
+  std::thread([work = std::move(work), ended] {
+    work();
+    ended->Set();
+  }).detach();
+  return ended;
+}
+
+class ComposedServer final : public Server {
+ public:
+  ComposedServer(ServerOptions options, Exposer* exposer, const ServerSeams& seams)
+      : options_(std::move(options)),
+        seams_(seams),
+        exposer_(exposer),
+        registry_(std::make_shared<prometheus::Registry>()),
+        health_(std::make_unique<HealthService>(std::vector<std::string>{v1::EmbeddingService::service_full_name()})) {}
+  ~ComposedServer() override;
+
+  absl::Status Start();
+
+  std::string grpc_address() const override { return FormatAddress(options_.host, grpc_.port); }
+  const ServerOptions& options() const override { return options_; }
+  void EnterLameDuck() override { health_->SetServing(false); }
+  bool Drain(absl::Time deadline) override;
+
+ private:
+  absl::Status LoadNetworks();
+  absl::Status StartPipeline(const Capacity& capacity);
+  void OnDeviceLost(const absl::Status& status);
+  // Answers everything that is in flight.
+  void FailCalls() {
+    pipeline_->BeginShutdown();
+    batcher_->Shutdown(ShuttingDownError());
+  }
+
+  // Each uses those above it.
+  ServerOptions options_;
+  const ServerSeams seams_;
+  Exposer* const exposer_;
+  std::atomic<bool> device_lost_ = false;
+  const std::shared_ptr<prometheus::Registry> registry_;
+  const std::unique_ptr<HealthService> health_;
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<NetworkCatalog> networks_;
+  std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<MetricsObserver> observer_;
+  std::unique_ptr<Batcher> batcher_;
+  std::unique_ptr<Pipeline> pipeline_;
+  std::unique_ptr<EmbeddingServiceImpl> service_;
+  ListeningServer grpc_;
+};
+
+ComposedServer::~ComposedServer() {
+  health_->SetServing(false);
+  health_->EndWatches();
+  if (pipeline_ != nullptr) FailCalls();
+  if (grpc_.server != nullptr) grpc_.server->Shutdown(absl::ToChronoTime(absl::Now()));
+}
+
+absl::Status ComposedServer::LoadNetworks() {
+  absl::StatusOr<std::unique_ptr<Backend>> backend = seams_.make_backend(options_);
+  if (!backend.ok()) return backend.status();
+  backend_ = *std::move(backend);
+  absl::StatusOr<NetworkCatalog> networks =
+      NetworkCatalog::Load({options_.model_repository, options_.networks}, backend_.get());
+  if (!networks.ok()) return networks.status();
+  networks_ = std::make_unique<NetworkCatalog>(*std::move(networks));
+
+  MetricsOptions metrics;
+  metrics.version = HEARWIRE_VERSION;
+  metrics.backend = backend_->name();
+  metrics.device = backend_->device();
+  metrics.precision = backend_->precision();
+  for (const std::string& warning : networks_->warnings()) Log(LogLevel::kWarning, warning);
+  for (const LoadedNetwork& network : networks_->networks()) {
+    Log(LogLevel::kInfo, "network loaded",
+        {{"network", network.info->name}, {"source", network.source}, {"sha256", network.sha256}});
+    metrics.networks.emplace_back(network.info->name);
+  }
+  for (const Config& config : Configs()) {
+    if (networks_->Find(config.network->name) != nullptr) metrics.configs.emplace_back(config.name);
+  }
+  metrics_ = Metrics::Create(metrics, registry_);
+  exposer_->Add(registry_);
+  return absl::OkStatus();
+}
+
+absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
+  BatcherOptions batching;
+  batching.queue.max_batch_frames = options_.max_batch_frames;
+  batching.queue.max_queued_frames = options_.max_queued_frames;
+  batching.queue.max_queue_delay = options_.max_queue_delay;
+  batching.workers = options_.workers;
+  observer_ =
+      std::make_unique<MetricsObserver>(metrics_.get(), [this](const absl::Status& status) { OnDeviceLost(status); });
+  absl::StatusOr<std::unique_ptr<Batcher>> batcher = Batcher::Create(batching, backend_.get(), observer_.get());
+  if (!batcher.ok()) return batcher.status();
+  batcher_ = *std::move(batcher);
+
+  PipelineOptions preparing;
+  preparing.threads = capacity.preparation_threads;
+  preparing.max_queued_frames = options_.max_queued_frames;
+  preparing.max_reply_bytes = options_.max_reply_bytes;
+  preparing.max_bytes_in_flight = capacity.pipeline_memory_bytes;
+  preparing.audio.max_decoded = options_.max_decoded;
+  absl::StatusOr<std::unique_ptr<Pipeline>> pipeline = Pipeline::Create(preparing, batcher_.get(), metrics_.get());
+  if (!pipeline.ok()) return pipeline.status();
+  pipeline_ = *std::move(pipeline);
+
+  EmbeddingServiceOptions serving;
+  serving.default_config = options_.default_config;
+  serving.max_clips = options_.max_clips;
+  serving.max_deadline = options_.max_deadline;
+  serving.precision = backend_->precision();
+  serving.on_call = [slow_call = options_.slow_call](const CallRecord& call) { LogCall(call, slow_call); };
+  absl::StatusOr<std::unique_ptr<EmbeddingServiceImpl>> service =
+      EmbeddingServiceImpl::Create(serving, networks_.get(), pipeline_.get(), metrics_.get());
+  if (!service.ok()) return service.status();
+  service_ = *std::move(service);
+  return absl::OkStatus();
+}
+
+absl::Status ComposedServer::Start() {
+  const absl::Time started = absl::Now();
+  if (const absl::Status status = LoadNetworks(); !status.ok()) return status;
+
+  FillFromMachine(seams_.machine, backend_->device(), &options_);
+  const Capacity capacity = DeriveCapacity(seams_.machine, options_);
+  Log(LogLevel::kInfo, "options", DescribeOptions(options_));
+  Log(LogLevel::kInfo, "machine",
+      {{"cpus", seams_.machine.cpus},
+       {"memory_bytes", seams_.machine.memory_bytes},
+       {"backend", backend_->name()},
+       {"device", backend_->device()},
+       {"precision", backend_->precision()},
+       {"preparation_threads", capacity.preparation_threads},
+       {"message_memory_bytes", capacity.message_memory_bytes},
+       {"pipeline_memory_bytes", capacity.pipeline_memory_bytes},
+       {"max_streams_per_connection", capacity.max_streams_per_connection}});
+  if (const absl::Status status = StartPipeline(capacity); !status.ok()) return status;
+  absl::StatusOr<ListeningServer> grpc = StartGrpcServer(options_, capacity, {service_.get(), health_.get()});
+  if (!grpc.ok()) return grpc.status();
+  grpc_ = *std::move(grpc);
+
+  const absl::StatusOr<double> error = seams_.self_test(*networks_, backend_->precision(), batcher_.get());
+  if (!error.ok()) return error.status();
+  service_->Open();
+  health_->SetServing(true);
+  if (device_lost_) health_->SetServing(false);
+  Log(LogLevel::kInfo, "serving",
+      {{"grpc", grpc_address()},
+       {"metrics", FormatAddress(options_.host, exposer_->port())},
+       {"self_test_error", *error},
+       {"start_seconds", absl::Now() - started}});
+  return absl::OkStatus();
+}
+
+void ComposedServer::OnDeviceLost(const absl::Status& status) {
+  device_lost_ = true;
+  health_->SetServing(false);
+  Log(LogLevel::kError, "device lost", {{"error", status}});
+  if (seams_.on_device_lost) seams_.on_device_lost();
+}
+
+bool ComposedServer::Drain(absl::Time deadline) {
+  health_->SetServing(false);
+  health_->EndWatches();
+  // On threads of their own, which are left behind when a call or a batch does not end.
+  const auto answered =
+      RunApart([this, deadline] { grpc_.server->Shutdown(absl::ToChronoTime(deadline + kFarewell)); });
+  if (answered->WaitUntil(deadline)) return true;
+  Log(LogLevel::kWarning, "drain deadline: failing the calls that are left");
+  const auto failed = RunApart([this] { FailCalls(); });
+  const absl::Time end = deadline + 2 * kFarewell;
+  if (answered->WaitUntil(end) && failed->WaitUntil(end)) return true;
+  Log(LogLevel::kWarning, "some calls did not end");
+  return false;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Create(ServerOptions options, Exposer* exposer,
+                                                       const ServerSeams& seams) {
+  auto server = std::make_unique<ComposedServer>(std::move(options), exposer, seams);
+  if (const absl::Status status = server->Start(); !status.ok()) return status;
+  return std::unique_ptr<Server>(std::move(server));
+}
+
+}  // namespace hearwire

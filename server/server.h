@@ -1,0 +1,61 @@
+// The server put together: networks, backend, batcher, pipeline, services, metrics.
+
+#ifndef HEARWIRE_SERVER_SERVER_H_
+#define HEARWIRE_SERVER_SERVER_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "models/embedder.h"
+#include "server/batching/batcher.h"
+#include "server/machine.h"
+#include "server/options.h"
+#include "server/pipeline/network_catalog.h"
+#include "server/telemetry/exposer.h"
+
+namespace hearwire {
+
+// What a server needs from outside; tests bring their own.
+struct ServerSeams {
+  std::function<absl::StatusOr<std::unique_ptr<Backend>>(const ServerOptions&)> make_backend;
+  // Before it serves: the largest error found, or why it must not serve. As RunSelfTest.
+  std::function<absl::StatusOr<double>(const NetworkCatalog&, std::string_view precision, Batcher*)> self_test;
+  Machine machine;
+  // Called once, on a worker's thread, when the device is lost: health says NOT_SERVING already. Must not block.
+  std::function<void()> on_device_lost;
+};
+
+// Thread-safe.
+class Server {
+ public:
+  // Loads the networks, starts the workers, listens, tests itself, and serves. Until the self-test has passed health is
+  // NOT_SERVING and calls are answered UNAVAILABLE. Blocks for all of it; logs the options in force and what was
+  // loaded. On failure the message says what is wrong, in one line, and gRPC listens no more. `exposer`, which serves
+  // the metrics, must outlive the server.
+  static absl::StatusOr<std::unique_ptr<Server>> Create(ServerOptions options, Exposer* exposer,
+                                                        const ServerSeams& seams);
+
+  // Stops at once: calls in flight fail with UNAVAILABLE.
+  virtual ~Server() = default;
+
+  // "127.0.0.1:8001", with the port that was taken.
+  virtual std::string grpc_address() const = 0;
+  virtual const ServerOptions& options() const = 0;  // In force.
+
+  // Health says NOT_SERVING from now on; calls are still taken. Does not block.
+  virtual void EnterLameDuck() = 0;
+
+  // Takes no more calls, tells clients to go elsewhere (GOAWAY), and waits for calls in flight; at `deadline` those
+  // that are left fail with UNAVAILABLE. Returns true when all are answered, false when some did not end within a
+  // second of that: their threads still run, and the process should end without tidying up. Once.
+  virtual bool Drain(absl::Time deadline) = 0;
+};
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_SERVER_H_

@@ -1,0 +1,114 @@
+#include "server/machine.h"
+
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace hearwire {
+namespace {
+
+class MachineTest : public testing::Test {
+ protected:
+  MachineTest()
+      : root_(testing::TempDir() + "machine_test_" + std::to_string(getpid()) + "_" +
+              testing::UnitTest::GetInstance()->current_test_info()->name()) {
+    Write("/proc/meminfo", "MemTotal:       16384 kB\nMemFree:        1 kB\n");
+  }
+  ~MachineTest() override { std::filesystem::remove_all(root_); }
+
+  void Write(const std::string& path, const std::string& text) {
+    std::filesystem::create_directories(std::filesystem::path(root_ + path).parent_path());
+    std::ofstream(root_ + path) << text;
+  }
+  void MountVersion2(const std::string& group) {
+    Write("/proc/self/mountinfo",
+          "22 1 0:20 / /proc rw shared:5 - proc proc rw\n"
+          "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n");
+    Write("/proc/self/cgroup", "0::" + group + "\n");
+  }
+
+  const std::string root_;
+};
+
+TEST_F(MachineTest, TakesAffinityAndPhysicalMemoryWithoutCgroups) {
+  const Machine machine = ReadMachine(root_, 8);
+  EXPECT_EQ(machine.cpus, 8);
+  EXPECT_EQ(machine.memory_bytes, 16384 * 1024);
+}
+
+TEST_F(MachineTest, RoundsAQuotaUp) {
+  MountVersion2("/");
+  Write("/sys/fs/cgroup/cpu.max", "250000 100000\n");
+  EXPECT_EQ(ReadMachine(root_, 8).cpus, 3);
+  EXPECT_EQ(ReadMachine(root_, 2).cpus, 2) << "affinity is the smaller one";
+  Write("/sys/fs/cgroup/cpu.max", "1000 100000\n");
+  EXPECT_EQ(ReadMachine(root_, 8).cpus, 1);
+  Write("/sys/fs/cgroup/cpu.max", "max 100000\n");
+  EXPECT_EQ(ReadMachine(root_, 8).cpus, 8);
+}
+
+TEST_F(MachineTest, TakesTheTightestLimitOfAllGroupsAbove) {
+  MountVersion2("/a/b");
+  Write("/sys/fs/cgroup/a/cpu.max", "200000 100000\n");
+  Write("/sys/fs/cgroup/a/b/cpu.max", "600000 100000\n");
+  Write("/sys/fs/cgroup/a/memory.max", "max\n");
+  Write("/sys/fs/cgroup/a/b/memory.max", "4194304\n");
+  Write("/sys/fs/cgroup/other/memory.max", "1\n");
+  const Machine machine = ReadMachine(root_, 8);
+  EXPECT_EQ(machine.cpus, 2);
+  EXPECT_EQ(machine.memory_bytes, 4194304);
+}
+
+TEST_F(MachineTest, ReadsVersion1) {
+  Write("/proc/self/mountinfo",
+        "30 23 0:26 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+        "31 23 0:27 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n"
+        "32 23 0:28 /docker/abc /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n");
+  Write("/proc/self/cgroup", "4:memory:/docker/abc\n3:cpuset:/\n2:cpu,cpuacct:/x\n");
+  Write("/sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_quota_us", "150000\n");
+  Write("/sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_period_us", "50000\n");
+  Write("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "-1\n");
+  Write("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "50000\n");
+  Write("/sys/fs/cgroup/memory/memory.limit_in_bytes", "2097152\n");
+  const Machine machine = ReadMachine(root_, 8);
+  EXPECT_EQ(machine.cpus, 3);
+  EXPECT_EQ(machine.memory_bytes, 2097152);
+}
+
+TEST_F(MachineTest, IgnoresVersion1LimitsAboveThePhysicalMemory) {
+  Write("/proc/self/mountinfo", "32 23 0:28 / /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n");
+  Write("/proc/self/cgroup", "4:memory:/\n");
+  Write("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+  EXPECT_EQ(ReadMachine(root_, 8).memory_bytes, 16384 * 1024);
+}
+
+TEST_F(MachineTest, SurvivesFilesThatMakeNoSense) {
+  Write("/proc/self/mountinfo", "nonsense\n- - -\n30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+  Write("/proc/self/cgroup", "::\nx\n0::relative\n");
+  Write("/sys/fs/cgroup/cpu.max", "many\n");
+  Write("/sys/fs/cgroup/memory.max", "\n");
+  Write("/proc/meminfo", "MemTotal: lots\n");
+  const Machine machine = ReadMachine(root_, 4);
+  EXPECT_EQ(machine.cpus, 4);
+  EXPECT_EQ(machine.memory_bytes, 0);
+  EXPECT_EQ(ReadMachine("/no/such/folder", 0).cpus, 1);
+}
+
+TEST(AffinityTest, CountsTheCpusThisThreadMayUse) {
+  EXPECT_GE(CountAffinityCpus(), 1);
+  cpu_set_t before;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(before), &before), 0);
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(sched_getcpu(), &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+  EXPECT_EQ(CountAffinityCpus(), 1);
+  sched_setaffinity(0, sizeof(before), &before);
+}
+
+}  // namespace
+}  // namespace hearwire

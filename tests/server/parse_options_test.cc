@@ -1,0 +1,231 @@
+#include "server/parse_options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <string>
+
+namespace hearwire {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+class ParseOptionsTest : public testing::Test {
+ protected:
+  ~ParseOptionsTest() override { std::remove(file_.c_str()); }
+
+  absl::StatusOr<ParsedOptions> Parse(const std::vector<std::string>& arguments) {
+    return ParseOptions(arguments, [this](const std::string& name) -> const char* {
+      const auto found = environment_.find(name);
+      return found == environment_.end() ? nullptr : found->second.c_str();
+    });
+  }
+  ServerOptions ParseGood(const std::vector<std::string>& arguments) {
+    const absl::StatusOr<ParsedOptions> parsed = Parse(arguments);
+    EXPECT_TRUE(parsed.ok()) << parsed.status();
+    if (!parsed.ok()) return {};
+    EXPECT_FALSE(parsed->text.has_value());
+    return parsed->options;
+  }
+  std::string ParseBad(const std::vector<std::string>& arguments) {
+    const absl::StatusOr<ParsedOptions> parsed = Parse(arguments);
+    EXPECT_EQ(parsed.status().code(), absl::StatusCode::kInvalidArgument);
+    const std::string message(parsed.status().message());
+    EXPECT_THAT(message, Not(HasSubstr("\n"))) << "one line";
+    return message;
+  }
+  const std::string& WriteFile(const std::string& text) {
+    std::ofstream(file_) << text;
+    return file_;
+  }
+
+  std::map<std::string, std::string> environment_;
+  const std::string file_ = testing::TempDir() + "parse_options_" + std::to_string(getpid()) + ".conf";
+};
+
+TEST_F(ParseOptionsTest, TakesEveryFlag) {
+  const ServerOptions options = ParseGood({"--model-repository",
+                                           "/models",
+                                           "--networks=mn04_as,mn10_as",
+                                           "--networks",
+                                           "mn20_as",
+                                           "--default-config=mn10_logits",
+                                           "--device=cuda",
+                                           "--backend=torch",
+                                           "--precision=float16",
+                                           "--workers=3",
+                                           "--max-batch-frames=100",
+                                           "--max-queue-delay=7ms",
+                                           "--max-queued-frames=5000",
+                                           "--host=::1",
+                                           "--grpc-port=0",
+                                           "--metrics-port=9",
+                                           "--max-message-bytes=1MiB",
+                                           "--max-reply-bytes=4096",
+                                           "--max-decoded-seconds=90.5",
+                                           "--max-deadline=1m30s",
+                                           "--max-clips=5",
+                                           "--lame-duck=0",
+                                           "--drain-deadline=100ms",
+                                           "--log-format=json",
+                                           "--log-level=debug",
+                                           "--slow-call=250ms"});
+  EXPECT_EQ(options.model_repository, "/models");
+  EXPECT_THAT(options.networks, ElementsAre("mn04_as", "mn10_as", "mn20_as"));
+  EXPECT_EQ(options.default_config, "mn10_logits");
+  EXPECT_EQ(options.device, DeviceChoice::kCuda);
+  EXPECT_EQ(options.backend, BackendChoice::kTorch);
+  EXPECT_EQ(options.precision, Precision::kFloat16);
+  EXPECT_EQ(options.workers, 3);
+  EXPECT_EQ(options.max_batch_frames, 100);
+  EXPECT_EQ(options.max_queue_delay, absl::Milliseconds(7));
+  EXPECT_EQ(options.max_queued_frames, 5000);
+  EXPECT_EQ(options.host, "::1");
+  EXPECT_EQ(options.grpc_port, 0);
+  EXPECT_EQ(options.metrics_port, 9);
+  EXPECT_EQ(options.max_message_bytes, 1 << 20);
+  EXPECT_EQ(options.max_reply_bytes, 4096);
+  EXPECT_EQ(options.max_decoded, absl::Milliseconds(90500));
+  EXPECT_EQ(options.max_deadline, absl::Seconds(90));
+  EXPECT_EQ(options.max_clips, 5);
+  EXPECT_EQ(options.lame_duck, absl::ZeroDuration());
+  EXPECT_EQ(options.drain_deadline, absl::Milliseconds(100));
+  EXPECT_EQ(options.log_format, LogFormat::kJson);
+  EXPECT_EQ(options.log_level, LogLevel::kDebug);
+  EXPECT_EQ(options.slow_call, absl::Milliseconds(250));
+}
+
+TEST_F(ParseOptionsTest, HasTheDefaultsOfTheStruct) {
+  const ServerOptions options = ParseGood({});
+  EXPECT_EQ(options.grpc_port, 8001);
+  EXPECT_EQ(options.metrics_port, 8002);
+  EXPECT_EQ(options.host, "127.0.0.1");
+  EXPECT_EQ(options.max_message_bytes, 64 << 20);
+  EXPECT_EQ(options.lame_duck, absl::Seconds(2));
+  EXPECT_EQ(options.drain_deadline, absl::Seconds(7));
+  EXPECT_EQ(options.default_config, "hearwire_mn01_all_b_mel_avgs");
+  EXPECT_THAT(options.networks, IsEmpty());
+}
+
+TEST_F(ParseOptionsTest, PutsFlagBeforeEnvironmentBeforeFile) {
+  const std::string file = WriteFile("max-clips=1\nmax-queue-delay=1ms\nhost=1.1.1.1\nnetworks=[\"a\", \"b\"]\n");
+  environment_ = {{"HEARWIRE_MAX_CLIPS", "2"}, {"HEARWIRE_MAX_QUEUE_DELAY", "2ms"}};
+  ServerOptions options = ParseGood({"--max-clips=3", "--config", file});
+  EXPECT_EQ(options.max_clips, 3);
+  EXPECT_EQ(options.max_queue_delay, absl::Milliseconds(2));
+  EXPECT_EQ(options.host, "1.1.1.1");
+  EXPECT_THAT(options.networks, ElementsAre("a", "b"));
+
+  environment_["HEARWIRE_NETWORKS"] = "c,d";
+  environment_["HEARWIRE_CONFIG"] = file;
+  options = ParseGood({});
+  EXPECT_EQ(options.max_clips, 2);
+  EXPECT_EQ(options.host, "1.1.1.1") << "the file that HEARWIRE_CONFIG names";
+  EXPECT_THAT(options.networks, ElementsAre("c", "d"));
+  EXPECT_THAT(ParseGood({"--networks=e"}).networks, ElementsAre("e"));
+}
+
+TEST_F(ParseOptionsTest, TakesAnEmptyVariableAsNotSet) {
+  environment_ = {{"HEARWIRE_MAX_CLIPS", ""}, {"HEARWIRE_CONFIG", ""}, {"HEARWIRE_SOMETHING", "else"}};
+  EXPECT_EQ(ParseGood({}).max_clips, 256);
+}
+
+TEST_F(ParseOptionsTest, TakesTheLastOfAFlagThatIsGivenTwice) {
+  EXPECT_EQ(ParseGood({"--max-clips=1", "--max-clips", "7"}).max_clips, 7);
+}
+
+TEST_F(ParseOptionsTest, NamesTheSourceOfAWrongValue) {
+  EXPECT_THAT(ParseBad({"--max-clips=many"}), HasSubstr("--max-clips: \"many\""));
+  environment_ = {{"HEARWIRE_MAX_CLIPS", "many"}};
+  EXPECT_THAT(ParseBad({}), HasSubstr("HEARWIRE_MAX_CLIPS: \"many\""));
+  environment_.clear();
+  EXPECT_THAT(ParseBad({"--config", WriteFile("max-clips=many\n")}),
+              HasSubstr("max-clips in the configuration file: \"many\""));
+}
+
+TEST_F(ParseOptionsTest, SaysWhatWouldBeRight) {
+  EXPECT_THAT(ParseBad({"--device=gpu"}), HasSubstr("auto|cpu|cuda"));
+  EXPECT_THAT(ParseBad({"--workers=0"}), HasSubstr("from 1 to 1024"));
+  EXPECT_THAT(ParseBad({"--workers=1.5"}), HasSubstr("whole number"));
+  EXPECT_THAT(ParseBad({"--workers=99999999999999999999"}), HasSubstr("whole number"));
+  EXPECT_THAT(ParseBad({"--grpc-port=65536"}), HasSubstr("from 0 to 65535"));
+  EXPECT_THAT(ParseBad({"--max-queue-delay=5"}), HasSubstr("5ms"));
+  EXPECT_THAT(ParseBad({"--max-queue-delay=-5ms"}), HasSubstr("from 0 to 24h"));
+  EXPECT_THAT(ParseBad({"--max-queue-delay=inf"}), HasSubstr("unit"));
+  EXPECT_THAT(ParseBad({"--max-message-bytes=64MB"}), HasSubstr("64MiB"));
+  EXPECT_THAT(ParseBad({"--max-message-bytes=3GiB"}), HasSubstr("2047MiB"));
+  EXPECT_THAT(ParseBad({"--max-message-bytes=9999999999999999GiB"}), HasSubstr("2047MiB"));
+  EXPECT_THAT(ParseBad({"--max-message-bytes=MiB"}), HasSubstr("64MiB"));
+  EXPECT_THAT(ParseBad({"--max-decoded-seconds=nan"}), HasSubstr("seconds"));
+  EXPECT_THAT(ParseBad({"--networks=a,,b"}), HasSubstr("commas"));
+  EXPECT_THAT(ParseBad({"--host="}), HasSubstr("--host"));
+  EXPECT_THAT(ParseBad({"--workers"}), HasSubstr("--workers"));
+}
+
+TEST_F(ParseOptionsTest, SuggestsTheNearestFlag) {
+  EXPECT_THAT(ParseBad({"--max-batch-frame=5"}),
+              HasSubstr("unknown flag --max-batch-frame: did you mean --max-batch-frames?"));
+  EXPECT_THAT(ParseBad({"--worker=5"}), HasSubstr("--workers?"));
+  EXPECT_THAT(ParseBad({"-workers", "5"}), HasSubstr("--workers?"));
+  EXPECT_THAT(ParseBad({"--zzzzzzzzzzzzzz"}), HasSubstr("--help"));
+  EXPECT_THAT(ParseBad({"serve"}), HasSubstr("\"serve\""));
+}
+
+TEST_F(ParseOptionsTest, RefusesWhatItDoesNotKnowInTheFile) {
+  EXPECT_THAT(ParseBad({"--config", WriteFile("max-clip=1\n")}), HasSubstr("max-clip"));
+  EXPECT_THAT(ParseBad({"--config", "/no/such/file.conf"}), HasSubstr("/no/such/file.conf"));
+}
+
+TEST_F(ParseOptionsTest, PrintsHelpAndVersion) {
+  const absl::StatusOr<ParsedOptions> help = Parse({"--help"});
+  ASSERT_TRUE(help.ok() && help->text.has_value());
+  for (const LogField& option : DescribeOptions(ServerOptions())) {
+    EXPECT_THAT(*help->text, HasSubstr("--" + std::string(option.name()))) << "every option has its flag";
+  }
+  EXPECT_THAT(*help->text, HasSubstr("[64MiB]"));
+  EXPECT_THAT(*help->text, HasSubstr("HEARWIRE_MAX_QUEUE_DELAY"));
+  const absl::StatusOr<ParsedOptions> version = Parse({"--version"});
+  ASSERT_TRUE(version.ok() && version->text.has_value());
+  EXPECT_THAT(*version->text, HasSubstr("hearwire-server "));
+}
+
+TEST(FillFromMachineTest, DerivesWhatWasNotSaid) {
+  const Machine machine{6, int64_t{16} << 30};
+  ServerOptions options;
+  FillFromMachine(machine, "cpu", &options);
+  EXPECT_EQ(options.workers, 6);
+  EXPECT_EQ(options.max_queued_frames, (int64_t{4} << 30) / 2048);
+
+  options = {};
+  FillFromMachine(machine, "cuda:0", &options);
+  EXPECT_EQ(options.workers, 2);
+
+  options.workers = 5;
+  options.max_queued_frames = 7;
+  FillFromMachine(machine, "cpu", &options);
+  EXPECT_EQ(options.workers, 5);
+  EXPECT_EQ(options.max_queued_frames, 7);
+}
+
+TEST(DeriveCapacityTest, LeavesRoomForTwoOfTheLargestMessages) {
+  ServerOptions options;
+  options.max_message_bytes = int64_t{1} << 30;
+  const Capacity small = DeriveCapacity({1, int64_t{512} << 20}, options);
+  EXPECT_EQ(small.message_memory_bytes, int64_t{2} << 30);
+  EXPECT_EQ(small.max_streams_per_connection, 16);
+  const Capacity large = DeriveCapacity({8, int64_t{64} << 30}, ServerOptions());
+  EXPECT_EQ(large.message_memory_bytes, int64_t{16} << 30);
+  EXPECT_EQ(large.max_streams_per_connection, 256);
+  EXPECT_EQ(large.preparation_threads, 8);
+  EXPECT_GT(DeriveCapacity({1, 0}, ServerOptions()).pipeline_memory_bytes, 0) << "memory not known";
+}
+
+}  // namespace
+}  // namespace hearwire
