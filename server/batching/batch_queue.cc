@@ -37,10 +37,10 @@ absl::Status BatchQueue::Push(std::shared_ptr<CallWork> call, int64_t frames, ab
   if (call->cancelled.load(std::memory_order_relaxed)) return absl::CancelledError("cancelled before it was queued");
   if (call->deadline <= now) return absl::DeadlineExceededError("the deadline passed before the call was queued");
   if (frames > options_.max_queued_frames) {
-    return WithRefusal(absl::ResourceExhaustedError(
-                           absl::StrCat("the call is larger than the whole queue: its windows have ", frames,
-                                        " frames, and at most ", options_.max_queued_frames, " can wait")),
-                       Refusal::kCallTooLarge);
+    return WithRefusal(
+        absl::ResourceExhaustedError(absl::StrCat("the call is larger than the whole queue: its windows have ", frames,
+                                                  " frames, and at most ", options_.max_queued_frames, " can wait")),
+        Refusal::kCallTooLarge);
   }
   const auto full = [&] { return frames > options_.max_queued_frames - queued_frames_; };
   if (full()) DropExpired(now, dropped);
@@ -79,6 +79,7 @@ absl::Status BatchQueue::Push(std::shared_ptr<CallWork> call, int64_t frames, ab
 absl::Time BatchQueue::DueTime(const Network& network, absl::Time now, bool company_expected) const {
   if (network.turns.empty()) return absl::InfiniteFuture();
   if (!company_expected || network.frames >= options_.max_batch_frames) return now;
+  if (network.arrivals.top_key() <= network.last_released) return now;
   // A clock that was set back must not make windows wait for it to catch up.
   const absl::Time since = network.arrivals.top()->waiting.since;
   return since > now ? now : since + options_.max_queue_delay;
@@ -99,6 +100,7 @@ bool BatchQueue::TakeBatch(absl::Time now, bool company_expected, Batch* batch, 
     if (DueTime(networks_[static_cast<size_t>(network)], now, company_expected) > now) continue;
     Fill(network, now, batch, dropped);
     if (batch->windows.empty()) continue;  // All its calls were cancelled.
+    networks_[static_cast<size_t>(network)].last_released = arrivals_;
     last_network_ = network;
     batch->workload_number = workload_.Begin(network, batch->frames, now);
     return true;

@@ -66,19 +66,21 @@ class BatchQueue {
   BatchQueue& operator=(const BatchQueue&) = delete;
 
   // Takes all windows of the call, or none. frames: call->total_frames(), counted by whoever holds no lock.
-  // RESOURCE_EXHAUSTED, told apart by RefusalOf: the queue has no room now, or never will. DEADLINE_EXCEEDED, CANCELLED:
-  // nobody waits for it. INVALID_ARGUMENT: no windows, or no network. When room is short, calls that nobody waits for
-  // are dropped and appended to `dropped`.
+  // RESOURCE_EXHAUSTED, told apart by RefusalOf: the queue has no room now, or never will. DEADLINE_EXCEEDED,
+  // CANCELLED: nobody waits for it. INVALID_ARGUMENT: no windows, or no network. When room is short, calls that nobody
+  // waits for are dropped and appended to `dropped`.
   absl::Status Push(std::shared_ptr<CallWork> call, int64_t frames, absl::Time now, std::vector<DroppedCall>* dropped);
 
-  // When TakeBatch would return something if asked then: now or earlier when a batch is due, InfiniteFuture when nothing
-  // waits. company_expected: calls are being prepared whose windows will come soon.
+  // When TakeBatch would return something if asked then: now or earlier when a batch is due, InfiniteFuture when
+  // nothing waits. company_expected: calls are being prepared whose windows will come soon.
   absl::Time NextBatchTime(absl::Time now, bool company_expected) const;
 
   // Cuts a batch for a free worker when one is due: when what waits fills it, when its oldest window has waited
-  // max_queue_delay, or when no company is expected. False: none is due, and `batch` is empty. Calls whose deadline has
+  // max_queue_delay, or when no company is expected; what this leaves of calls that were there is due too, for the next
+  // worker. False: none is due, and `batch` is empty. Calls whose deadline has
   // passed, and those found cancelled when their turn came, are dropped and appended to `dropped`; what they still had
-  // waiting never runs. (A call cancelled in this very moment may be in `batch` with a window and in `dropped` as well.)
+  // waiting never runs. (A call cancelled in this very moment may be in `batch` with a window and in `dropped` as
+  // well.)
   bool TakeBatch(absl::Time now, bool company_expected, Batch* batch, std::vector<DroppedCall>* dropped);
 
   // To be called for each batch that was taken, when it has ended. ok: whether all of it ran at the first attempt.
@@ -104,8 +106,9 @@ class BatchQueue {
     int64_t frames = 0;  // Waiting.
     CallHeap<TurnKey, 0> turns;
     CallHeap<int64_t, 1> arrivals;
-    int64_t round = 0;            // That runs.
+    int64_t round = 0;           // That runs.
     int room_for_newcomers = 0;  // In it.
+    int64_t last_released = 0;   // Calls up to this arrival wait for company no more.
   };
 
   absl::Time DueTime(const Network& network, absl::Time now, bool company_expected) const;

@@ -161,6 +161,7 @@ void WorkerBatcher::Work(int worker) {
     }
     Finish(batch, call_status, device, inference, &answers);
     batch.Clear();
+    ReportPendingFrames();
     Answer(&answers);
   }
 }
@@ -203,9 +204,9 @@ void WorkerBatcher::Finish(const Batch& batch, const std::vector<absl::Status>& 
     MutexLock lock(&mu_);
     absl::Status lost;
     if (!device.ok()) {
-      lost = WithRefusal(absl::UnavailableError(absl::StrCat("the device is lost: ",
-                                                             absl::string_view(device.message()))),
-                         Refusal::kDeviceLost);
+      lost =
+          WithRefusal(absl::UnavailableError(absl::StrCat("the device is lost: ", absl::string_view(device.message()))),
+                      Refusal::kDeviceLost);
     }
     bool all_ok = device.ok();
     for (size_t i = 0; i < batch.calls.size(); ++i) {

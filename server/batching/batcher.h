@@ -25,9 +25,10 @@ struct BatcherOptions {
 class BatchObserver {
  public:
   virtual ~BatchObserver() = default;
-  // A batch has run. windows, calls and frames are those of the batch as it was cut, also when it failed and was halved.
+  // A batch has run. windows, calls and frames are those of the batch as it was cut, also when it failed and was
+  // halved.
   virtual void OnBatch(int network, int windows, int calls, int64_t frames, absl::Duration inference) = 0;
-  // Frames waiting now; called when that has changed. The last value told is right, whichever threads told it.
+  // Frames waiting now; called when that may have changed. Once all is quiet the last value told is right.
   virtual void OnPendingFrames(int64_t frames) = 0;
   // A call that Submit took was given up before all of it was computed: kDeadlineExceeded or kCancelled.
   virtual void OnDropped(absl::StatusCode reason) = 0;
@@ -44,10 +45,10 @@ class Batcher {
   // Shuts down as by Shutdown(UNAVAILABLE).
   virtual ~Batcher() = default;
 
-  // Takes all windows of the call or none; never blocks. Not OK: `done` is never called. RESOURCE_EXHAUSTED: the queue is
-  // full, or the call is larger than the whole queue (RefusalOf tells which); DEADLINE_EXCEEDED, CANCELLED: nobody waits
-  // for it any more; UNAVAILABLE: the device is lost; what Shutdown was given, after that; INVALID_ARGUMENT: no windows
-  // or no network. Thread-safe.
+  // Takes all windows of the call or none; never blocks. Not OK: `done` is never called. RESOURCE_EXHAUSTED: the queue
+  // is full, or the call is larger than the whole queue (RefusalOf tells which); DEADLINE_EXCEEDED, CANCELLED: nobody
+  // waits for it any more; UNAVAILABLE: the device is lost; what Shutdown was given, after that; INVALID_ARGUMENT: no
+  // windows or no network. Thread-safe.
   virtual absl::Status Submit(std::shared_ptr<CallWork> call) = 0;
 
   // How long a caller that was refused should wait before it tries again: what is queued, at the current pace; from

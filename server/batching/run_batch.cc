@@ -25,7 +25,8 @@ absl::Status RunRange(Embedder* embedder, size_t begin, size_t end, Batch* batch
                       std::vector<absl::Status>* call_status) {
   end = KeepWindowsOfGoodCalls(begin, end, batch, *call_status);
   if (begin == end) return absl::OkStatus();
-  absl::Status status = embedder->Embed(batch->network, absl::MakeConstSpan(batch->windows).subspan(begin, end - begin));
+  absl::Status status =
+      embedder->Embed(batch->network, absl::MakeConstSpan(batch->windows).subspan(begin, end - begin));
   if (status.ok() || absl::IsUnavailable(status)) return status;
   if (end - begin == 1) {
     (*call_status)[static_cast<size_t>(batch->owners[begin].call)] = std::move(status);

@@ -50,13 +50,13 @@ double Workload::RemainingSeconds(const Running& running, absl::Time now) const 
 }
 
 int64_t Workload::Share(int network, int64_t waiting, absl::Time now) const {
-  // In frames of `network`. While no pace is known, running batches are taken to be half done.
+  // In frames of `network`. While no pace is known, no batch has ended, so all are taken to have just begun.
   const double seconds_per_frame = SecondsPerFrame(network);
   levels_.clear();
   for (const Running& running : running_) {
     if (running.network < 0) continue;
     levels_.push_back(seconds_per_frame > 0 ? RemainingSeconds(running, now) / seconds_per_frame
-                                            : static_cast<double>(running.frames) / 2);
+                                            : static_cast<double>(running.frames));
   }
   std::sort(levels_.begin(), levels_.end());
 

@@ -174,6 +174,14 @@ TEST(BatchQueueTest, AFullBatchLeavesThoughCompanyIsExpected) {
   ASSERT_TRUE(driver.Push('B', 2).ok());
   EXPECT_LE(driver.queue().NextBatchTime(At(0), true), At(0));
   EXPECT_EQ(driver.Take(0, true), "A0 B0 A1");
+}
+
+TEST(BatchQueueTest, WhatAFullBatchLeavesIsDueForTheNextWorkerButNewcomersAreNot) {
+  QueueDriver driver(Options(3));
+  ASSERT_TRUE(driver.Push('A', 5).ok());
+  EXPECT_EQ(driver.Take(0, true), "A0 A1 A2");
+  EXPECT_EQ(driver.Take(0, true), "A3 A4");
+  ASSERT_TRUE(driver.Push('B', 2).ok());
   EXPECT_EQ(driver.Take(0, true), "");
 }
 

@@ -16,7 +16,9 @@
 
 namespace hearwire {
 
-inline absl::Time At(double milliseconds) { return absl::FromUnixSeconds(1'000'000) + absl::Milliseconds(milliseconds); }
+inline absl::Time At(double milliseconds) {
+  return absl::FromUnixSeconds(1'000'000) + absl::Milliseconds(milliseconds);
+}
 
 class QueueDriver {
  public:

@@ -13,7 +13,8 @@
 
 namespace hearwire {
 
-// Frames of one band; the values differ from call to call (by `seed`) and from frame to frame. It must outlive the call.
+// Frames of one band; the values differ from call to call (by `seed`) and from frame to frame. It must outlive the
+// call.
 class TestCall {
  public:
   // One window per entry, of that many frames, one after the other.

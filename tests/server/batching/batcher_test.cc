@@ -1,0 +1,410 @@
+#include "server/batching/batcher.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <ctime>
+#include <map>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "server/batching/refusal.h"
+#include "tests/fixtures/fake_embedder.h"
+#include "tests/server/batching/recording_observer.h"
+#include "tests/server/batching/test_call.h"
+
+namespace hearwire {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::UnorderedElementsAre;
+
+// Every Embed passes the gate, which is open unless a test asks for a closed one, and then fails when one of its
+// windows is marked.
+class BatcherTest : public testing::Test {
+ protected:
+  BatcherTest() {
+    for (int network = 0; network < 2; ++network) backend_.AddNetwork(nullptr, {}).IgnoreError();
+    backend_.set_before_embed([this](int, absl::Span<const WindowRequest> batch) {
+      if (gated_) gate_.Pass();
+      for (const WindowRequest& request : batch) {
+        if (const auto it = failures_.find(request.row); it != failures_.end()) return it->second;
+      }
+      return absl::OkStatus();
+    });
+    options_.queue.max_batch_frames = 64;
+    options_.queue.max_queued_frames = 1 << 20;
+    options_.queue.min_shared_frames = 1;
+    options_.queue.max_queue_delay = absl::Hours(1);  // Whatever waits for company waits until a test says otherwise.
+  }
+  ~BatcherTest() override { gate_.Open(); }
+
+  void Start(int workers = 1) {
+    options_.workers = workers;
+    absl::StatusOr<std::unique_ptr<Batcher>> batcher = Batcher::Create(options_, &backend_, &observer_);
+    ASSERT_TRUE(batcher.ok()) << batcher.status();
+    batcher_ = *std::move(batcher);
+  }
+
+  // Starts with a closed gate, and a call of one window that holds the only worker in it.
+  void StartWithABusyWorker() {
+    gated_ = true;
+    Start(1);
+    ASSERT_TRUE(batcher_->Submit(first_.work()).ok());
+    gate_.WaitForArrivals(1);
+  }
+
+  void FailWindow(const TestCall& call, size_t window, const absl::Status& status) {
+    failures_[call.work()->requests[window].row] = status;
+  }
+
+  FakeBackend backend_;
+  RecordingObserver observer_;
+  Gate gate_;
+  bool gated_ = false;
+  std::map<const float*, absl::Status> failures_;
+  BatcherOptions options_;
+  TestCall first_{0, 1, 1, 99};
+  std::unique_ptr<Batcher> batcher_;
+};
+
+TEST_F(BatcherTest, RowsComeBackToTheirOwners) {
+  Start(2);
+  std::vector<std::unique_ptr<TestCall>> calls;
+  for (int i = 0; i < 50; ++i) {
+    calls.push_back(std::make_unique<TestCall>(i % 2, 1 + i % 7, 1 + i % 5, static_cast<float>(i)));
+    ASSERT_TRUE(batcher_->Submit(calls.back()->work()).ok());
+  }
+  for (const auto& call : calls) {
+    EXPECT_TRUE(call->Wait().ok());
+    EXPECT_TRUE(call->RowsAreRight());
+  }
+}
+
+TEST_F(BatcherTest, AFullBatchDoesNotWaitForCompanyButOthersDo) {
+  Start(2);
+  batcher_->BeginPreparation();
+  TestCall a(0, 2, 3, 1), b(0, 1, 5, 2);
+  ASSERT_TRUE(batcher_->Submit(a.work()).ok());
+  ASSERT_TRUE(batcher_->Submit(b.work()).ok());
+  EXPECT_EQ(a.done_count(), 0);
+  TestCall full(1, 4, 16, 4);
+  ASSERT_TRUE(batcher_->Submit(full.work()).ok());
+  EXPECT_TRUE(full.Wait().ok());
+  EXPECT_EQ(a.done_count(), 0);
+  batcher_->EndPreparation();
+  EXPECT_TRUE(a.Wait().ok());
+  EXPECT_TRUE(b.Wait().ok());
+  EXPECT_TRUE(a.RowsAreRight() && b.RowsAreRight() && full.RowsAreRight());
+}
+
+TEST_F(BatcherTest, CallsThatAreExpectedShareABatch) {
+  Start(1);
+  batcher_->BeginPreparation();
+  batcher_->BeginPreparation();
+  TestCall a(0, 2, 3, 1), b(0, 1, 5, 2);
+  ASSERT_TRUE(batcher_->Submit(a.work()).ok());
+  batcher_->EndPreparation();
+  ASSERT_TRUE(batcher_->Submit(b.work()).ok());
+  batcher_->EndPreparation();
+  EXPECT_TRUE(a.Wait().ok());
+  EXPECT_TRUE(b.Wait().ok());
+  EXPECT_THAT(observer_.batches(), ElementsAre(RecordingObserver::BatchEvent{0, 3, 2, 11}));
+}
+
+TEST_F(BatcherTest, WithoutCompanyAWindowRunsAtOnce) {
+  Start(1);
+  TestCall a(0, 1, 1);
+  ASSERT_TRUE(batcher_->Submit(a.work()).ok());
+  EXPECT_TRUE(a.Wait().ok());
+}
+
+TEST_F(BatcherTest, CompanyThatDoesNotComeIsWaitedForNoLongerThanTheLimit) {
+  options_.queue.max_queue_delay = absl::Milliseconds(30);
+  Start(3);
+  batcher_->BeginPreparation();
+  TestCall a(0, 1, 1);
+  ASSERT_TRUE(batcher_->Submit(a.work()).ok());
+  EXPECT_TRUE(a.Wait().ok());
+  EXPECT_GE(a.times().queued, absl::Milliseconds(30));
+}
+
+TEST_F(BatcherTest, ALongCallRunsOnAllWorkersAtOnce) {
+  gated_ = true;
+  options_.queue.max_batch_frames = 4096;
+  Start(4);
+  TestCall a(0, 64, 16);
+  batcher_->BeginPreparation();
+  ASSERT_TRUE(batcher_->Submit(a.work()).ok());
+  batcher_->EndPreparation();
+  gate_.WaitForArrivals(4);
+  gate_.Open();
+  EXPECT_TRUE(a.Wait().ok());
+  EXPECT_TRUE(a.RowsAreRight());
+  for (const FakeBatch& batch : backend_.batches()) EXPECT_EQ(batch.windows, 16);
+}
+
+TEST_F(BatcherTest, AShortCallRunsBesideALongOne) {
+  StartWithABusyWorker();
+  TestCall a(0, 1000, 1, 1), b(0, 1, 1, 2);
+  ASSERT_TRUE(batcher_->Submit(a.work()).ok());
+  ASSERT_TRUE(batcher_->Submit(b.work()).ok());
+  gate_.Release(2);
+  EXPECT_TRUE(b.Wait().ok());
+  EXPECT_EQ(a.done_count(), 0);
+}
+
+TEST_F(BatcherTest, DoneIsNotCalledInsideSubmitAndMaySubmit) {
+  Start(1);
+  TestCall again(0, 1, 1);
+  CallWork* again_work = again.work().get();
+  auto work = std::make_shared<CallWork>();
+  TestCall frames(0, 1, 1);
+  work->network = 0;
+  work->requests = frames.work()->requests;
+  std::atomic<std::thread::id> done_thread;
+  work->done = [&, again_call = again.work()](absl::Status, const BatchTimes&) {
+    done_thread = std::this_thread::get_id();
+    batcher_->BeginPreparation();
+    EXPECT_TRUE(batcher_->Submit(again_call).ok());
+    batcher_->EndPreparation();
+    EXPECT_GE(batcher_->RetryDelay(), absl::ZeroDuration());
+  };
+  ASSERT_TRUE(batcher_->Submit(work).ok());
+  EXPECT_TRUE(again.Wait().ok());
+  EXPECT_NE(done_thread.load(), std::thread::id());
+  EXPECT_NE(done_thread.load(), std::this_thread::get_id());
+  batcher_->Shutdown(absl::UnavailableError("end"));
+  EXPECT_EQ(work->done, nullptr);  // With it went what it owned.
+  EXPECT_EQ(again_work->done, nullptr);
+}
+
+TEST_F(BatcherTest, ARefusedCallIsNeverDone) {
+  options_.queue.max_queued_frames = 10;
+  StartWithABusyWorker();
+  TestCall a(0, 1, 6), b(0, 1, 6), c(0, 1, 11);
+  ASSERT_TRUE(batcher_->Submit(a.work()).ok());
+  EXPECT_EQ(RefusalOf(batcher_->Submit(b.work())), Refusal::kQueueFull);
+  EXPECT_EQ(RefusalOf(batcher_->Submit(c.work())), Refusal::kCallTooLarge);
+  EXPECT_EQ(observer_.pending_frames(), 6);
+  gate_.Open();
+  EXPECT_TRUE(a.Wait().ok());
+  batcher_->Shutdown(absl::UnavailableError("end"));
+  EXPECT_EQ(b.done_count() + c.done_count(), 0);
+  EXPECT_TRUE(b.work()->done != nullptr);
+  EXPECT_EQ(observer_.pending_frames(), 0);
+}
+
+TEST_F(BatcherTest, DropsExpiredAndCancelledCallsBeforeCompute) {
+  StartWithABusyWorker();
+  TestCall expired(0, 3, 1, 1), cancelled(0, 3, 1, 2), good(0, 3, 1, 3);
+  expired.work()->deadline = absl::Now() + absl::Milliseconds(200);
+  for (TestCall* call : {&expired, &cancelled, &good}) ASSERT_TRUE(batcher_->Submit(call->work()).ok());
+  cancelled.work()->cancelled = true;
+  absl::SleepFor(expired.work()->deadline - absl::Now() + absl::Milliseconds(1));  // Time itself is the condition.
+  gate_.Open();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(expired.Wait()));
+  EXPECT_TRUE(absl::IsCancelled(cancelled.Wait()));
+  EXPECT_TRUE(good.Wait().ok());
+  EXPECT_TRUE(good.RowsAreRight());
+  batcher_->Shutdown(absl::UnavailableError("end"));
+  EXPECT_THAT(observer_.dropped(),
+              UnorderedElementsAre(absl::StatusCode::kDeadlineExceeded, absl::StatusCode::kCancelled));
+  int windows = 0;
+  for (const FakeBatch& batch : backend_.batches()) windows += batch.windows;
+  EXPECT_EQ(windows, 1 + 3);
+  EXPECT_GT(expired.times().queued, absl::Milliseconds(100));
+}
+
+TEST_F(BatcherTest, TheRestOfACallCancelledHalfWayIsDropped) {
+  gated_ = true;
+  Start(2);
+  TestCall a(0, 1000, 1);
+  ASSERT_TRUE(batcher_->Submit(a.work()).ok());
+  gate_.WaitForArrivals(2);
+  a.work()->cancelled = true;
+  gate_.Release(1);
+  // The first worker finds it cancelled, but the other still writes its rows.
+  TestCall b(0, 1, 1, 2);
+  ASSERT_TRUE(batcher_->Submit(b.work()).ok());
+  gate_.WaitForArrivals(3);
+  EXPECT_EQ(a.done_count(), 0);
+  gate_.Open();
+  EXPECT_TRUE(absl::IsCancelled(a.Wait()));
+  EXPECT_TRUE(b.Wait().ok());
+  batcher_->Shutdown(absl::UnavailableError("end"));
+  EXPECT_EQ(a.done_count(), 1);
+  EXPECT_EQ(backend_.batches().size(), 3u);
+  EXPECT_THAT(observer_.dropped(), ElementsAre(absl::StatusCode::kCancelled));
+}
+
+TEST_F(BatcherTest, ACallThatFailsFailsAlone) {
+  StartWithABusyWorker();
+  TestCall a(0, 5, 1, 1), bad(0, 500, 1, 2), c(0, 5, 1, 3);
+  FailWindow(bad, 3, absl::InternalError("bad window"));
+  for (TestCall* call : {&a, &bad, &c}) ASSERT_TRUE(batcher_->Submit(call->work()).ok());
+  gate_.Open();
+  EXPECT_EQ(bad.Wait(), absl::InternalError("bad window"));
+  EXPECT_TRUE(a.Wait().ok());
+  EXPECT_TRUE(c.Wait().ok());
+  EXPECT_TRUE(a.RowsAreRight() && c.RowsAreRight());
+  TestCall next(0, 1, 1);
+  ASSERT_TRUE(batcher_->Submit(next.work()).ok());
+  EXPECT_TRUE(next.Wait().ok());
+  EXPECT_EQ(bad.done_count(), 1);
+  // The batch that failed, and `next`: the 400 and more windows of the bad call that still waited never ran.
+  batcher_->Shutdown(absl::UnavailableError("end"));
+  EXPECT_EQ(observer_.batches().size(), 3u);
+}
+
+TEST_F(BatcherTest, ALostDeviceFailsEverythingAtOnce) {
+  gated_ = true;
+  Start(2);
+  TestCall lost(0, 1, 64, 1), survivor(1, 1, 64, 2), waiting(0, 5, 64, 3), other(1, 5, 1, 4);
+  FailWindow(lost, 0, absl::UnavailableError("fell off the bus"));
+  ASSERT_TRUE(batcher_->Submit(lost.work()).ok());
+  gate_.WaitForArrivals(1);
+  ASSERT_TRUE(batcher_->Submit(survivor.work()).ok());
+  gate_.WaitForArrivals(2);
+  ASSERT_TRUE(batcher_->Submit(waiting.work()).ok());
+  ASSERT_TRUE(batcher_->Submit(other.work()).ok());
+  gate_.Open();
+  for (TestCall* call : {&lost, &waiting, &other}) {
+    // `survivor` may end first and its worker take some of `waiting`, but the marked window is in every way to the end.
+    const absl::Status status = call->Wait();
+    if (call != &lost && status.ok()) continue;
+    EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+    EXPECT_EQ(RefusalOf(status), Refusal::kDeviceLost);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("fell off the bus"));
+  }
+  survivor.Wait().IgnoreError();
+  TestCall late(0, 1, 1);
+  EXPECT_EQ(RefusalOf(batcher_->Submit(late.work())), Refusal::kDeviceLost);
+  batcher_->Shutdown(absl::UnavailableError("end"));
+  EXPECT_THAT(observer_.losses(), ElementsAre(absl::UnavailableError("fell off the bus")));
+}
+
+TEST_F(BatcherTest, WhatWaitsFailsWithTheDeviceAndTheObserverHearsOnce) {
+  StartWithABusyWorker();
+  FailWindow(first_, 0, absl::UnavailableError("gone"));
+  std::vector<std::unique_ptr<TestCall>> calls;
+  for (int i = 0; i < 20; ++i) {
+    calls.push_back(std::make_unique<TestCall>(i % 2, 40, 4));
+    ASSERT_TRUE(batcher_->Submit(calls.back()->work()).ok());
+  }
+  gate_.Release(1);  // Nothing else may run.
+  EXPECT_TRUE(absl::IsUnavailable(first_.Wait()));
+  for (const auto& call : calls) {
+    EXPECT_TRUE(absl::IsUnavailable(call->Wait()));
+    EXPECT_EQ(observer_.losses().size(), 1u);
+  }
+  EXPECT_EQ(backend_.batches().size(), 1u);
+  batcher_->Shutdown(absl::UnavailableError("end"));
+  EXPECT_EQ(observer_.pending_frames(), 0);
+}
+
+TEST_F(BatcherTest, ShutdownFailsWhatWaitsAtOnceAndLetsWhatRunsEnd) {
+  StartWithABusyWorker();
+  TestCall waiting(0, 3, 1);
+  ASSERT_TRUE(batcher_->Submit(waiting.work()).ok());
+  std::thread shutdown([&] { batcher_->Shutdown(absl::UnavailableError("draining")); });
+  EXPECT_EQ(waiting.Wait(), absl::UnavailableError("draining"));  // The gate is still closed.
+  EXPECT_EQ(first_.done_count(), 0);
+  TestCall late(0, 1, 1);
+  EXPECT_EQ(batcher_->Submit(late.work()), absl::UnavailableError("draining"));
+  gate_.Open();
+  shutdown.join();
+  EXPECT_TRUE(first_.Wait().ok());
+  EXPECT_TRUE(first_.RowsAreRight());
+  batcher_->Shutdown(absl::CancelledError("again"));
+  EXPECT_EQ(batcher_->Submit(late.work()), absl::UnavailableError("draining"));
+}
+
+TEST_F(BatcherTest, ACallOfWhichSomeRunsAtShutdownIsAnsweredWhenThatHasEnded) {
+  gated_ = true;
+  Start(1);
+  TestCall a(0, 100, 1);  // 64 run, 36 wait.
+  ASSERT_TRUE(batcher_->Submit(a.work()).ok());
+  gate_.WaitForArrivals(1);
+  TestCall waiting(0, 1, 1);
+  ASSERT_TRUE(batcher_->Submit(waiting.work()).ok());
+  std::thread shutdown([&] { batcher_->Shutdown(absl::UnavailableError("draining")); });
+  EXPECT_TRUE(absl::IsUnavailable(waiting.Wait()));
+  EXPECT_EQ(a.done_count(), 0);
+  gate_.Open();
+  EXPECT_EQ(a.Wait(), absl::UnavailableError("draining"));
+  shutdown.join();
+  EXPECT_EQ(a.done_count(), 1);
+  EXPECT_EQ(backend_.batches().size(), 1u);
+}
+
+TEST_F(BatcherTest, ItsEndFailsWhatWaits) {
+  Start(1);
+  batcher_->BeginPreparation();
+  TestCall a(0, 1, 1);
+  ASSERT_TRUE(batcher_->Submit(a.work()).ok());
+  batcher_.reset();
+  EXPECT_TRUE(absl::IsUnavailable(a.Wait()));
+}
+
+TEST_F(BatcherTest, TellsWhereACallsTimeWent) {
+  StartWithABusyWorker();
+  TestCall a(0, 100, 1);
+  ASSERT_TRUE(batcher_->Submit(a.work()).ok());
+  const absl::Time start = absl::Now();
+  absl::SleepFor(absl::Milliseconds(20));
+  gate_.Release(1);
+  gate_.WaitForArrivals(2);
+  absl::SleepFor(absl::Milliseconds(20));
+  gate_.Open();
+  EXPECT_TRUE(a.Wait().ok());
+  const absl::Duration total = absl::Now() - start + absl::Milliseconds(5);
+  EXPECT_GE(a.times().queued, absl::Milliseconds(40));  // Its last windows waited for its first ones.
+  EXPECT_GE(a.times().inference, absl::Milliseconds(20));
+  EXPECT_LE(a.times().queued + a.times().inference, 2 * total);
+}
+
+TEST_F(BatcherTest, IdleWorkersUseNoComputingTime) {
+  options_.queue.max_queue_delay = absl::Hours(1);
+  Start(4);
+  batcher_->BeginPreparation();
+  TestCall a(0, 1, 1);
+  ASSERT_TRUE(batcher_->Submit(a.work()).ok());
+  const std::clock_t before = std::clock();
+  absl::SleepFor(absl::Milliseconds(200));
+  const double used = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+  EXPECT_LT(used, 0.05);
+  batcher_->EndPreparation();
+  EXPECT_TRUE(a.Wait().ok());
+}
+
+TEST_F(BatcherTest, FailsToStartWithWhatAWorkerSaid) {
+  backend_.set_before_new_embedder(
+      [](int number) { return number == 2 ? absl::ResourceExhaustedError("no memory") : absl::OkStatus(); });
+  options_.workers = 4;
+  EXPECT_EQ(Batcher::Create(options_, &backend_, &observer_).status(), absl::ResourceExhaustedError("no memory"));
+}
+
+TEST_F(BatcherTest, NamesTheOptionThatIsWrong) {
+  const auto message = [&](auto change) {
+    BatcherOptions options;
+    change(options);
+    const absl::Status status = Batcher::Create(options, &backend_, &observer_).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status));
+    return std::string(status.message());
+  };
+  EXPECT_THAT(message([](auto& options) { options.workers = 0; }), HasSubstr("workers is 0"));
+  EXPECT_THAT(message([](auto& options) { options.queue.max_batch_frames = -5; }), HasSubstr("max_batch_frames is -5"));
+  EXPECT_THAT(message([](auto& options) { options.queue.max_queued_frames = 0; }), HasSubstr("max_queued_frames"));
+  EXPECT_THAT(message([](auto& options) { options.queue.min_shared_frames = 0; }), HasSubstr("min_shared_frames"));
+  EXPECT_THAT(message([](auto& options) { options.queue.max_queue_delay = -absl::Seconds(1); }),
+              HasSubstr("max_queue_delay is -1s"));
+}
+
+}  // namespace
+}  // namespace hearwire

@@ -1,0 +1,87 @@
+#include "server/batching/workload.h"
+
+#include <gtest/gtest.h>
+
+namespace hearwire {
+namespace {
+
+absl::Time At(double seconds) { return absl::FromUnixSeconds(1000) + absl::Seconds(seconds); }
+
+// A workload that knows that network 0 runs 1000 frames a second.
+Workload Known(int workers) {
+  Workload workload(workers);
+  workload.End(workload.Begin(0, 1000, At(0)), At(1), true);
+  return workload;
+}
+
+TEST(WorkloadTest, IdleWorkersShareEqually) {
+  const Workload workload(4);
+  EXPECT_EQ(workload.Share(0, 1000, At(0)), 250);
+  EXPECT_EQ(workload.Share(0, 1001, At(0)), 251);
+  EXPECT_EQ(workload.Share(0, 3, At(0)), 1);
+}
+
+TEST(WorkloadTest, PoursWhatWaitsOverWhatRuns) {
+  Workload workload = Known(3);
+  workload.Begin(0, 300, At(10));
+  workload.Begin(0, 5000, At(10));
+  // One idle worker, one with 300 frames, one with more than its part.
+  EXPECT_EQ(workload.Share(0, 1000, At(10)), 650);
+  EXPECT_EQ(workload.Share(0, 200, At(10)), 200);
+  EXPECT_EQ(workload.Share(0, 1000, At(10.2)), 550);
+}
+
+TEST(WorkloadTest, ABatchThatIsLateIsExpectedAnyMoment) {
+  Workload workload = Known(2);
+  workload.Begin(0, 300, At(10));
+  EXPECT_EQ(workload.Share(0, 1000, At(99)), 500);
+  EXPECT_EQ(workload.Remaining(At(99)), absl::ZeroDuration());
+}
+
+TEST(WorkloadTest, ABatchHasJustBegunWhileNoPaceIsKnown) {
+  Workload workload(2);
+  workload.Begin(0, 400, At(0));
+  EXPECT_EQ(workload.Share(0, 1000, At(1)), 700);
+  EXPECT_FALSE(workload.TimeFor(0, 1).has_value());
+}
+
+TEST(WorkloadTest, PaceFollowsRecentBatches) {
+  Workload workload = Known(1);
+  EXPECT_EQ(workload.TimeFor(0, 500), absl::Seconds(0.5));
+  for (int i = 0; i < 40; ++i) workload.End(workload.Begin(0, 1000, At(0)), At(4), true);
+  EXPECT_NEAR(absl::ToDoubleSeconds(*workload.TimeFor(0, 500)), 2, 0.01);
+}
+
+TEST(WorkloadTest, FailedBatchesTeachNothing) {
+  Workload workload = Known(1);
+  workload.End(workload.Begin(0, 1000, At(0)), At(50), false);
+  EXPECT_EQ(workload.TimeFor(0, 1000), absl::Seconds(1));
+}
+
+TEST(WorkloadTest, ANetworkWithoutAPaceBorrowsThatOfAll) {
+  Workload workload = Known(1);
+  EXPECT_EQ(workload.TimeFor(7, 1000), absl::Seconds(1));
+  workload.End(workload.Begin(7, 10, At(0)), At(1), true);
+  EXPECT_EQ(workload.TimeFor(7, 10), absl::Seconds(1));
+  EXPECT_EQ(workload.TimeFor(0, 1000), absl::Seconds(1));
+}
+
+TEST(WorkloadTest, WhatRunsIsCountedInTimeAcrossNetworks) {
+  Workload workload = Known(2);
+  workload.End(workload.Begin(1, 10, At(0)), At(1), true);  // A hundred times slower.
+  workload.Begin(0, 1000, At(5));                           // 1 s: 10 frames of network 1.
+  EXPECT_EQ(workload.Share(1, 100, At(5)), 55);
+  EXPECT_EQ(workload.Remaining(At(5.25)), absl::Seconds(0.75));
+}
+
+TEST(WorkloadTest, NumbersOfEndedBatchesAreReused) {
+  Workload workload(2);
+  const int first = workload.Begin(0, 1, At(0));
+  const int second = workload.Begin(0, 1, At(0));
+  EXPECT_NE(first, second);
+  workload.End(first, At(1), true);
+  EXPECT_EQ(workload.Begin(0, 1, At(1)), first);
+}
+
+}  // namespace
+}  // namespace hearwire
