@@ -84,7 +84,12 @@ void CallRun::PrepareNextClip() {
 }
 
 std::optional<CallError> CallRun::PrepareClip(int clip) {
-  auto decoded = DecodeClip(request_, clip, parts_.options.audio);
+  std::optional<CallError> stop;
+  auto decoded = DecodeClip(request_, clip, parts_.options.audio, [&] {
+    stop = WhyStop();
+    return stop.has_value();
+  });
+  if (stop) return stop;
   if (CallError* error = std::get_if<CallError>(&decoded)) return std::move(*error);
   const std::vector<float>& samples = std::get<std::vector<float>>(decoded);
   {
@@ -133,8 +138,8 @@ std::optional<CallError> CallRun::TakeRoom(const WindowCount& count) {
 }
 
 std::optional<CallError> CallRun::WhyStop() const {
-  if (request_.work->cancelled.load()) return CallerGone();
   if (absl::Now() >= request_.deadline) return DeadlinePassed();
+  if (request_.work->cancelled.load()) return CallerGone();
   if (parts_.shutting_down.load()) return ShuttingDown();
   return std::nullopt;
 }
@@ -168,6 +173,8 @@ void CallRun::OnBatched(const absl::Status& status, const BatchTimes& times) {
     report_.times.queued = times.queued;
     report_.times.inference = times.inference;
   }
+  // gRPC cancels calls whose deadline passes; the deadline is what they failed for.
+  if (absl::IsCancelled(status) && absl::Now() >= request_.deadline) return Finish(DeadlinePassed());
   if (!status.ok()) return Finish(FromBatcher(status, *parts_.batcher));
   parts_.metrics->OnRows(times.queued, times.inference);
   if (request_.work->cancelled.load()) {
@@ -198,10 +205,10 @@ void CallRun::Finish(std::variant<CallResult, CallError> outcome) {
   }
   // Others may hold the CallWork, and it this: nothing large stays behind.
   clips_ = {};
-  const CallDone done = std::move(request_.done);
-  done(std::move(outcome), report);
   rows_ = {};
   share_.reset();
+  const CallDone done = std::move(request_.done);
+  done(std::move(outcome), report);
 }
 
 }  // namespace hearwire
