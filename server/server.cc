@@ -192,6 +192,7 @@ absl::Status ComposedServer::Start() {
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
 
+  Log(LogLevel::kInfo, "listening; testing before serving", {{"grpc", grpc_address()}});
   const absl::StatusOr<double> error = seams_.self_test(*networks_, backend_->precision(), batcher_.get());
   if (!error.ok()) return error.status();
   service_->Open();
