@@ -84,7 +84,12 @@ void CallRun::PrepareNextClip() {
 }
 
 std::optional<CallError> CallRun::PrepareClip(int clip) {
-  auto decoded = DecodeClip(request_, clip, parts_.options.audio);
+  std::optional<CallError> stop;
+  auto decoded = DecodeClip(request_, clip, parts_.options.audio, [&] {
+    stop = WhyStop();
+    return stop.has_value();
+  });
+  if (stop) return stop;
   if (CallError* error = std::get_if<CallError>(&decoded)) return std::move(*error);
   const std::vector<float>& samples = std::get<std::vector<float>>(decoded);
   {
@@ -198,10 +203,10 @@ void CallRun::Finish(std::variant<CallResult, CallError> outcome) {
   }
   // Others may hold the CallWork, and it this: nothing large stays behind.
   clips_ = {};
-  const CallDone done = std::move(request_.done);
-  done(std::move(outcome), report);
   rows_ = {};
   share_.reset();
+  const CallDone done = std::move(request_.done);
+  done(std::move(outcome), report);
 }
 
 }  // namespace hearwire

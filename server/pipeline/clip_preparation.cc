@@ -18,11 +18,12 @@ absl::StatusOr<ClipWindows> WindowsOf(const CallRequest& request, absl::Span<con
 
 }  // namespace
 
-std::variant<std::vector<float>, CallError> DecodeClip(const CallRequest& request, int clip,
-                                                       const AudioLimits& limits) {
-  auto decoded = DecodeAudio(request.clips[clip], limits, kSampleRateHz);
+std::variant<std::vector<float>, CallError> DecodeClip(const CallRequest& request, int clip, const AudioLimits& limits,
+                                                       const std::function<bool()>& is_cancelled) {
+  auto decoded = DecodeAudio(request.clips[clip], limits, kSampleRateHz, is_cancelled);
   if (AudioError* error = std::get_if<AudioError>(&decoded)) {
-    const bool too_long = error->status.code() == absl::StatusCode::kResourceExhausted;
+    if (absl::IsCancelled(error->status)) return CallError{.status = error->status, .reason = reason::kCancelled};
+    const bool too_long = absl::IsResourceExhausted(error->status);
     return CallError{.status = std::move(error->status),
                      .reason = too_long ? reason::kAudioTooLong : reason::kInvalidAudio,
                      .never_retry = too_long,

@@ -4,6 +4,7 @@
 #define HEARWIRE_SERVER_PIPELINE_CLIP_PREPARATION_H_
 
 #include <cstdint>
+#include <functional>
 #include <variant>
 #include <vector>
 
@@ -15,8 +16,9 @@
 
 namespace hearwire {
 
-// Mono samples at kSampleRateHz, enough of them for a window.
-std::variant<std::vector<float>, CallError> DecodeClip(const CallRequest& request, int clip, const AudioLimits& limits);
+// Mono samples at kSampleRateHz, enough of them for a window. CANCELLED once is_cancelled says so.
+std::variant<std::vector<float>, CallError> DecodeClip(const CallRequest& request, int clip, const AudioLimits& limits,
+                                                       const std::function<bool()>& is_cancelled);
 
 // Windows of a clip of so many samples, as many as DecodeClip lets through. Computes nothing.
 WindowCount CountWindows(const CallRequest& request, int64_t samples);

@@ -26,9 +26,9 @@ struct LoadedNetwork {
 struct NetworkCatalogOptions {
   // Folder of checkpoints, each under its network's name (mn10_as.pt) or its published name (mn10_as_mAP_471.pt); with
   // both there the former wins, with a warning. Other files are ignored. Empty: none but the embedded network.
-  std::string model_repository;
+  std::string model_repository = {};
   // Networks to load besides the embedded one. Empty: every checkpoint that is found.
-  std::vector<std::string> networks;
+  std::vector<std::string> networks = {};
 };
 
 // Immutable once loaded; thread-safe.

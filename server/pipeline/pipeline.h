@@ -34,7 +34,7 @@ struct PipelineOptions {
   int max_calls = 1024;
   // Bytes held by them, as said above. A call that is alone is taken whatever it holds: it has its own limits.
   int64_t max_bytes_in_flight = int64_t{2} << 30;
-  AudioLimits audio;
+  AudioLimits audio = {};
 };
 
 // Thread-safe.

@@ -1,0 +1,150 @@
+#include "server/pipeline/self_test.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "models/configs/config.h"
+#include "models/log_mel/clip_windows.h"
+#include "models/weights/self_test_vectors.h"
+#include "server/concurrency/mutex.h"
+
+namespace hearwire {
+namespace {
+
+// Networks that compute in 16 bits come this close to what float32 gives.
+constexpr double kHalfPrecisionTolerance = 2e-2;
+
+double Tolerance(std::string_view precision) {
+  return precision == "float32" ? double{kSelfTestTolerance} : kHalfPrecisionTolerance;
+}
+
+Readout LogitsReadout() {
+  Readout readout;
+  readout.features.Add(Feature::kLogits);
+  return readout;
+}
+
+// A scene on its way through the batcher. Held by its CallWork too, so that giving up waiting leaves nothing dangling.
+class SceneProbe {
+ public:
+  SceneProbe(ClipWindows windows, int row_size) : windows_(std::move(windows)), row_(row_size) {}
+
+  static absl::StatusOr<std::vector<float>> Run(const LoadedNetwork& network, const Readout& readout,
+                                                absl::Span<const float> clip, absl::Time deadline, Batcher* batcher);
+
+ private:
+  void Done(const absl::Status& status) {
+    MutexLock lock(&mu_);
+    status_ = status;
+    done_ = true;
+    changed_.SignalAll();
+  }
+  // False: not done by `deadline`.
+  bool Wait(absl::Time deadline) {
+    MutexLock lock(&mu_);
+    while (!done_ && absl::Now() < deadline) changed_.WaitUntil(&mu_, deadline);
+    return done_;
+  }
+
+  const ClipWindows windows_;
+  std::vector<float> row_;  // Written by the worker; read when done.
+
+  Mutex mu_;
+  CondVar changed_;
+  bool done_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Status status_ ABSL_GUARDED_BY(mu_);
+};
+
+absl::StatusOr<std::vector<float>> SceneProbe::Run(const LoadedNetwork& network, const Readout& readout,
+                                                   absl::Span<const float> clip, absl::Time deadline,
+                                                   Batcher* batcher) {
+  absl::StatusOr<ClipWindows> windows = MakeSceneWindows(clip, network.info->mel);
+  if (!windows.ok()) return windows.status();
+  const int row_size = ReadoutSize(network.shape, network.info->mel.n_mels, readout);
+  auto probe = std::make_shared<SceneProbe>(*std::move(windows), row_size);
+  auto work = std::make_shared<CallWork>();
+  work->network = network.index;
+  work->deadline = deadline;
+  work->requests.push_back({.window = probe->windows_.windows.front(), .readout = readout, .row = probe->row_.data()});
+  work->done = [probe](const absl::Status& status, const BatchTimes&) { probe->Done(status); };
+  if (absl::Status status = batcher->Submit(std::move(work)); !status.ok()) return status;
+  if (!probe->Wait(deadline)) return absl::DeadlineExceededError("nothing came back in time");
+  MutexLock lock(&probe->mu_);
+  if (!probe->status_.ok()) return probe->status_;
+  return std::move(probe->row_);
+}
+
+absl::Status CheckFinite(absl::Span<const float> row, const std::string& what) {
+  for (size_t i = 0; i < row.size(); ++i) {
+    if (!std::isfinite(row[i])) return absl::InternalError(absl::StrCat(what, ": value ", i, " is not finite"));
+  }
+  return absl::OkStatus();
+}
+
+// The largest error, relative to the larger of 1 and the largest expected value.
+absl::StatusOr<double> Compare(absl::Span<const float> row, absl::Span<const float> expected, double tolerance,
+                               const std::string& what) {
+  if (absl::Status status = CheckFinite(row, what); !status.ok()) return status;
+  if (row.size() != expected.size()) {
+    return absl::InternalError(absl::StrCat(what, ": ", row.size(), " values instead of ", expected.size()));
+  }
+  double scale = 1;
+  for (const float value : expected) scale = std::max(scale, std::abs(double{value}));
+  double largest = 0;
+  for (size_t i = 0; i < row.size(); ++i) {
+    const double error = std::abs(double{row[i]} - double{expected[i]}) / scale;
+    largest = std::max(largest, error);
+    if (error > tolerance) {
+      return absl::InternalError(absl::StrCat(what, ": value ", i, " is ", row[i], " and should be ", expected[i],
+                                              ", which is ", error, " of the largest value away; at most ", tolerance,
+                                              " is accepted"));
+    }
+  }
+  return largest;
+}
+
+absl::Status WithContext(const absl::Status& status, const std::string& what) {
+  return absl::Status(status.code(), absl::StrCat("self-test: ", what, ": ", status.message()));
+}
+
+}  // namespace
+
+absl::StatusOr<double> RunSelfTest(const NetworkCatalog& networks, std::string_view precision, Batcher* batcher,
+                                   absl::Duration limit) {
+  const absl::Time deadline = absl::Now() + limit;
+  const std::vector<SelfTestVector> vectors = SelfTestVectors();
+  double largest = 0;
+  for (const LoadedNetwork& network : networks.networks()) {
+    const bool embedded = network.info->name == kEmbeddedNetworkName;
+    if (!embedded) {
+      const std::string what(network.info->name);
+      const auto row = SceneProbe::Run(network, LogitsReadout(), vectors.front().clip, deadline, batcher);
+      if (!row.ok()) return WithContext(row.status(), what);
+      if (absl::Status status = CheckFinite(*row, "self-test: " + what); !status.ok()) return status;
+      continue;
+    }
+    for (const SelfTestVector& vector : vectors) {
+      const std::pair<Readout, absl::Span<const float>> expectations[] = {
+          {FindConfig(kEmbeddedConfigName)->readout, vector.scene_embedding}, {LogitsReadout(), vector.logits}};
+      for (const auto& [readout, expected] : expectations) {
+        const std::string what = absl::StrCat(std::string(network.info->name), ", ", std::string(vector.sound),
+                                              readout == LogitsReadout() ? ", logits" : ", scene embedding");
+        const auto row = SceneProbe::Run(network, readout, vector.clip, deadline, batcher);
+        if (!row.ok()) return WithContext(row.status(), what);
+        const absl::StatusOr<double> error = Compare(*row, expected, Tolerance(precision), "self-test: " + what);
+        if (!error.ok()) return error.status();
+        largest = std::max(largest, *error);
+      }
+    }
+  }
+  return largest;
+}
+
+}  // namespace hearwire

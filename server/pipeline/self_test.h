@@ -15,7 +15,7 @@ namespace hearwire {
 // Runs the embedded network's stored sounds through the front end and the batcher, compares the rows with the stored
 // ones, and runs a second of sound through every other network, whose row must be finite. This also warms the networks
 // up. Returns the largest error, relative to the larger of 1 and the stored row's largest value. INTERNAL: larger than
-// the precision allows (1e-4 for "float32", 2e-2 for "float16"), or not finite; the message names network, sound and
+// the precision allows (1e-4 for "float32", 2e-2 for others), or not finite; the message names network, sound and
 // value. Otherwise what the batcher said; DEADLINE_EXCEEDED after `limit`. Blocks: not for a worker's thread.
 absl::StatusOr<double> RunSelfTest(const NetworkCatalog& networks, std::string_view precision, Batcher* batcher,
                                    absl::Duration limit = absl::Minutes(2));

@@ -98,23 +98,10 @@ std::variant<std::vector<AudioSource>, RequestFault> ReadClips(const AudioClips&
       return Invalid(ClipPath(i), "the clip has no audio; set pcm or encoded", reason::kInvalidAudio);
     }
     const v1::Pcm& pcm = clip.pcm();
-    PcmAudio audio{.sample_rate_hz = pcm.sample_rate_hertz(),
-                   .channel_count = pcm.channel_count() == 0 ? 1 : int64_t{pcm.channel_count()},
-                   .samples = pcm.samples()};
-    switch (pcm.encoding()) {
-      case v1::Pcm::LINEAR16:
-        audio.encoding = PcmAudio::Encoding::kLinear16;
-        break;
-      case v1::Pcm::FLOAT32:
-        audio.encoding = PcmAudio::Encoding::kFloat32;
-        break;
-      default:
-        return Invalid(absl::StrCat(ClipPath(i), ".pcm.encoding"),
-                       absl::StrCat(static_cast<int>(pcm.encoding()),
-                                    " is no encoding that is accepted; 1 is LINEAR16, 2 is FLOAT32"),
-                       reason::kInvalidAudio);
-    }
-    sources.push_back(audio);
+    sources.push_back(PcmAudio{.encoding = static_cast<PcmAudio::Encoding>(pcm.encoding()),
+                               .sample_rate_hz = pcm.sample_rate_hertz(),
+                               .channel_count = pcm.channel_count() == 0 ? 1 : int64_t{pcm.channel_count()},
+                               .samples = pcm.samples()});
   }
   return sources;
 }

@@ -39,8 +39,7 @@ std::variant<v1::ElementType, RequestFault> ReadElementType(v1::ElementType aske
 
 using AudioClips = google::protobuf::RepeatedPtrField<v1::Audio>;
 
-// Views of the clips. INVALID_ARGUMENT: none, more than max_clips, one without a source, an encoding that is not
-// accepted.
+// Views of the clips. INVALID_ARGUMENT: none, more than max_clips, one without a source.
 std::variant<std::vector<AudioSource>, RequestFault> ReadClips(const AudioClips& clips, int max_clips);
 
 // "clips[3].pcm.samples": the part of a request's clip that an error is about.

@@ -1,0 +1,189 @@
+// The pipeline when calls meet: batches, limits, callers that leave.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <utility>
+#include <vector>
+
+#include "server/pipeline/pipeline.h"
+#include "tests/server/pipeline/pipeline_harness.h"
+
+namespace hearwire {
+namespace {
+
+// Frames of half a second's scene: (15999 samples after pre-emphasis) / 320 + 1.
+constexpr int64_t kHalfASecond = 50;
+
+// A pipeline whose one worker waits at `gate` before each batch.
+class GatedPipelineTest : public ::testing::Test {
+ protected:
+  ~GatedPipelineTest() override { gate_.Open(); }
+
+  PipelineHarness::Options Gated(PipelineOptions pipeline = {}) {
+    return {.pipeline = pipeline, .before_embed = [this](int, absl::Span<const WindowRequest>) {
+              gate_.Pass();
+              return absl::OkStatus();
+            }};
+  }
+  // Occupies the worker with a call; it is answered when the gate opens.
+  std::future<Answer> Occupy(PipelineHarness* harness) {
+    std::future<Answer> answer = harness->Start(harness->Request({Tone(0.5)}));
+    gate_.WaitForArrivals(1);
+    return answer;
+  }
+
+  Gate gate_;
+};
+
+TEST_F(GatedPipelineTest, PutsTheWindowsOfManyCallsIntoOneBatch) {
+  PipelineHarness harness(Gated());
+  std::future<Answer> first = Occupy(&harness);
+  std::vector<std::future<Answer>> others;
+  for (int i = 0; i < 5; ++i) others.push_back(harness.Start(harness.Request({Tone(0.5, 300 + 50 * i)})));
+  harness.metrics.WaitForPendingFrames(5 * kHalfASecond);
+  gate_.Open();
+  EXPECT_TRUE(first.get().ok());
+  for (auto& other : others) EXPECT_TRUE(other.get().ok());
+  EXPECT_EQ(harness.metrics.most_calls_in_a_batch(), 5);
+  EXPECT_EQ(harness.metrics.count("rows"), 6);
+}
+
+TEST_F(GatedPipelineTest, RefusesWhatTheQueueCannotTakeNowAndSaysWhenToComeBack) {
+  PipelineHarness harness(Gated({.max_queued_frames = 250}));
+  std::future<Answer> running = Occupy(&harness);
+  std::future<Answer> queued = harness.Start(harness.Request({Tone(2)}));
+  // Of two calls of 200 frames, one waits; the other, whichever it is, is refused.
+  std::future<Answer> other = harness.Start(harness.Request({Tone(2)}));
+  while (queued.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready &&
+         other.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) {
+  }
+  if (queued.wait_for(std::chrono::seconds(0)) == std::future_status::ready) std::swap(queued, other);
+  const Answer refused = other.get();
+  ASSERT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(refused.reason(), reason::kQueueFull);
+  ASSERT_TRUE(refused.error().retry_after);
+  EXPECT_GE(*refused.error().retry_after, absl::Milliseconds(10));
+  EXPECT_FALSE(refused.error().never_retry);
+  EXPECT_EQ(harness.metrics.count("rejected QUEUE_FULL"), 1);
+  gate_.Open();
+  EXPECT_TRUE(running.get().ok());
+  EXPECT_TRUE(queued.get().ok());
+}
+
+TEST_F(GatedPipelineTest, RefusesMoreCallsThanItMayHaveInHand) {
+  PipelineHarness harness(Gated({.max_calls = 1}));
+  std::future<Answer> running = Occupy(&harness);
+  const Answer refused = harness.Run(harness.Request({Tone(0.5)}));
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(refused.reason(), reason::kTooManyCalls);
+  EXPECT_TRUE(refused.error().retry_after.has_value());
+  gate_.Open();
+  EXPECT_TRUE(running.get().ok());
+}
+
+TEST_F(GatedPipelineTest, RefusesBytesBeyondWhatCallsMayHold) {
+  // Half a second: 64000 bytes of samples, 51 frames of 512 bytes, a row.
+  PipelineHarness harness(Gated({.max_bytes_in_flight = 160'000}));
+  std::future<Answer> running = Occupy(&harness);
+  const Answer at_once = harness.Run(harness.Request({Tone(1)}));
+  EXPECT_EQ(at_once.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(at_once.reason(), reason::kMemoryFull);
+  CallRequest small_request = harness.Request({Tone(0.5)});
+  small_request.request_bytes = 50'000;  // Fits; its spectrogram does not.
+  const Answer later = harness.Run(std::move(small_request));
+  EXPECT_EQ(later.reason(), reason::kMemoryFull);
+  EXPECT_TRUE(later.error().retry_after.has_value());
+  gate_.Open();
+  EXPECT_TRUE(running.get().ok());
+}
+
+TEST_F(GatedPipelineTest, GivesUpACallWhoseCallerHasGoneWhileItWaits) {
+  PipelineHarness harness(Gated());
+  std::future<Answer> running = Occupy(&harness);
+  CallRequest request = harness.Request({Tone(0.5)});
+  const std::shared_ptr<CallWork> work = request.work;
+  std::future<Answer> waiting = harness.Start(std::move(request));
+  harness.metrics.WaitForPendingFrames(kHalfASecond);
+  work->cancelled.store(true);
+  gate_.Open();
+  EXPECT_EQ(waiting.get().code(), absl::StatusCode::kCancelled);
+  EXPECT_TRUE(running.get().ok());
+  EXPECT_EQ(harness.metrics.count("cancelled queue"), 1);
+  EXPECT_EQ(harness.metrics.count("cancelled decode"), 0);
+  EXPECT_EQ(harness.fake.batches().size(), 1u);
+}
+
+TEST_F(GatedPipelineTest, GivesUpACallWhoseCallerLeftWhileItRan) {
+  PipelineHarness harness(Gated());
+  CallRequest request = harness.Request({Tone(0.5)});
+  const std::shared_ptr<CallWork> work = request.work;
+  std::future<Answer> running = harness.Start(std::move(request));
+  gate_.WaitForArrivals(1);
+  work->cancelled.store(true);
+  gate_.Open();
+  EXPECT_EQ(running.get().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(harness.metrics.count("cancelled inference"), 1);
+}
+
+TEST_F(GatedPipelineTest, AnswersWhatTheBatcherHasNotTakenWhenItShutsDown) {
+  PipelineHarness harness(Gated());
+  std::future<Answer> running = Occupy(&harness);
+  harness.pipeline->BeginShutdown();
+  const Answer refused = harness.Run(harness.Request({Tone(0.5)}));
+  EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(refused.reason(), reason::kShuttingDown);
+  gate_.Open();
+  EXPECT_TRUE(running.get().ok()) << "what runs is finished";
+}
+
+TEST(PipelineTest, DecodesNothingForACallThatIsTooLate) {
+  PipelineHarness harness;
+  CallRequest request = harness.Request({Tone(0.5)});
+  request.deadline = absl::Now() - absl::Milliseconds(1);
+  const Answer answer = harness.Run(std::move(request));
+  EXPECT_EQ(answer.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(answer.report.audio, absl::ZeroDuration());
+  EXPECT_EQ(harness.metrics.count("cancelled decode"), 1);
+}
+
+TEST(PipelineTest, DecodesNothingForACallerWhoHasGone) {
+  PipelineHarness harness;
+  CallRequest request = harness.Request({Tone(0.5)});
+  request.work->cancelled.store(true);
+  const Answer answer = harness.Run(std::move(request));
+  EXPECT_EQ(answer.code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(answer.report.audio, absl::ZeroDuration());
+  EXPECT_EQ(harness.metrics.count("cancelled decode"), 1);
+}
+
+TEST(PipelineTest, GivesBackAllItTookWithEveryCall) {
+  // A call fits only when it is alone.
+  PipelineHarness harness({.pipeline = {.max_calls = 1, .max_bytes_in_flight = 1}});
+  std::vector<float> bad = Tone(0.2);
+  bad.resize(100);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(harness.Run(harness.Request({Tone(0.2)})).code(), absl::StatusCode::kOk);
+    EXPECT_EQ(harness.Run(harness.Request({bad})).code(), absl::StatusCode::kInvalidArgument);
+  }
+}
+
+TEST(PipelineTest, LetsCallsTakeTurnsClipByClip) {
+  PipelineHarness harness({.pipeline = {.threads = 1}});
+  std::atomic<bool> long_call_done = false;
+  CallRequest long_call = harness.Request(std::vector<std::vector<float>>(100, Tone(10)));
+  std::promise<void> end;
+  long_call.done = [&](const auto&, const CallReport&) {
+    long_call_done.store(true);
+    end.set_value();
+  };
+  harness.pipeline->Start(std::move(long_call));
+  EXPECT_TRUE(harness.Run(harness.Request({Tone(0.2)})).ok());
+  EXPECT_FALSE(long_call_done.load());
+  end.get_future().wait();
+}
+
+}  // namespace
+}  // namespace hearwire

@@ -1,0 +1,227 @@
+#include "server/pipeline/pipeline.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/log_mel/clip_windows.h"
+#include "tests/server/pipeline/pipeline_harness.h"
+
+namespace hearwire {
+namespace {
+
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::vector<float> FakeRowOf(const PipelineHarness& harness, const Window& window, const Readout& readout) {
+  std::vector<float> row(ReadoutSize(harness.network.shape, 128, readout));
+  FakeRow(harness.network.index, window, readout, absl::MakeSpan(row));
+  return row;
+}
+
+std::vector<float> FakeScene(const PipelineHarness& harness, const std::vector<float>& clip, const Readout& readout) {
+  const ClipWindows windows = MakeSceneWindows(clip, MelSettings{}).value();
+  std::vector<double> sum;
+  for (const Window& window : windows.windows) {
+    const std::vector<float> row = FakeRowOf(harness, window, readout);
+    sum.resize(row.size());
+    for (size_t i = 0; i < row.size(); ++i) sum[i] += row[i];
+  }
+  std::vector<float> mean;
+  for (const double value : sum) mean.push_back(static_cast<float>(value / windows.windows.size()));
+  return mean;
+}
+
+std::vector<float> Concatenated(const std::vector<std::vector<float>>& rows) {
+  std::vector<float> all;
+  for (const auto& row : rows) all.insert(all.end(), row.begin(), row.end());
+  return all;
+}
+
+TEST(PipelineTest, GivesOneRowPerSceneInTheOrderOfTheClips) {
+  PipelineHarness harness;
+  // Of one window, of several (their mean), of one again.
+  const std::vector<std::vector<float>> clips = {Tone(1, 300), Tone(11, 500), Tone(0.5, 700)};
+  const Answer answer = harness.Run(harness.Request(clips));
+  ASSERT_TRUE(answer.ok()) << answer.error().status;
+  EXPECT_EQ(answer.result().row_size, harness.config.embedding_size());
+  EXPECT_THAT(answer.result().rows_per_clip, ElementsAre(1, 1, 1));
+  std::vector<std::vector<float>> expected;
+  for (const auto& clip : clips) expected.push_back(FakeScene(harness, clip, harness.config.readout));
+  EXPECT_EQ(answer.result().rows, Concatenated(expected));
+  EXPECT_EQ(answer.report.audio, absl::Milliseconds(12500));
+  EXPECT_EQ(harness.metrics.audio(), absl::Milliseconds(12500));
+  EXPECT_EQ(harness.metrics.count("rows"), 1);
+  EXPECT_GT(answer.report.times.decode, absl::ZeroDuration());
+}
+
+TEST(PipelineTest, GivesARowPerTimestamp) {
+  PipelineHarness harness;
+  const std::vector<std::vector<float>> clips = {Tone(0.5, 300), Tone(0.2, 600)};
+  const Answer answer = harness.Run(harness.Request(clips, CallKind::kTimestamps));
+  ASSERT_TRUE(answer.ok()) << answer.error().status;
+  std::vector<std::vector<float>> expected;
+  std::vector<int64_t> counts;
+  for (const auto& clip : clips) {
+    const ClipWindows windows =
+        MakeTimestampWindows(clip, harness.config.timestamp_window_samples, MelSettings{}).value();
+    counts.push_back(static_cast<int64_t>(windows.windows.size()));
+    for (const Window& window : windows.windows) {
+      expected.push_back(FakeRowOf(harness, window, harness.config.readout));
+    }
+  }
+  EXPECT_EQ(answer.result().rows_per_clip, counts);
+  EXPECT_EQ(answer.result().rows, Concatenated(expected));
+}
+
+TEST(PipelineTest, MakesTagsProbabilities) {
+  PipelineHarness harness;
+  const CallRequest request = harness.Request({Tone(1)}, CallKind::kTags);
+  const Readout readout = request.readout;
+  const Answer answer = harness.Run(request);
+  ASSERT_TRUE(answer.ok());
+  std::vector<float> expected = FakeScene(harness, Tone(1), readout);
+  for (float& value : expected) value = static_cast<float>(1 / (1 + std::exp(-static_cast<double>(value))));
+  EXPECT_EQ(answer.result().rows, expected);
+  EXPECT_EQ(answer.result().row_size, kClassCount);
+}
+
+TEST(PipelineTest, NamesTheFirstBadClipAndRunsNone) {
+  PipelineHarness harness({.pipeline = {.threads = 4}});
+  std::vector<std::vector<float>> clips(12, Tone(2));
+  clips[3][1000] = std::numeric_limits<float>::quiet_NaN();
+  for (int i = 4; i < 12; ++i) clips[i] = {};
+  for (int round = 0; round < 10; ++round) {
+    const Answer answer = harness.Run(harness.Request(clips));
+    ASSERT_EQ(answer.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(answer.error().clip, 3);
+    EXPECT_EQ(answer.error().field, AudioField::kSamples);
+    EXPECT_EQ(answer.reason(), reason::kInvalidAudio);
+  }
+  EXPECT_THAT(harness.fake.batches(), ElementsAre());
+}
+
+TEST(PipelineTest, SaysHowLongAClipMustBe) {
+  PipelineHarness harness;
+  std::vector<float> clip = Tone(1);
+  clip.resize(513);
+  const Answer scene = harness.Run(harness.Request({clip}));
+  ASSERT_EQ(scene.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(scene.error().status.message()), HasSubstr("514"));
+  EXPECT_EQ(scene.error().clip, 0);
+  clip.resize(514);
+  EXPECT_TRUE(harness.Run(harness.Request({clip})).ok());
+  clip.resize(2560);
+  const Answer timestamps = harness.Run(harness.Request({clip}, CallKind::kTimestamps));
+  ASSERT_EQ(timestamps.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(timestamps.error().status.message()), HasSubstr("2561"));
+  clip.resize(2561);
+  EXPECT_TRUE(harness.Run(harness.Request({clip}, CallKind::kTimestamps)).ok());
+}
+
+TEST(PipelineTest, RefusesSamplesWhoseSpectrogramOverflows) {
+  PipelineHarness harness;
+  std::vector<float> clip = Tone(1);
+  for (float& sample : clip) sample *= 1e30f;
+  const Answer answer = harness.Run(harness.Request({Tone(1), clip}));
+  ASSERT_EQ(answer.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(answer.error().clip, 1);
+  EXPECT_TRUE(harness.Run(harness.Request({std::vector<float>(32000, 0.0f)})).ok()) << "silence is legal";
+}
+
+// Rows that overflow, as those of samples do that are too large for the network though not for the spectrogram.
+class OverflowingBackend : public FakeBackend {
+ public:
+  absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() override { return std::make_unique<Overflowing>(); }
+
+ private:
+  struct Overflowing : Embedder {
+    absl::Status Embed(int, absl::Span<const WindowRequest> batch) override {
+      for (const WindowRequest& request : batch) {
+        const bool overflows = request.window.frame_count() > 60;
+        request.row[7] = overflows ? std::numeric_limits<float>::infinity() : 1.0f;
+      }
+      return absl::OkStatus();
+    }
+  };
+};
+
+TEST(PipelineTest, NamesTheClipWhoseRowIsNotFinite) {
+  OverflowingBackend backend;
+  PipelineHarness harness({}, &backend);
+  const Answer answer = harness.Run(harness.Request({Tone(0.5), Tone(1), Tone(0.5)}));
+  ASSERT_EQ(answer.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(answer.error().clip, 1);
+  EXPECT_EQ(answer.reason(), reason::kInvalidAudio);
+  EXPECT_TRUE(harness.Run(harness.Request({Tone(0.5)})).ok());
+}
+
+TEST(PipelineTest, RefusesACallLargerThanTheQueueAndNamesTheLongestClipThatFits) {
+  PipelineHarness harness({.pipeline = {.max_queued_frames = 300}});
+  const Answer answer = harness.Run(harness.Request({Tone(4)}));
+  ASSERT_EQ(answer.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(answer.reason(), reason::kCallTooLarge);
+  EXPECT_TRUE(answer.error().never_retry);
+  const auto& [name, value] = answer.error().facts[0];
+  ASSERT_EQ(name, "longest_clip_seconds");
+  EXPECT_THAT(std::string(answer.error().status.message()), HasSubstr(value + " s"));
+  EXPECT_EQ(harness.metrics.count("rejected CALL_TOO_LARGE"), 1);
+  const double longest = std::stod(value);
+  EXPECT_TRUE(harness.Run(harness.Request({Tone(longest)})).ok()) << longest;
+  EXPECT_EQ(harness.Run(harness.Request({Tone(longest + 0.1)})).reason(), reason::kCallTooLarge) << longest;
+  EXPECT_EQ(harness.Run(harness.Request({Tone(2), Tone(2)})).reason(), reason::kCallTooLarge) << "all clips count";
+}
+
+TEST(PipelineTest, RefusesAReplyOverTheLimitAndSaysItsSize) {
+  PipelineHarness harness({.pipeline = {.max_reply_bytes = 10000}});
+  // 21 rows of 184 floats, 100 bytes fixed, 10 for the clip.
+  const Answer answer = harness.Run(harness.Request({Tone(1)}, CallKind::kTimestamps));
+  ASSERT_EQ(answer.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(answer.reason(), reason::kReplyTooLarge);
+  EXPECT_TRUE(answer.error().never_retry);
+  EXPECT_THAT(std::string(answer.error().status.message()), HasSubstr("15566 bytes"));
+  EXPECT_THAT(std::string(answer.error().status.message()), HasSubstr("10000 bytes"));
+  EXPECT_THAT(harness.fake.batches(), ElementsAre());
+  EXPECT_TRUE(harness.Run(harness.Request({Tone(1)})).ok());
+}
+
+TEST(PipelineTest, RefusesClipsOverTheDecodedLimit) {
+  PipelineOptions options;
+  options.audio.max_decoded = absl::Seconds(2);
+  PipelineHarness harness({.pipeline = options});
+  const Answer answer = harness.Run(harness.Request({Tone(1), Tone(2.1)}));
+  ASSERT_EQ(answer.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(answer.reason(), reason::kAudioTooLong);
+  EXPECT_EQ(answer.error().clip, 1);
+  EXPECT_TRUE(answer.error().never_retry);
+}
+
+TEST(PipelineTest, ReportsALostDevice) {
+  PipelineHarness harness(
+      {.before_embed = [](int, absl::Span<const WindowRequest>) { return absl::UnavailableError("no such device"); }});
+  const Answer answer = harness.Run(harness.Request({Tone(1)}));
+  EXPECT_EQ(answer.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(answer.reason(), reason::kDeviceLost);
+  EXPECT_EQ(harness.metrics.count("rejected DEVICE_LOST"), 1);
+}
+
+TEST(PipelineTest, CreateNamesTheOptionThatIsOutOfRange) {
+  PipelineHarness harness;
+  const auto message = [&](const PipelineOptions& options) {
+    const auto made = Pipeline::Create(options, harness.batcher.get(), &harness.metrics);
+    EXPECT_EQ(made.status().code(), absl::StatusCode::kInvalidArgument);
+    return std::string(made.status().message());
+  };
+  EXPECT_THAT(message({.threads = 0}), HasSubstr("threads is 0"));
+  EXPECT_THAT(message({.max_reply_bytes = int64_t{1} << 31}), HasSubstr("max_reply_bytes"));
+  EXPECT_THAT(message({.max_calls = 0}), HasSubstr("max_calls"));
+  EXPECT_THAT(message({.audio = {.max_decoded = absl::ZeroDuration()}}), HasSubstr("max_decoded"));
+}
+
+}  // namespace
+}  // namespace hearwire

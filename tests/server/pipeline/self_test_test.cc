@@ -1,0 +1,102 @@
+#include "server/pipeline/self_test.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "models/weights/self_test_vectors.h"
+#include "server/pipeline/metrics_observer.h"
+#include "tests/fixtures/fake_embedder.h"
+#include "tests/fixtures/recorded_metrics.h"
+
+namespace hearwire {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Answers the self-test from its own vectors, told apart by the windows' lengths, with an error added to one value.
+class ReplayingBackend : public FakeBackend {
+ public:
+  explicit ReplayingBackend(float error) : error_(error) {}
+  absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() override { return std::make_unique<Replaying>(error_); }
+
+ private:
+  struct Replaying : Embedder {
+    explicit Replaying(float error) : error(error) {}
+    absl::Status Embed(int, absl::Span<const WindowRequest> batch) override {
+      for (const WindowRequest& request : batch) {
+        for (const SelfTestVector& vector : SelfTestVectors()) {
+          const int frames = static_cast<int>((vector.clip.size() - 1) / 320 + 1);
+          if (request.window.frame_count() != frames) continue;
+          const bool logits = request.readout.features.Has(Feature::kLogits);
+          const auto row = logits ? vector.logits : vector.scene_embedding;
+          std::copy(row.begin(), row.end(), request.row);
+          if (logits) request.row[9] += error;
+        }
+      }
+      return absl::OkStatus();
+    }
+    const float error;
+  };
+  const float error_;
+};
+
+absl::StatusOr<double> SelfTestOf(Backend* backend, std::string_view precision) {
+  RecordedMetrics metrics;
+  MetricsObserver observer(&metrics, {});
+  const NetworkCatalog networks = NetworkCatalog::Load({}, backend).value();
+  const auto batcher = Batcher::Create({}, backend, &observer).value();
+  return RunSelfTest(networks, precision, batcher.get());
+}
+
+TEST(RunSelfTestTest, ReturnsTheLargestErrorOfABackendThatComputesRight) {
+  ReplayingBackend exact(0);
+  const auto none = SelfTestOf(&exact, "float32");
+  ASSERT_TRUE(none.ok()) << none.status();
+  EXPECT_EQ(*none, 0);
+  ReplayingBackend close(1e-4f);
+  const auto little = SelfTestOf(&close, "float32");
+  ASSERT_TRUE(little.ok()) << little.status();
+  EXPECT_GT(*little, 0);
+  EXPECT_LE(*little, 1e-4);
+}
+
+TEST(RunSelfTestTest, RefusesABackendThatComputesOtherNumbers) {
+  ReplayingBackend wrong(0.1f);
+  const auto error = SelfTestOf(&wrong, "float32");
+  EXPECT_EQ(error.status().code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(error.status().message()), HasSubstr("hearwire_mn01, chirp_1s, logits: value 9"));
+  EXPECT_TRUE(SelfTestOf(&wrong, "float16").ok()) << "16 bits are allowed more";
+  FakeBackend fake;
+  EXPECT_EQ(SelfTestOf(&fake, "float16").status().code(), absl::StatusCode::kInternal);
+}
+
+TEST(RunSelfTestTest, PassesOnWhatTheBatcherSays) {
+  FakeBackend fake;
+  fake.set_before_embed([](int, absl::Span<const WindowRequest>) { return absl::UnavailableError("no such device"); });
+  const auto error = SelfTestOf(&fake, "float32");
+  EXPECT_EQ(error.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(error.status().message()), HasSubstr("no such device"));
+}
+
+TEST(RunSelfTestTest, GivesUpAtItsLimit) {
+  Gate gate;
+  FakeBackend fake;
+  fake.set_before_embed([&](int, absl::Span<const WindowRequest>) {
+    gate.Pass();
+    return absl::OkStatus();
+  });
+  RecordedMetrics metrics;
+  MetricsObserver observer(&metrics, {});
+  const NetworkCatalog networks = NetworkCatalog::Load({}, &fake).value();
+  const auto batcher = Batcher::Create({}, &fake, &observer).value();
+  EXPECT_EQ(RunSelfTest(networks, "float32", batcher.get(), absl::Milliseconds(20)).status().code(),
+            absl::StatusCode::kDeadlineExceeded);
+  gate.Open();
+}
+
+}  // namespace
+}  // namespace hearwire
