@@ -1,10 +1,16 @@
 #include "server/grpc_server.h"
 
+#include <grpc/grpc.h>
+#include <grpc/support/alloc.h>
 #include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/resource_quota.h>
 
+#include <nlohmann/json.hpp>
+#include <string>
+
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "server/telemetry/exposer.h"
 #include "server/telemetry/log.h"
@@ -39,6 +45,7 @@ absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, co
   quota.Resize(static_cast<size_t>(capacity.message_memory_bytes));
   builder.SetResourceQuota(quota);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, capacity.max_streams_per_connection);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 1);  // CountCallsInFlight asks it.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kLookaheadBytes);
@@ -53,5 +60,23 @@ absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, co
   }
   return listening;
 }
+
+int64_t CountCallsInFlight() {
+  const std::unique_ptr<char, void (*)(void*)> text(grpc_channelz_get_servers(0), gpr_free);
+  const nlohmann::json page = nlohmann::json::parse(text.get(), nullptr, /*allow_exceptions=*/false);
+  if (!page.is_object() || !page.contains("server")) return 0;
+  int64_t in_flight = 0;
+  for (const nlohmann::json& server : page["server"]) {
+    // Numbers are strings, as protobuf's JSON has them, and left out when they are 0.
+    const auto number = [&](const char* name) {
+      int64_t value = 0;
+      return absl::SimpleAtoi(server["data"].value(name, "0"), &value) ? value : 0;
+    };
+    in_flight += number("callsStarted") - number("callsSucceeded") - number("callsFailed");
+  }
+  return in_flight;
+}
+
+void CloseConnections(grpc::Server* server) { grpc_server_cancel_all_calls(server->c_server()); }
 
 }  // namespace hearwire

@@ -5,6 +5,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -24,6 +25,13 @@ struct ListeningServer {
 // machine.
 absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, const Capacity& capacity,
                                                 const std::vector<grpc::Service*>& services);
+
+// Calls of all gRPC servers of the process that have begun, with their headers, and not ended.
+int64_t CountCallsInFlight();
+
+// After Shutdown has begun: closes the connections at once, and with them what calls are left. Without calls, Shutdown
+// waits for every client to see that it should go, which an idle one may do only seconds later.
+void CloseConnections(grpc::Server* server);
 
 }  // namespace hearwire
 

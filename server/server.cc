@@ -2,6 +2,7 @@
 
 #include <prometheus/registry.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <utility>
@@ -23,6 +24,10 @@ namespace {
 
 // From the moment when the batcher fails what is left until gRPC gives such calls up, and then until we do.
 constexpr absl::Duration kFarewell = absl::Milliseconds(500);
+
+// While draining: how long clients have at least to see that they should go, and how often to look for calls.
+constexpr absl::Duration kSettle = absl::Milliseconds(100);
+constexpr absl::Duration kDrainLook = absl::Milliseconds(10);
 
 absl::Status ShuttingDownError() { return absl::UnavailableError("the server is shutting down"); }
 
@@ -77,6 +82,8 @@ class ComposedServer final : public Server {
   absl::Status LoadNetworks();
   absl::Status StartPipeline(const Capacity& capacity);
   void OnDeviceLost(const absl::Status& status);
+  // Waits until Shutdown, which has begun, has ended; closes the connections when no call is left on them.
+  bool AwaitCalls(Ended* answered, absl::Time deadline);
   // Answers everything that is in flight.
   void FailCalls() {
     pipeline_->BeginShutdown();
@@ -192,6 +199,7 @@ absl::Status ComposedServer::Start() {
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
 
+  Log(LogLevel::kInfo, "listening; testing before serving", {{"grpc", grpc_address()}});
   const absl::StatusOr<double> error = seams_.self_test(*networks_, backend_->precision(), batcher_.get());
   if (!error.ok()) return error.status();
   service_->Open();
@@ -212,17 +220,30 @@ void ComposedServer::OnDeviceLost(const absl::Status& status) {
   if (seams_.on_device_lost) seams_.on_device_lost();
 }
 
+bool ComposedServer::AwaitCalls(Ended* answered, absl::Time deadline) {
+  const absl::Time clients_know = absl::Now() + kSettle;
+  bool closed = false;
+  while (absl::Now() < deadline) {
+    if (answered->WaitUntil(std::min(deadline, absl::Now() + kDrainLook))) return true;
+    if (!closed && absl::Now() >= clients_know && CountCallsInFlight() == 0) {
+      CloseConnections(grpc_.server.get());
+      closed = true;
+    }
+  }
+  return false;
+}
+
 bool ComposedServer::Drain(absl::Time deadline) {
   health_->SetServing(false);
   health_->EndWatches();
   // On threads of their own, which are left behind when a call or a batch does not end.
   const auto answered =
       RunApart([this, deadline] { grpc_.server->Shutdown(absl::ToChronoTime(deadline + kFarewell)); });
-  if (answered->WaitUntil(deadline)) return true;
-  Log(LogLevel::kWarning, "drain deadline: failing the calls that are left");
+  if (AwaitCalls(answered.get(), deadline)) return true;
+  Log(LogLevel::kWarning, "drain deadline: failing the calls that are left", {{"calls", CountCallsInFlight()}});
   const auto failed = RunApart([this] { FailCalls(); });
   const absl::Time end = deadline + 2 * kFarewell;
-  if (answered->WaitUntil(end) && failed->WaitUntil(end)) return true;
+  if (AwaitCalls(answered.get(), end) && failed->WaitUntil(end)) return true;
   Log(LogLevel::kWarning, "some calls did not end");
   return false;
 }

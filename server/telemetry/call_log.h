@@ -18,7 +18,7 @@ struct CallRecord {
   std::string_view request_id;  // Also in the reply's metadata.
   std::string_view peer;        // "ipv4:127.0.0.1:40000"
   absl::Status status;
-  std::string_view reason;  // Of a failure: an ErrorInfo reason.
+  std::string_view reason = {};  // Of a failure: an ErrorInfo reason.
   int64_t clips = 0;
   absl::Duration audio;  // Decoded audio of all clips.
   absl::Duration total;
