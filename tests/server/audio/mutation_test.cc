@@ -6,9 +6,11 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <ostream>
 #include <random>
 #include <string>
 #include <vector>
@@ -119,6 +121,8 @@ struct Kind {
   std::string name;
   std::string bytes;
 };
+
+std::ostream& operator<<(std::ostream& out, const Kind& kind) { return out << kind.name; }
 
 std::vector<Kind> Kinds() {
   const Sound noise = MakeNoise(16000, 2, 0.4);
