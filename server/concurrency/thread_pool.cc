@@ -33,7 +33,7 @@ void ThreadPool::Schedule(std::function<void()> task) {
   wake_.Signal();
 }
 
-void ThreadPool::Run() {
+void ThreadPool::Run() noexcept {
   while (true) {
     std::function<void()> task;
     {
