@@ -62,7 +62,7 @@ CallError NotAdmitted(Admission::Refusal refusal, int max_calls, int64_t max_byt
 CallError CallerGone() { return {.status = absl::CancelledError("the caller has gone"), .reason = reason::kCancelled}; }
 
 CallError DeadlinePassed() {
-  return {.status = absl::DeadlineExceededError("the call's deadline passed before its audio was decoded"),
+  return {.status = absl::DeadlineExceededError("the call's deadline passed before it was done"),
           .reason = reason::kDeadline};
 }
 

@@ -138,8 +138,8 @@ std::optional<CallError> CallRun::TakeRoom(const WindowCount& count) {
 }
 
 std::optional<CallError> CallRun::WhyStop() const {
-  if (request_.work->cancelled.load()) return CallerGone();
   if (absl::Now() >= request_.deadline) return DeadlinePassed();
+  if (request_.work->cancelled.load()) return CallerGone();
   if (parts_.shutting_down.load()) return ShuttingDown();
   return std::nullopt;
 }
@@ -173,6 +173,8 @@ void CallRun::OnBatched(const absl::Status& status, const BatchTimes& times) {
     report_.times.queued = times.queued;
     report_.times.inference = times.inference;
   }
+  // gRPC cancels calls whose deadline passes; the deadline is what they failed for.
+  if (absl::IsCancelled(status) && absl::Now() >= request_.deadline) return Finish(DeadlinePassed());
   if (!status.ok()) return Finish(FromBatcher(status, *parts_.batcher));
   parts_.metrics->OnRows(times.queued, times.inference);
   if (request_.work->cancelled.load()) {

@@ -1,0 +1,171 @@
+// The service in this process: gRPC, pipeline, batcher and front end are real, the backend is a fake.
+
+#ifndef HEARWIRE_TESTS_SERVER_RPC_SERVICE_HARNESS_H_
+#define HEARWIRE_TESTS_SERVER_RPC_SERVICE_HARNESS_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "hearwire/v1/embedding.grpc.pb.h"
+#include "server/batching/batcher.h"
+#include "server/pipeline/metrics_observer.h"
+#include "server/pipeline/network_catalog.h"
+#include "server/pipeline/pipeline.h"
+#include "server/rpc/embedding_service.h"
+#include "tests/fixtures/fake_embedder.h"
+#include "tests/fixtures/recorded_metrics.h"
+
+namespace hearwire {
+
+// One call's record, with what it views copied.
+struct KeptRecord {
+  std::string method, config, request_id, peer;
+  absl::Status status;
+  int64_t clips = 0;
+  absl::Duration audio, total, decode;
+};
+
+class ServiceHarness {
+ public:
+  struct Options {
+    PipelineOptions pipeline = {};
+    BatcherOptions batcher = {};
+    EmbeddingServiceOptions service = {};
+    FakeBackend::BeforeEmbed before_embed = {};
+    bool open = true;
+  };
+
+  explicit ServiceHarness(Options options);
+  ServiceHarness() : ServiceHarness(Options{}) {}
+  ~ServiceHarness();
+
+  std::unique_ptr<v1::EmbeddingService::Stub> NewStub() {
+    return v1::EmbeddingService::NewStub(server_->InProcessChannel({}));
+  }
+  // The records so far, oldest first; waits until there are so many.
+  std::vector<KeptRecord> WaitForRecords(size_t count);
+
+  FakeBackend backend;
+  RecordedMetrics metrics;
+  std::unique_ptr<Batcher> batcher;
+  std::unique_ptr<Pipeline> pipeline;
+  std::unique_ptr<EmbeddingServiceImpl> service;
+
+ private:
+  MetricsObserver observer_{&metrics, {}};
+  std::unique_ptr<NetworkCatalog> networks_;
+  std::unique_ptr<grpc::Server> server_;
+  Mutex mu_;
+  CondVar changed_;
+  std::vector<KeptRecord> records_ ABSL_GUARDED_BY(mu_);
+};
+
+inline ServiceHarness::ServiceHarness(Options options) {
+  backend.set_before_embed(options.before_embed);
+  networks_ = std::make_unique<NetworkCatalog>(NetworkCatalog::Load({}, &backend).value());
+  options.batcher.queue.max_queued_frames = options.pipeline.max_queued_frames;
+  batcher = Batcher::Create(options.batcher, &backend, &observer_).value();
+  pipeline = Pipeline::Create(options.pipeline, batcher.get(), &metrics).value();
+  options.service.on_call = [this](const CallRecord& call) {
+    MutexLock lock(&mu_);
+    records_.push_back({std::string(call.method), std::string(call.config), std::string(call.request_id),
+                        std::string(call.peer), call.status, call.clips, call.audio, call.total, call.decode});
+    changed_.SignalAll();
+  };
+  service = EmbeddingServiceImpl::Create(options.service, networks_.get(), pipeline.get(), &metrics).value();
+  if (options.open) service->Open();
+  grpc::ServerBuilder builder;
+  builder.RegisterService(service.get());
+  server_ = builder.BuildAndStart();
+}
+
+inline ServiceHarness::~ServiceHarness() {
+  pipeline->BeginShutdown();
+  batcher->Shutdown(absl::UnavailableError("the test has ended"));
+  server_->Shutdown();
+}
+
+inline std::vector<KeptRecord> ServiceHarness::WaitForRecords(size_t count) {
+  MutexLock lock(&mu_);
+  while (records_.size() < count) changed_.WaitUntil(&mu_, absl::InfiniteFuture());
+  return records_;
+}
+
+// A sine as FLOAT32 PCM at 32 kHz.
+inline v1::Audio ToneClip(double seconds, double pitch_hz = 440) {
+  v1::Audio clip;
+  v1::Pcm& pcm = *clip.mutable_pcm();
+  pcm.set_encoding(v1::Pcm::FLOAT32);
+  pcm.set_sample_rate_hertz(32000);
+  std::string& bytes = *pcm.mutable_samples();
+  bytes.resize(static_cast<size_t>(std::lround(seconds * 32000)) * 4);
+  for (size_t i = 0; i < bytes.size() / 4; ++i) {
+    const float sample = static_cast<float>(0.3 * std::sin(2 * M_PI * pitch_hz * static_cast<double>(i) / 32000));
+    std::memcpy(&bytes[i * 4], &sample, 4);
+  }
+  return clip;
+}
+
+template <typename Request>
+Request RequestFor(const std::vector<v1::Audio>& clips) {
+  Request request;
+  for (const v1::Audio& clip : clips) *request.add_clips() = clip;
+  return request;
+}
+
+// What a failed call said.
+struct Failure {
+  grpc::Status status;
+  std::string reason, field;
+  std::map<std::string, std::string> facts;
+  std::optional<int64_t> retry_ms;
+  std::optional<std::string> pushback, request_id;
+};
+
+inline Failure Describe(const grpc::Status& status, const grpc::ClientContext& context) {
+  Failure failure;
+  failure.status = status;
+  google::rpc::Status details;
+  details.ParseFromString(status.error_details());
+  for (const auto& detail : details.details()) {
+    google::rpc::ErrorInfo info;
+    google::rpc::BadRequest bad_request;
+    google::rpc::RetryInfo retry;
+    if (detail.UnpackTo(&info)) {
+      failure.reason = info.reason();
+      failure.facts = {info.metadata().begin(), info.metadata().end()};
+    } else if (detail.UnpackTo(&bad_request)) {
+      failure.field = bad_request.field_violations(0).field();
+    } else if (detail.UnpackTo(&retry)) {
+      failure.retry_ms = retry.retry_delay().seconds() * 1000 + retry.retry_delay().nanos() / 1000000;
+    }
+  }
+  const auto trailer = [&](const char* key) -> std::optional<std::string> {
+    const auto found = context.GetServerTrailingMetadata().find(key);
+    if (found == context.GetServerTrailingMetadata().end()) return std::nullopt;
+    return std::string(found->second.data(), found->second.size());
+  };
+  failure.pushback = trailer("grpc-retry-pushback-ms");
+  failure.request_id = trailer("x-request-id");
+  return failure;
+}
+
+inline Failure SceneFailure(ServiceHarness* harness, const v1::GetSceneEmbeddingsRequest& request) {
+  grpc::ClientContext context;
+  v1::GetSceneEmbeddingsResponse response;
+  return Describe(harness->NewStub()->GetSceneEmbeddings(&context, request, &response), context);
+}
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_TESTS_SERVER_RPC_SERVICE_HARNESS_H_
