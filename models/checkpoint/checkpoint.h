@@ -34,7 +34,8 @@ struct Checkpoint {
 // Memory used is bounded by the file's size, whatever it claims.
 absl::StatusOr<Checkpoint> ParseCheckpoint(std::string_view bytes, std::string_view name);
 
-// Reads a checkpoint file. NOT_FOUND or PERMISSION_DENIED when it cannot be opened, else as ParseCheckpoint.
+// Reads a checkpoint file. NOT_FOUND, PERMISSION_DENIED or what else the system says when it cannot be opened or read,
+// INVALID_ARGUMENT when it is a folder, a device or larger than 2 GiB, else as ParseCheckpoint.
 absl::StatusOr<Checkpoint> LoadCheckpoint(const std::string& path);
 
 }  // namespace hearwire

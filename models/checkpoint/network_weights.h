@@ -55,15 +55,15 @@ struct NetworkWeights {
   std::array<BlockWeights, kBlockCount - 1> blocks;  // blocks[i] is block i + 1.
   ConvolutionWeights last;
   // kMlp: hidden = hardswish(hidden_layer(pooled)), logits = class_layer(hidden).
-  // kFullyConvolutional: logits = class_layer(pooled), its batch-norm folded in (pooling and 1 x 1 convolution commute);
-  // hidden_layer is empty.
+  // kFullyConvolutional: logits = class_layer(pooled), its batch-norm folded in (pooling and 1 x 1 convolution
+  // commute); hidden_layer is empty.
   LinearWeights hidden_layer;
   LinearWeights class_layer;
 };
 
 // Reads width and head off the tensors' shapes, then checks every tensor's name and shape against them.
-// INVALID_ARGUMENT names the first tensor that is missing, has the wrong shape (both shapes are given), is not known, or
-// holds a value that is not finite. `name` is what messages call the checkpoint.
+// INVALID_ARGUMENT names the first tensor that is missing, has the wrong shape (both shapes are given), is not known,
+// or holds a value that is not finite. `name` is what messages call the checkpoint.
 absl::StatusOr<NetworkWeights> MakeNetworkWeights(const Checkpoint& checkpoint, std::string_view name);
 
 }  // namespace hearwire
