@@ -1,0 +1,51 @@
+#include "models/torch/cuda_library.h"
+
+#include <ATen/Context.h>
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "models/torch/torch_errors.h"
+
+namespace hearwire {
+namespace {
+
+// cuDNN plans kept per thread, some 200 kB each; LibTorch's own limit is 10,000. A network has about 50 convolutions
+// and runs in a dozen warmed-up sizes; scenes of any other length come and go.
+constexpr char kMaxCudnnPlans[] = "2000";
+
+absl::Status Load() {
+  Dl_info info = {};
+  if (dladdr(reinterpret_cast<void*>(&at::globalContext), &info) == 0) {
+    return absl::InternalError("cannot tell where libtorch_cpu.so was loaded from");
+  }
+  // By its full path: a bare name would depend on the run path of whoever calls dlopen.
+  const std::string path = std::filesystem::path(info.dli_fname).parent_path() / "libtorch_cuda.so";
+  // Read once, when the first plan is made. Whoever set it knows better.
+  setenv("TORCH_CUDNN_V8_API_LRU_CACHE_LIMIT", kMaxCudnnPlans, /*overwrite=*/0);
+  if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("LibTorch's CUDA library cannot be loaded: ", dlerror(),
+                     "; scripts/setup --cuda fetches it and NVIDIA's libraries, or use --device=cpu"));
+  }
+  if (!at::hasCUDA()) {
+    return absl::FailedPreconditionError(
+        "LibTorch finds no usable CUDA device: the driver may be too old for CUDA 13; update it, or use --device=cpu");
+  }
+  return CatchTorchErrors([] {
+    at::globalContext().setAllowTF32CuDNN(false);
+    at::globalContext().setAllowTF32CuBLAS(false);
+  });
+}
+
+}  // namespace
+
+absl::Status LoadCudaLibrary() {
+  static const absl::Status status = Load();
+  return status;
+}
+
+}  // namespace hearwire

@@ -1,0 +1,41 @@
+// Loads the LibTorch backend, a module that is not linked into any program: libhearwire_torch.so.
+//
+// LibTorch costs 0.3 s and 110 MB before it does anything, so only who asks for it pays. This loader has no LibTorch.
+
+#ifndef HEARWIRE_MODELS_TORCH_MODULE_TORCH_MODULE_H_
+#define HEARWIRE_MODELS_TORCH_MODULE_TORCH_MODULE_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "models/embedder.h"
+
+namespace hearwire {
+
+struct TorchBackendOptions {
+  std::string device = "cpu";         // "cpu", "cuda" (the first device) or "cuda:N".
+  std::string precision = "float32";  // "float32"; on CUDA also "float16": convolutions and linear layers in half.
+  // What the largest batch holds. On CUDA it bounds what runs at once, and with it memory and the batch sizes that are
+  // warmed up; larger batches run in parts.
+  int max_batch_frames = 4096;
+};
+
+// Loads the module from ../lib/hearwire beside the program's folder, which is where the build and the installation put
+// it, and makes its backend. The module stays loaded for the life of the process; a second call makes a second backend.
+// INVALID_ARGUMENT: an option, the message names it. NOT_FOUND: the module is not there. FAILED_PRECONDITION:
+// LibTorch's libraries or its CUDA ones are missing, the module is of another build, or there is no CUDA driver or
+// device. Every message says what would help. Thread-safe.
+absl::StatusOr<std::unique_ptr<Backend>> LoadTorchBackend(const TorchBackendOptions& options);
+
+// As LoadTorchBackend, with the module's path given.
+absl::StatusOr<std::unique_ptr<Backend>> LoadTorchBackendFrom(const std::string& path,
+                                                              const TorchBackendOptions& options);
+
+// OK when a CUDA driver and at least one device are there; quick, loads no LibTorch. Else FAILED_PRECONDITION says
+// which of the two is missing and what would help. Thread-safe.
+absl::Status FindCudaDevice();
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_MODELS_TORCH_MODULE_TORCH_MODULE_H_
