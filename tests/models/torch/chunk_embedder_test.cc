@@ -1,0 +1,189 @@
+#include "models/torch/chunk_embedder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <numeric>
+
+namespace hearwire {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr int kMels = 128;
+constexpr int kMaxChunkFrames = 128;  // Eight windows of 16 frames.
+const NetworkShape kShape = MakeNetworkShape(0.1);
+
+// What the slots of a test were asked to do, in order.
+struct Log {
+  std::vector<std::string> events;
+  std::vector<std::pair<int, int>> chunks;  // Windows and frames of each that was started.
+  int releases = 0;
+  int max_windows = 1 << 20;   // More are RESOURCE_EXHAUSTED.
+  absl::Status finish_status;  // Of every Finish.
+};
+
+// Columns are the sum of the window's values plus the place of the column.
+class FakeSlot final : public Slot {
+ public:
+  FakeSlot(Log* log, std::string name) : log_(log), name_(std::move(name)) {}
+
+  absl::StatusOr<float*> Input(const ChunkShape& shape) override {
+    input_.assign(shape.values(), -1.0f);
+    return input_.data();
+  }
+  absl::Status Start(int, const ChunkShape& shape, const ColumnPlan& plan) override {
+    if (shape.windows > log_->max_windows) return absl::ResourceExhaustedError("too little memory");
+    log_->events.push_back("start " + name_);
+    log_->chunks.emplace_back(shape.windows, shape.frames);
+    columns_.clear();
+    for (int i = 0; i < shape.windows; ++i) {
+      const auto window = input_.begin() + size_t{1} * i * shape.frames * shape.mels;
+      const float sum = std::accumulate(window, window + shape.frames * shape.mels, 0.0f);
+      for (int k = 0; k < plan.width(); ++k) columns_.push_back(sum + k);
+    }
+    return absl::OkStatus();
+  }
+  absl::StatusOr<const float*> Finish() override {
+    log_->events.push_back("finish " + name_);
+    if (!log_->finish_status.ok()) return log_->finish_status;
+    return columns_.data();
+  }
+  void ReleaseMemory() override { ++log_->releases; }
+
+ private:
+  Log* const log_;
+  const std::string name_;
+  std::vector<float> input_;
+  std::vector<float> columns_;
+};
+
+class ChunkEmbedderTest : public testing::Test {
+ protected:
+  // Adds a window whose values sum to `sum`.
+  void Add(int frames, int sum, Feature feature = Feature::kLogits) {
+    std::vector<float>& values = values_.emplace_back(frames * kMels);
+    values.back() = sum;
+    WindowRequest request;
+    request.window.mels = kMels;
+    request.window.runs[0] = {values.data(), frames / 2};
+    request.window.runs[2] = {values.data() + frames / 2 * kMels, frames - frames / 2};
+    request.readout.features.Add(feature);
+    std::vector<float>& row = rows_.emplace_back(ReadoutSize(kShape, kMels, request.readout), -1.0f);
+    request.row = row.data();
+    requests_.push_back(request);
+  }
+
+  absl::Status Embed() { return embedder_.Embed(0, requests_); }
+
+  std::vector<float> FirstValues() const {
+    std::vector<float> values;
+    for (const auto& row : rows_) values.push_back(row.front());
+    return values;
+  }
+
+  static std::vector<std::unique_ptr<Slot>> MakeSlots(Log* log) {
+    std::vector<std::unique_ptr<Slot>> slots;
+    for (const char* name : {"a", "b"}) slots.push_back(std::make_unique<FakeSlot>(log, name));
+    return slots;
+  }
+
+  Log log_;
+  ChunkEmbedder embedder_{{{kShape, kMels}}, MakeSlots(&log_), kMaxChunkFrames};
+  std::deque<std::vector<float>> values_;
+  std::deque<std::vector<float>> rows_;
+  std::vector<WindowRequest> requests_;
+};
+
+TEST_F(ChunkEmbedderTest, RunsWindowsOfEqualLengthTogether) {
+  Add(16, 1);
+  Add(64, 2);
+  Add(16, 3);
+  ASSERT_TRUE(Embed().ok());
+  EXPECT_THAT(log_.chunks, ElementsAre(std::pair(2, 16), std::pair(1, 64)));
+  EXPECT_THAT(FirstValues(), ElementsAre(1, 2, 3));
+}
+
+TEST_F(ChunkEmbedderTest, CutsAtTheLargestChunkAndFillsUpToPowersOfTwo) {
+  for (int i = 0; i < 13; ++i) Add(16, i);
+  ASSERT_TRUE(Embed().ok());
+  EXPECT_THAT(log_.chunks, ElementsAre(std::pair(8, 16), std::pair(8, 16)));
+  EXPECT_THAT(FirstValues(), ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12));
+}
+
+TEST_F(ChunkEmbedderTest, RunsALongWindowAlone) {
+  Add(1000, 1);
+  Add(1000, 2);
+  ASSERT_TRUE(Embed().ok());
+  EXPECT_THAT(log_.chunks, ElementsAre(std::pair(1, 1000), std::pair(1, 1000)));
+}
+
+TEST_F(ChunkEmbedderTest, GivesEachWindowItsOwnReadout) {
+  Add(16, 100, Feature::kLogits);
+  Add(16, 200, Feature::kMelAvgs);
+  ASSERT_TRUE(Embed().ok());
+  EXPECT_EQ(rows_[0].front(), 100);
+  EXPECT_EQ(rows_[0].size(), 527u);
+  EXPECT_EQ(rows_[1].front(), 200 + 527);  // The columns behind the logits.
+  EXPECT_EQ(rows_[1].size(), size_t{kMels});
+}
+
+TEST_F(ChunkEmbedderTest, FillsTheNextSlotBeforeItWaitsForTheLast) {
+  for (int i = 0; i < 24; ++i) Add(16, i);
+  ASSERT_TRUE(Embed().ok());
+  EXPECT_THAT(log_.events, ElementsAre("start a", "start b", "finish a", "start a", "finish b", "finish a"));
+}
+
+TEST_F(ChunkEmbedderTest, HalvesAChunkThatDoesNotFit) {
+  log_.max_windows = 2;
+  for (int i = 0; i < 5; ++i) Add(16, i);
+  ASSERT_TRUE(Embed().ok());
+  EXPECT_THAT(log_.chunks, ElementsAre(std::pair(2, 16), std::pair(2, 16), std::pair(1, 16)));
+  EXPECT_EQ(log_.releases, 2);  // Eight, four.
+  EXPECT_THAT(FirstValues(), ElementsAre(0, 1, 2, 3, 4));
+}
+
+TEST_F(ChunkEmbedderTest, FailsWhenNotEvenOneWindowFits) {
+  log_.max_windows = 0;
+  for (int i = 0; i < 5; ++i) Add(16, i);
+  const absl::Status status = Embed();
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  log_.max_windows = 8;
+  EXPECT_TRUE(Embed().ok()) << "a later batch may fit";
+}
+
+TEST_F(ChunkEmbedderTest, RunsNothingMoreOnALostDevice) {
+  log_.finish_status = absl::UnavailableError("lost");
+  for (int i = 0; i < 24; ++i) Add(16, i);
+  EXPECT_TRUE(absl::IsUnavailable(Embed()));
+  // Whatever was started was waited for.
+  EXPECT_THAT(log_.events, ElementsAre("start a", "start b", "finish a", "finish b"));
+  log_.finish_status = absl::OkStatus();
+  EXPECT_TRUE(absl::IsUnavailable(Embed()));
+  EXPECT_EQ(log_.events.size(), 4u);
+}
+
+TEST_F(ChunkEmbedderTest, ForgetsAFailureOfOneBatch) {
+  log_.finish_status = absl::InternalError("once");
+  Add(16, 7);
+  EXPECT_EQ(Embed(), log_.finish_status);
+  EXPECT_THAT(rows_[0], Each(-1.0f));
+  log_.finish_status = absl::OkStatus();
+  EXPECT_TRUE(Embed().ok());
+  EXPECT_EQ(rows_[0].front(), 7);
+}
+
+TEST_F(ChunkEmbedderTest, RefusesWindowsOfOtherBands) {
+  Add(16, 1);
+  requests_[0].window.mels = 64;
+  const absl::Status status = Embed();
+  EXPECT_TRUE(absl::IsInternal(status));
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("64 bands"), HasSubstr("128 bands")));
+}
+
+}  // namespace
+}  // namespace hearwire
