@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "models/native/native_backend.h"
 #include "models/torch_module/torch_module.h"
 #include "server/telemetry/log.h"
 
@@ -18,12 +19,12 @@ absl::StatusOr<std::unique_ptr<Backend>> LoadTorch(const ServerOptions& options,
   return LoadTorchBackend(torch);
 }
 
-// Until the native backend is there, LibTorch's on the CPU stands in for it.
-absl::StatusOr<std::unique_ptr<Backend>> MakeCpuBackend(const ServerOptions& options) {
-  if (options.backend == BackendChoice::kNative) {
-    return absl::UnimplementedError("the native backend is not in this build: use --backend=torch");
+absl::StatusOr<std::unique_ptr<Backend>> MakeNative() {
+  if (NativeInstructionSetIsSlow()) {
+    Log(LogLevel::kWarning, "this processor lacks the instructions that the native backend is fast with",
+        {{"kernels", NativeInstructionSet()}});
   }
-  return LoadTorch(options, "cpu");
+  return MakeNativeBackend();
 }
 
 }  // namespace
@@ -57,12 +58,12 @@ absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(const ServerOptions& option
       options.device == DeviceChoice::kAuto && options.backend != BackendChoice::kNative && FindCudaDevice().ok();
   const absl::StatusOr<BackendPlan> plan = PlanBackend(options, cuda);
   if (!plan.ok()) return plan.status();
-  if (!plan->torch) return MakeCpuBackend(options);
+  if (!plan->torch) return MakeNative();
   absl::StatusOr<std::unique_ptr<Backend>> torch = LoadTorch(options, plan->device);
   if (torch.ok() || !plan->may_fall_back) return torch;
   Log(LogLevel::kWarning, "there is a CUDA device, but it cannot be used: running on the CPU",
       {{"error", torch.status()}});
-  return MakeCpuBackend(options);
+  return MakeNative();
 }
 
 }  // namespace hearwire

@@ -1,18 +1,13 @@
 // The life of the program, from outside: a process of its own, real ports, real signals.
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <future>
 #include <memory>
 #include <optional>
@@ -20,6 +15,7 @@
 
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "hearwire/v1/embedding.grpc.pb.h"
+#include "tests/server/fifo.h"
 #include "tests/server/server_process.h"
 
 namespace hearwire {
@@ -33,36 +29,6 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 using Clock = std::chrono::steady_clock;
-
-// A FIFO that a step of the staged server waits at.
-class Fifo {
- public:
-  Fifo() {
-    static int count = 0;
-    path_ = testing::TempDir() + "staged_" + std::to_string(getpid()) + "_" + std::to_string(count++);
-    EXPECT_EQ(mkfifo(path_.c_str(), 0600), 0);
-  }
-  ~Fifo() { std::remove(path_.c_str()); }
-  const std::string& path() const { return path_; }
-
-  // Waits until the server has come to the step, then lets it go on with `word`.
-  void Write(const std::string& word) {
-    const int fd = open(path_.c_str(), O_WRONLY);  // Blocks until it is read.
-    EXPECT_EQ(write(fd, word.data(), word.size()), static_cast<ssize_t>(word.size()));
-    close(fd);
-  }
-  // Waits until the server has come to the step; it goes on, with "ok", when what is returned goes.
-  std::shared_ptr<int> Hold() {
-    return std::shared_ptr<int>(new int(open(path_.c_str(), O_WRONLY)), [](int* fd) {
-      EXPECT_TRUE(write(*fd, "ok", 2) == 2 || errno == EPIPE);
-      close(*fd);
-      delete fd;
-    });
-  }
-
- private:
-  std::string path_;
-};
 
 // What a server of the test is reached by.
 class Caller {

@@ -1,0 +1,158 @@
+#include "models/native/block_pass.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace hearwire {
+namespace {
+
+// For a piece's expanded channels: with their depthwise outputs and the weights they share the second-level cache,
+// which holds a megabyte or more.
+constexpr size_t kPieceBytes = 256 * 1024;
+
+size_t ExpandedStride(const PackedBlock& block) { return block.depthwise.channel_stride; }
+
+}  // namespace
+
+BlockPass::Pieces BlockPass::CutIntoPieces(const PackedBlock& block, MapSize size) const {
+  const size_t row_bytes = static_cast<size_t>(size.cols) * ExpandedStride(block) * sizeof(float);
+  const int rows = static_cast<int>(std::max<size_t>(1, kPieceBytes / row_bytes));
+  const MapSize out_size = size.Strided(block.stride());
+  if (rows >= size.rows) return {.windows = rows / size.rows, .out_rows = out_size.rows};
+  return {.windows = 1, .out_rows = std::max(1, (rows - block.kernel()) / block.stride() + 1)};
+}
+
+void BlockPass::Run(const PackedBlock& block, MapSize size, int windows, const float* in, float* out) {
+  const Pieces pieces = CutIntoPieces(block, size);
+  const size_t in_stride = block.expansion ? block.expansion->in_stride : ExpandedStride(block);
+  const size_t in_window = size.pixels() * in_stride;
+  const size_t out_window = size.Strided(block.stride()).pixels() * block.projection.out_stride;
+  float* squeeze = nullptr;
+  if (block.squeeze_excite) {
+    squeeze_stride_ = block.squeeze_excite->fc1.out_stride;
+    squeeze = squeeze_.Reserve(static_cast<size_t>(windows) * squeeze_stride_);
+  }
+  for (int window = 0; window < windows; window += pieces.windows) {
+    const int count = std::min(pieces.windows, windows - window);
+    const size_t first = static_cast<size_t>(window);
+    RunWindows(block, size, count, pieces.out_rows, in + first * in_window, out + first * out_window,
+               squeeze == nullptr ? nullptr : squeeze + first * squeeze_stride_);
+  }
+}
+
+void BlockPass::RunWindows(const PackedBlock& block, MapSize size, int windows, int piece_rows, const float* in,
+                           float* out, float* squeeze) {
+  const MapSize out_size = size.Strided(block.stride());
+  const size_t stride = ExpandedStride(block);
+  const size_t in_row = static_cast<size_t>(size.cols) * stride;
+  const size_t out_row = static_cast<size_t>(out_size.cols) * stride;
+  const size_t projected_row = static_cast<size_t>(out_size.cols) * block.projection.out_stride;
+  const bool squeezes = block.squeeze_excite.has_value();
+  const size_t count = static_cast<size_t>(windows);
+
+  float* means = nullptr;
+  if (squeezes) {
+    means = means_.Reserve(count * stride);
+    std::fill_n(means, count * stride, 0.0f);
+  }
+  // Squeeze-excite needs all of a window's outputs before the first can be projected.
+  const int kept_rows = squeezes ? out_size.rows : piece_rows;
+  float* const depthwise = depthwise_.Reserve(count * static_cast<size_t>(kept_rows) * out_row);
+
+  Expanded expanded;
+  for (int row = 0; row < out_size.rows; row += piece_rows) {
+    const int end_row = std::min(out_size.rows, row + piece_rows);
+    const int first_in = std::max(0, row * block.stride() - block.kernel() / 2);
+    const int end_in = std::min(size.rows, (end_row - 1) * block.stride() - block.kernel() / 2 + block.kernel());
+    Expand(block, size, windows, first_in, end_in, in, expanded);
+    float* const piece = depthwise + (squeezes ? static_cast<size_t>(row) * out_row : 0);
+    for (size_t window = 0; window < count; ++window) {
+      kernels_.depthwise(block.depthwise, {.in = expanded.rows + window * static_cast<size_t>(size.rows) * in_row,
+                                           .first_in_row = expanded.first,
+                                           .in_rows = size.rows,
+                                           .in_cols = size.cols,
+                                           .first_out_row = row,
+                                           .end_out_row = end_row,
+                                           .out_cols = out_size.cols,
+                                           .activation = block.activation,
+                                           .out = piece + window * static_cast<size_t>(out_size.rows) * out_row,
+                                           .sums = squeezes ? means + window * stride : nullptr});
+    }
+    if (squeezes) continue;
+    const size_t place = static_cast<size_t>(row) * projected_row;
+    kernels_.pointwise(block.projection,
+                       {.in = piece,
+                        .rows = count * static_cast<size_t>(end_row - row) * static_cast<size_t>(out_size.cols),
+                        .residual = block.has_residual ? in + place : nullptr,
+                        .out = out + place});
+  }
+  if (squeezes) SqueezeAndProject(block, out_size, windows, block.has_residual ? in : nullptr, out, squeeze);
+}
+
+void BlockPass::Expand(const PackedBlock& block, MapSize size, int windows, int first_row, int end_row, const float* in,
+                       Expanded& expanded) {
+  if (!block.expansion) {
+    expanded = {in + static_cast<size_t>(first_row) * static_cast<size_t>(size.cols) * ExpandedStride(block), first_row,
+                end_row};
+    return;
+  }
+  const size_t row_floats = static_cast<size_t>(size.cols) * ExpandedStride(block);
+  // Rows that the piece before has expanded already move to the front. (Pieces of several windows are whole windows.)
+  const int kept = std::max(0, expanded.end - first_row);
+  float* rows = expanded_.data();
+  if (kept > 0) {
+    std::memmove(rows, rows + static_cast<size_t>(first_row - expanded.first) * row_floats,
+                 static_cast<size_t>(kept) * row_floats * sizeof(float));
+  } else {
+    // Every piece of a window fits into what the first ones needed, except that those lack the rows above the map.
+    const int most_rows = std::min(size.rows, end_row - first_row + block.kernel() / 2);
+    rows = expanded_.Reserve(static_cast<size_t>(windows) * static_cast<size_t>(most_rows) * row_floats);
+  }
+  const size_t cols = static_cast<size_t>(size.cols);
+  kernels_.pointwise(*block.expansion,
+                     {.in = in + static_cast<size_t>(first_row + kept) * cols * block.expansion->in_stride,
+                      .rows = static_cast<size_t>(windows) * static_cast<size_t>(end_row - first_row - kept) * cols,
+                      .activation = block.activation,
+                      .out = rows + static_cast<size_t>(kept) * row_floats});
+  expanded = {rows, first_row, end_row};
+}
+
+void BlockPass::SqueezeAndProject(const PackedBlock& block, MapSize out_size, int windows, const float* residual,
+                                  float* out, float* squeeze) {
+  const PackedBlock::SqueezeExcite& layers = *block.squeeze_excite;
+  const size_t count = static_cast<size_t>(windows);
+  const size_t stride = ExpandedStride(block);
+  const size_t pixels = out_size.pixels();
+
+  float* const means = means_.data();
+  const float scale = 1.0f / static_cast<float>(pixels);
+  for (size_t i = 0; i < count * stride; ++i) means[i] *= scale;
+  kernels_.pointwise(layers.fc1, {.in = means, .rows = count, .out = squeeze});
+  float* const hidden = hidden_.Reserve(count * layers.fc1.out_stride);
+  for (size_t i = 0; i < count * layers.fc1.out_stride; ++i) hidden[i] = std::max(squeeze[i], 0.0f);
+  float* const gates = gates_.Reserve(count * stride);
+  kernels_.pointwise(layers.fc2, {.in = hidden, .rows = count, .out = gates});
+  kernels_.sigmoid(gates, count * stride);
+
+  float* const activations = depthwise_.data();
+  const size_t out_window = pixels * block.projection.out_stride;
+  // Gates multiply a window's activations or, where those are more, the weights they meet.
+  if (pixels < 2 * block.projection.out_stride) {
+    for (size_t window = 0; window < count; ++window) {
+      kernels_.multiply_rows(activations + window * pixels * stride, pixels, stride, gates + window * stride);
+    }
+    kernels_.pointwise(block.projection, {.in = activations, .rows = count * pixels, .residual = residual, .out = out});
+    return;
+  }
+  float* const weights = gated_weights_.Reserve(block.projection.weight.size());
+  for (size_t window = 0; window < count; ++window) {
+    kernels_.scale_weights(block.projection, gates + window * stride, weights);
+    kernels_.pointwise(block.projection, {.in = activations + window * pixels * stride,
+                                          .rows = pixels,
+                                          .weight = weights,
+                                          .residual = residual == nullptr ? nullptr : residual + window * out_window,
+                                          .out = out + window * out_window});
+  }
+}
+
+}  // namespace hearwire

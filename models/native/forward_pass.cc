@@ -1,0 +1,181 @@
+#include "models/native/forward_pass.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace hearwire {
+namespace {
+
+constexpr int kLastEarlyBlock = 6;
+
+// Pixels of the first map, and of the first late one, that make a tile.
+constexpr size_t kEarlyTilePixels = 2048;
+constexpr size_t kLateTilePixels = 1024;
+
+int WindowsPerTile(size_t tile_pixels, MapSize size) {
+  return static_cast<int>(std::max<size_t>(1, tile_pixels / size.pixels()));
+}
+
+// How many of the windows, the deepest first, go at least as far.
+int CountDeep(absl::Span<const WindowRequest* const> windows, int depth) {
+  const auto end = std::partition_point(windows.begin(), windows.end(), [depth](const WindowRequest* window) {
+    return DepthOf(window->readout.features) >= depth;
+  });
+  return static_cast<int>(end - windows.begin());
+}
+
+MapSize SizeOfBlock(int block, MapSize spectrogram) {
+  return {BlockOutputSize(block, spectrogram.rows), BlockOutputSize(block, spectrogram.cols)};
+}
+
+}  // namespace
+
+int DepthOf(FeatureSet features) {
+  if (features.NeedsHead()) return kHeadDepth;
+  if (features.NeedsLastConvolution()) return kLastConvolutionDepth;
+  return features.LastBlock() + 1;
+}
+
+void ForwardPass::Run(Windows windows) {
+  for (const WindowRequest* window : windows) {
+    if (window->readout.features.Has(Feature::kMelAvgs)) writer_.WriteMelAverages(*window);
+  }
+  const MapSize spectrogram{windows[0]->window.frame_count(), network_.mel.n_mels};
+  const MapSize late_in = SizeOfBlock(kLastEarlyBlock, spectrogram);
+  const size_t late_window = late_in.pixels() * network_.blocks[kLastEarlyBlock - 1].projection.out_stride;
+  const size_t early_tile = static_cast<size_t>(WindowsPerTile(kEarlyTilePixels, SizeOfBlock(0, spectrogram)));
+  const size_t late_tile =
+      static_cast<size_t>(WindowsPerTile(kLateTilePixels, SizeOfBlock(kLastEarlyBlock + 1, spectrogram)));
+  windows = windows.subspan(0, static_cast<size_t>(CountDeep(windows, 1)));
+  for (size_t first = 0; first < windows.size(); first += late_tile) {
+    const Windows tile = windows.subspan(first, late_tile);
+    float* const late = late_[0].Reserve(std::min(late_tile, tile.size()) * late_window);
+    for (size_t i = 0; i < tile.size(); i += early_tile) {
+      RunEarlyBlocks(tile.subspan(i, early_tile), late + i * late_window);
+    }
+    RunLateBlocks(tile, late_in, late);
+  }
+}
+
+void ForwardPass::RunStem(const Window& window, float* out) {
+  const MapSize size = MapSize{window.frame_count(), window.mels}.Strided(2);
+  const size_t mels = static_cast<size_t>(window.mels);
+  const size_t stride = 2 * static_cast<size_t>(size.cols) + 1;
+  const size_t rows = 2 * static_cast<size_t>(size.rows) + 1;
+  float* const bordered = spectrogram_.Reserve(rows * stride);
+  std::fill_n(bordered, stride, 0.0f);
+  float* row = bordered + stride;
+  for (const Window::Run& run : window.runs) {
+    for (int i = 0; i < run.frame_count; ++i, row += stride) {
+      row[0] = 0;
+      std::copy_n(run.frames + static_cast<size_t>(i) * mels, mels, row + 1);
+      std::fill(row + 1 + mels, row + stride, 0.0f);
+    }
+  }
+  std::fill(row, bordered + rows * stride, 0.0f);
+  kernels_.stem(network_.stem,
+                {.in = bordered, .in_stride = stride, .out_rows = size.rows, .out_cols = size.cols, .out = out});
+}
+
+void ForwardPass::WriteBlockOutputs(Windows windows, int index, MapSize size, size_t stride, const float* map) {
+  for (const WindowRequest* window : windows) {
+    if (window->readout.features.Has(Block(index))) writer_.WriteBlock(*window, index, map, size, stride);
+    map += size.pixels() * stride;
+  }
+}
+
+int ForwardPass::RunBlock(Windows windows, int index, MapSize size, const float* in, float* out) {
+  const int count = CountDeep(windows, index + 1);
+  if (count == 0) return 0;
+  windows = windows.subspan(0, static_cast<size_t>(count));
+  const PackedBlock& block = network_.blocks[static_cast<size_t>(index) - 1];
+  blocks_.Run(block, size, count, in, out);
+  for (int i = 0; block.squeeze_excite && i < count; ++i) {
+    const WindowRequest& window = *windows[static_cast<size_t>(i)];
+    if (window.readout.features.Has(Se(index))) writer_.WriteVector(window, Se(index), blocks_.squeeze(i));
+  }
+  WriteBlockOutputs(windows, index, size.Strided(block.stride()), block.projection.out_stride, out);
+  return count;
+}
+
+void ForwardPass::RunEarlyBlocks(Windows windows, float* out) {
+  MapSize size = MapSize{windows[0]->window.frame_count(), network_.mel.n_mels}.Strided(2);
+  // The stem's map and block 1's are the largest.
+  const size_t largest = std::max(network_.stem.out_stride, network_.blocks[0].projection.out_stride);
+  size_t floats = windows.size() * size.pixels() * largest;
+  MapSize later = size;
+  for (int index = 1; index < kLastEarlyBlock; ++index) {
+    const PackedBlock& block = network_.blocks[static_cast<size_t>(index) - 1];
+    later = later.Strided(block.stride());
+    floats = std::max(floats, windows.size() * later.pixels() * block.projection.out_stride);
+  }
+  float* in = early_[0].Reserve(floats);
+  float* next = early_[1].Reserve(floats);
+
+  const size_t stem_window = size.pixels() * network_.stem.out_stride;
+  for (size_t i = 0; i < windows.size(); ++i) RunStem(windows[i]->window, in + i * stem_window);
+  WriteBlockOutputs(windows, 0, size, network_.stem.out_stride, in);
+  for (int index = 1; index <= kLastEarlyBlock; ++index) {
+    float* const to = index == kLastEarlyBlock ? out : next;
+    if (RunBlock(windows, index, size, in, to) == 0) return;
+    size = size.Strided(network_.blocks[static_cast<size_t>(index) - 1].stride());
+    std::swap(in, next);
+  }
+}
+
+void ForwardPass::RunLateBlocks(Windows windows, MapSize size, float* in) {
+  size_t floats = 0;
+  MapSize later = size;
+  for (int index = kLastEarlyBlock + 1; index < kBlockCount; ++index) {
+    const PackedBlock& block = network_.blocks[static_cast<size_t>(index) - 1];
+    later = later.Strided(block.stride());
+    floats = std::max(floats, windows.size() * later.pixels() * block.projection.out_stride);
+  }
+  float* out = late_[1].Reserve(floats);
+  float* next = late_[2].Reserve(floats);
+  for (int index = kLastEarlyBlock + 1; index < kBlockCount; ++index) {
+    if (RunBlock(windows, index, size, in, out) == 0) return;
+    size = size.Strided(network_.blocks[static_cast<size_t>(index) - 1].stride());
+    in = out;
+    std::swap(out, next);
+  }
+  RunHead(windows, size, in);
+}
+
+void ForwardPass::RunHead(Windows windows, MapSize size, const float* in) {
+  windows = windows.subspan(0, static_cast<size_t>(CountDeep(windows, kLastConvolutionDepth)));
+  if (windows.empty()) return;
+  const size_t pixels = size.pixels();
+  const size_t stride = network_.last.out_stride;
+  float* const last = last_.Reserve(windows.size() * pixels * stride);
+  float* const pooled = pooled_.Reserve(windows.size() * stride);
+  kernels_.pointwise(network_.last,
+                     {.in = in, .rows = windows.size() * pixels, .activation = Activation::kHardswish, .out = last});
+  for (size_t i = 0; i < windows.size(); ++i) {
+    kernels_.reduce_rows(last + i * pixels * stride, pixels, stride, pooled + i * stride, nullptr);
+  }
+  for (size_t i = 0; i < windows.size() * stride; ++i) pooled[i] /= static_cast<float>(pixels);
+  auto write = [&](Feature feature, const float* values, size_t values_stride) {
+    for (size_t i = 0; i < windows.size(); ++i) {
+      if (!windows[i]->readout.features.Has(feature)) continue;
+      writer_.WriteVector(*windows[i], feature, values + i * values_stride);
+    }
+  };
+  write(Feature::kClf1, pooled, stride);
+
+  windows = windows.subspan(0, static_cast<size_t>(CountDeep(windows, kHeadDepth)));
+  if (windows.empty()) return;
+  const float* hidden = pooled;
+  if (network_.head == HeadKind::kMlp) {
+    float* const values = hidden_.Reserve(windows.size() * network_.hidden_layer.out_stride);
+    kernels_.pointwise(network_.hidden_layer,
+                       {.in = pooled, .rows = windows.size(), .activation = Activation::kHardswish, .out = values});
+    write(Feature::kClf2, values, network_.hidden_layer.out_stride);
+    hidden = values;
+  }
+  float* const logits = logits_.Reserve(windows.size() * network_.class_layer.out_stride);
+  kernels_.pointwise(network_.class_layer, {.in = hidden, .rows = windows.size(), .out = logits});
+  write(Feature::kLogits, logits, network_.class_layer.out_stride);
+}
+
+}  // namespace hearwire

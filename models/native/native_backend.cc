@@ -1,0 +1,95 @@
+#include "models/native/native_backend.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "models/native/forward_pass.h"
+#include "models/native/kernels.h"
+#include "models/native/packed_network.h"
+
+namespace hearwire {
+namespace {
+
+class NativeEmbedder final : public Embedder {
+ public:
+  NativeEmbedder(const Kernels& kernels, const std::vector<std::unique_ptr<const PackedNetwork>>& networks) {
+    for (const auto& network : networks) networks_.push_back({network.get(), ForwardPass(kernels, *network)});
+  }
+
+  absl::Status Embed(int network, absl::Span<const WindowRequest> batch) override {
+    if (network < 0 || static_cast<size_t>(network) >= networks_.size()) {
+      return absl::InternalError(absl::StrCat("there is no network ", network, " of ", networks_.size()));
+    }
+    auto& [packed, pass] = networks_[static_cast<size_t>(network)];
+    order_.clear();
+    for (const WindowRequest& request : batch) {
+      if (request.window.mels != packed->mel.n_mels || request.window.frame_count() < 1) {
+        return absl::InternalError(absl::StrCat("a window has ", request.window.frame_count(), " frames of ",
+                                                request.window.mels, " mels; the network takes frames of ",
+                                                packed->mel.n_mels));
+      }
+      order_.push_back(&request);
+    }
+    const auto frames = [](const WindowRequest* request) { return request->window.frame_count(); };
+    std::sort(order_.begin(), order_.end(), [&](const WindowRequest* a, const WindowRequest* b) {
+      return std::tuple(frames(a), -DepthOf(a->readout.features)) <
+             std::tuple(frames(b), -DepthOf(b->readout.features));
+    });
+    for (size_t first = 0, end = 0; first < order_.size(); first = end) {
+      while (end < order_.size() && frames(order_[end]) == frames(order_[first])) ++end;
+      pass.Run(absl::MakeConstSpan(order_).subspan(first, end - first));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  struct Network {
+    const PackedNetwork* packed;
+    ForwardPass pass;
+  };
+  std::vector<Network> networks_;
+  std::vector<const WindowRequest*> order_;  // By length, then the deepest first.
+};
+
+class NativeBackend final : public Backend {
+ public:
+  explicit NativeBackend(const Kernels& kernels) : kernels_(kernels) {}
+
+  std::string name() const override { return "native"; }
+  std::string device() const override { return "cpu"; }
+  std::string precision() const override { return "float32"; }
+
+  absl::StatusOr<int> AddNetwork(std::shared_ptr<const NetworkWeights> weights, MelSettings mel) override {
+    networks_.push_back(std::make_unique<const PackedNetwork>(PackNetwork(*weights, mel, kernels_)));
+    return static_cast<int>(networks_.size()) - 1;
+  }
+
+  absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() override {
+    return std::make_unique<NativeEmbedder>(kernels_, networks_);
+  }
+
+ private:
+  const Kernels kernels_;
+  std::vector<std::unique_ptr<const PackedNetwork>> networks_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Backend>> MakeNativeBackend(const NativeOptions& options) {
+  return std::make_unique<NativeBackend>(options.plain_kernels ? PlainKernels() : BestKernels());
+}
+
+std::string NativeInstructionSet() { return BestKernels().instruction_set; }
+
+bool NativeInstructionSetIsSlow() {
+#if defined(__x86_64__)
+  return BestKernels().lanes < 8;
+#else
+  return false;
+#endif
+}
+
+}  // namespace hearwire

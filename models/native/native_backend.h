@@ -1,0 +1,32 @@
+// The native backend: float32 on CPUs, with kernels of its own, chosen for the processor at run time.
+
+#ifndef HEARWIRE_MODELS_NATIVE_NATIVE_BACKEND_H_
+#define HEARWIRE_MODELS_NATIVE_NATIVE_BACKEND_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "models/embedder.h"
+
+namespace hearwire {
+
+struct NativeOptions {
+  // The plainest kernels of this architecture instead of the best: many times slower, to check the best against.
+  bool plain_kernels = false;
+};
+
+// A backend on the device "cpu" whose embedders are single-threaded, share the weights and have a workspace each, which
+// grows to the largest batch seen: batches no larger than earlier ones allocate nothing. A row has the same bits
+// whatever shares its batch and whichever embedder runs it.
+absl::StatusOr<std::unique_ptr<Backend>> MakeNativeBackend(const NativeOptions& options = {});
+
+// What the best kernels are on this processor: "AVX3" (AVX-512), "AVX2", "SSE4", "NEON", "SCALAR", …
+std::string NativeInstructionSet();
+
+// Whether these are slow ones on a processor of their kind: on x86-64, anything below AVX2.
+bool NativeInstructionSetIsSlow();
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_MODELS_NATIVE_NATIVE_BACKEND_H_

@@ -1,0 +1,66 @@
+// Counts allocations: this program replaces operator new.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+#include "models/native/native_backend.h"
+#include "tests/fixtures/random_network.h"
+
+namespace {
+std::atomic<int> allocations = 0;
+
+void* Allocate(std::size_t size, std::size_t alignment) {
+  ++allocations;
+  void* const p = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+  if (p == nullptr) throw std::bad_alloc();
+  return p;
+}
+}  // namespace
+
+void* operator new(std::size_t size) { return Allocate(size, alignof(std::max_align_t)); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return Allocate(size, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+
+namespace hearwire {
+namespace {
+
+TEST(NativeBackendAllocationTest, AllocatesNothingForBatchesNoLargerThanEarlierOnes) {
+  const std::unique_ptr<Backend> backend = MakeNativeBackend().value();
+  const auto weights = MakeRandomNetwork(0.4, HeadKind::kMlp, 1);
+  ASSERT_TRUE(backend->AddNetwork(weights, {}).ok());
+  const std::unique_ptr<Embedder> embedder = backend->NewEmbedder().value();
+
+  Readout blocks, head;
+  for (const int block : {0, 5, 11, 13, 15}) blocks.features.Add(Block(block));
+  blocks.pooling = Pooling::kAvgMaxTime;
+  for (const Feature feature : {Feature::kMelAvgs, Feature::kClf2, Feature::kLogits, Se(5), Se(15)}) {
+    head.features.Add(feature);
+  }
+  std::vector<RandomWindow> windows;
+  std::vector<std::vector<float>> rows;
+  std::vector<WindowRequest> batch;
+  for (uint32_t i = 0; i < 80; ++i) {
+    const Readout& readout = i % 3 == 0 ? head : blocks;
+    windows.push_back(MakeRandomWindow(i % 5 == 0 ? 128 : 16, 128, i));
+    rows.emplace_back(ReadoutSize(weights->shape, 128, readout));
+    batch.push_back({windows.back().window, readout, rows.back().data()});
+  }
+  const int before_first = allocations;
+  ASSERT_TRUE(embedder->Embed(0, batch).ok());
+  EXPECT_GT(allocations, before_first) << "the count does not count";
+  const int before = allocations;
+  for (size_t size : {80, 1, 33, 80}) ASSERT_TRUE(embedder->Embed(0, absl::MakeConstSpan(batch).subspan(0, size)).ok());
+  EXPECT_EQ(allocations, before);
+}
+
+}  // namespace
+}  // namespace hearwire

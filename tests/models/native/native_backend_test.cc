@@ -1,0 +1,228 @@
+#include "models/native/native_backend.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/fixtures/random_network.h"
+#include "tests/models/native/reference_network.h"
+#include "tests/models/native/targets.h"
+
+namespace hearwire {
+namespace {
+
+using Rows = std::vector<std::vector<float>>;
+
+Readout MakeReadout(std::initializer_list<Feature> features, Pooling pooling = Pooling::kAvgCh) {
+  Readout readout;
+  readout.pooling = pooling;
+  for (const Feature feature : features) readout.features.Add(feature);
+  return readout;
+}
+
+// Every feature that a network with this head has.
+Readout EveryFeature(HeadKind head, Pooling pooling) {
+  Readout readout = MakeReadout({Feature::kMelAvgs, Feature::kClf1, Feature::kLogits}, pooling);
+  if (head == HeadKind::kMlp) readout.features.Add(Feature::kClf2);
+  for (const int block : {4, 5, 6, 11, 12, 13, 14, 15}) readout.features.Add(Se(block));
+  for (int block = 0; block < kBlockCount; ++block) readout.features.Add(Block(block));
+  return readout;
+}
+
+constexpr Pooling kPoolings[] = {Pooling::kAvgCh,       Pooling::kMaxCh,   Pooling::kAddAvgMaxCh,
+                                 Pooling::kCatAvgMaxCh, Pooling::kAvgTime, Pooling::kAvgMaxTime};
+
+// A network in a backend of its own, and windows to run.
+class Fixture {
+ public:
+  struct Job {
+    int frames;
+    Readout readout;
+    uint32_t seed;
+  };
+
+  Fixture(std::shared_ptr<const NetworkWeights> weights, int mels, const NativeOptions& options = {})
+      : weights_(std::move(weights)), mels_(mels), backend_(MakeNativeBackend(options).value()) {
+    EXPECT_EQ(backend_->AddNetwork(weights_, {.n_mels = mels}).value(), 0);
+    embedder_ = NewEmbedder();
+  }
+
+  std::unique_ptr<Embedder> NewEmbedder() { return backend_->NewEmbedder().value(); }
+  Rows Embed(const std::vector<Job>& jobs) { return Embed(*embedder_, jobs); }
+  Rows Embed(Embedder& embedder, const std::vector<Job>& jobs) {
+    std::vector<RandomWindow> windows;
+    Rows rows;
+    std::vector<WindowRequest> requests;
+    for (const Job& job : jobs) {
+      windows.push_back(MakeRandomWindow(job.frames, mels_, job.seed));
+      rows.emplace_back(ReadoutSize(weights_->shape, mels_, job.readout), NAN);
+    }
+    for (size_t i = 0; i < jobs.size(); ++i) requests.push_back({windows[i].window, jobs[i].readout, rows[i].data()});
+    const absl::Status status = embedder.Embed(0, requests);
+    EXPECT_TRUE(status.ok()) << status;
+    return rows;
+  }
+
+  void ExpectReferenceRow(const Job& job) {
+    const std::vector<float> row = Embed({job})[0];
+    const std::vector<double> expected =
+        ReferenceRow(*weights_, MakeRandomWindow(job.frames, mels_, job.seed).window, job.readout);
+    ASSERT_EQ(row.size(), expected.size());
+    double largest = 1;
+    for (const double value : expected) largest = std::max(largest, std::abs(value));
+    for (size_t i = 0; i < row.size(); ++i) {
+      ASSERT_NEAR(row[i], expected[i], 1e-5 * largest)
+          << "value " << i << " of " << row.size() << ", frames " << job.frames << ", mels " << mels_ << ", width "
+          << weights_->width;
+    }
+  }
+
+ private:
+  const std::shared_ptr<const NetworkWeights> weights_;
+  const int mels_;
+  const std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Embedder> embedder_;
+};
+
+std::vector<Fixture::Job> MixedJobs(uint32_t count) {
+  const Readout readouts[] = {
+      MakeReadout({Feature::kMelAvgs, Block(5), Block(11), Block(13), Block(15)}),
+      MakeReadout({Feature::kLogits, Feature::kClf1, Feature::kClf2}),
+      MakeReadout({Se(5), Se(11), Se(13)}),
+      MakeReadout({Block(0), Block(3)}, Pooling::kAvgMaxTime),
+      MakeReadout({Block(15), Block(7)}, Pooling::kCatAvgMaxCh),
+      MakeReadout({Feature::kMelAvgs}),
+      MakeReadout({Feature::kClf1}),
+  };
+  const int frames[] = {16, 16, 64, 16, 2, 250, 16, 7};
+  std::vector<Fixture::Job> jobs;
+  for (uint32_t i = 0; i < count; ++i) jobs.push_back({frames[i % 8], readouts[i % 7], i});
+  return jobs;
+}
+
+class NativeBackendTargetTest : public TargetTest {};
+INSTANTIATE_TEST_SUITE_P(Targets, NativeBackendTargetTest, AllTargets(), NameOfTarget);
+
+TEST_P(NativeBackendTargetTest, ComputesTheNetwork) {
+  Fixture mlp(MakeRandomNetwork(0.4, HeadKind::kMlp, 1), 128);
+  for (const Pooling pooling : kPoolings) mlp.ExpectReferenceRow({16, EveryFeature(HeadKind::kMlp, pooling), 3});
+  Fixture convolutional(MakeRandomNetwork(0.1, HeadKind::kFullyConvolutional, 2), 64);
+  convolutional.ExpectReferenceRow({21, EveryFeature(HeadKind::kFullyConvolutional, Pooling::kCatAvgMaxCh), 4});
+}
+
+TEST_P(NativeBackendTargetTest, GivesARowThatDoesNotDependOnItsCompany) {
+  Fixture fixture(MakeRandomNetwork(0.2, HeadKind::kMlp, 1), 64);
+  const std::vector<Fixture::Job> jobs = MixedJobs(41);
+  const Rows together = fixture.Embed(jobs);
+  for (size_t i = 0; i < jobs.size(); ++i) ASSERT_EQ(fixture.Embed({jobs[i]})[0], together[i]) << i;
+}
+
+TEST(NativeBackendTest, SaysWhatItIs) {
+  const std::unique_ptr<Backend> backend = MakeNativeBackend().value();
+  EXPECT_EQ(backend->name(), "native");
+  EXPECT_EQ(backend->device(), "cpu");
+  EXPECT_EQ(backend->precision(), "float32");
+  EXPECT_NE(NativeInstructionSet(), "");
+}
+
+TEST(NativeBackendTest, ComputesEveryWidth) {
+  for (const double width : {0.1, 0.2, 0.5, 1.0, 2.0}) {
+    const HeadKind head = width == 1.0 ? HeadKind::kFullyConvolutional : HeadKind::kMlp;
+    Fixture fixture(MakeRandomNetwork(width, head, 7), 128);
+    fixture.ExpectReferenceRow({16, EveryFeature(head, Pooling::kAvgCh), 1});
+  }
+}
+
+TEST(NativeBackendTest, ComputesSpectrogramsOfEverySize) {
+  for (const int mels : {1, 40, 64, 128, 256}) {
+    Fixture fixture(MakeRandomNetwork(0.1, HeadKind::kMlp, 5), mels);
+    for (const int frames : {1, 2, 3, 5, 7, 11, 16, 32, 33, 64, 128, 999}) {
+      if (frames == 999 && mels != 128 && mels != 40) continue;
+      fixture.ExpectReferenceRow({frames, EveryFeature(HeadKind::kMlp, Pooling::kAvgTime), 9});
+    }
+  }
+}
+
+// Maps of a long scene of a wide network pass through the cache in many pieces.
+TEST(NativeBackendTest, ComputesLongScenes) {
+  Fixture fixture(MakeRandomNetwork(1.0, HeadKind::kMlp, 5), 128);
+  fixture.ExpectReferenceRow({1000, EveryFeature(HeadKind::kMlp, Pooling::kCatAvgMaxCh), 9});
+}
+
+TEST(NativeBackendTest, GivesLargeBatchesTheSameBits) {
+  Fixture fixture(MakeRandomNetwork(0.4, HeadKind::kMlp, 1), 128);
+  std::vector<Fixture::Job> jobs = MixedJobs(300);
+  jobs.push_back({1000, jobs[0].readout, 1000});
+  const Rows together = fixture.Embed(jobs);
+  std::reverse(jobs.begin(), jobs.end());
+  Rows reversed = fixture.Embed(jobs);
+  std::reverse(reversed.begin(), reversed.end());
+  EXPECT_EQ(together, reversed);
+  for (size_t i = 0; i < jobs.size(); i += 7) {
+    ASSERT_EQ(fixture.Embed({jobs[jobs.size() - 1 - i]})[0], together[i]) << i;
+  }
+}
+
+TEST(NativeBackendTest, GivesEveryWorkerTheSameBits) {
+  Fixture fixture(MakeRandomNetwork(0.2, HeadKind::kMlp, 1), 128);
+  const std::vector<Fixture::Job> jobs = MixedJobs(40);
+  Rows rows[3];
+  std::vector<std::thread> workers;
+  for (Rows& mine : rows) {
+    workers.emplace_back([&] {
+      const std::unique_ptr<Embedder> embedder = fixture.NewEmbedder();
+      for (int i = 0; i < 5; ++i) mine = fixture.Embed(*embedder, jobs);
+    });
+  }
+  for (std::thread& worker : workers) worker.join();
+  EXPECT_EQ(rows[0], rows[1]);
+  EXPECT_EQ(rows[0], rows[2]);
+}
+
+TEST(NativeBackendTest, PlainKernelsAgreeWithTheBest) {
+  const auto weights = MakeRandomNetwork(0.1, HeadKind::kMlp, 1);
+  const std::vector<Fixture::Job> jobs = {{16, EveryFeature(HeadKind::kMlp, Pooling::kAvgCh), 1}};
+  const std::vector<float> best = Fixture(weights, 128).Embed(jobs)[0];
+  const std::vector<float> plain = Fixture(weights, 128, {.plain_kernels = true}).Embed(jobs)[0];
+  float largest = 1;
+  for (const float value : plain) largest = std::max(largest, std::abs(value));
+  for (size_t i = 0; i < best.size(); ++i) EXPECT_NEAR(best[i], plain[i], 1e-5f * largest);
+}
+
+TEST(NativeBackendTest, RunsSeveralNetworks) {
+  const auto first = MakeRandomNetwork(0.1, HeadKind::kMlp, 1);
+  const auto second = MakeRandomNetwork(0.2, HeadKind::kFullyConvolutional, 2);
+  const std::unique_ptr<Backend> backend = MakeNativeBackend().value();
+  EXPECT_EQ(backend->AddNetwork(first, {}).value(), 0);
+  EXPECT_EQ(backend->AddNetwork(second, {.n_mels = 40}).value(), 1);
+  const std::unique_ptr<Embedder> embedder = backend->NewEmbedder().value();
+  const Readout logits = MakeReadout({Feature::kLogits});
+  const RandomWindow wide = MakeRandomWindow(16, 128, 1), narrow = MakeRandomWindow(16, 40, 1);
+  std::vector<float> rows[2] = {std::vector<float>(527), std::vector<float>(527)};
+  ASSERT_TRUE(embedder->Embed(0, {{wide.window, logits, rows[0].data()}}).ok());
+  ASSERT_TRUE(embedder->Embed(1, {{narrow.window, logits, rows[1].data()}}).ok());
+  EXPECT_EQ(rows[0], Fixture(first, 128).Embed({{16, logits, 1}})[0]);
+  EXPECT_EQ(rows[1], Fixture(second, 40).Embed({{16, logits, 1}})[0]);
+}
+
+TEST(NativeBackendTest, RefusesWhatItCannotRun) {
+  const std::unique_ptr<Backend> backend = MakeNativeBackend().value();
+  ASSERT_TRUE(backend->AddNetwork(MakeRandomNetwork(0.1, HeadKind::kMlp, 1), {}).ok());
+  const std::unique_ptr<Embedder> embedder = backend->NewEmbedder().value();
+  EXPECT_TRUE(embedder->Embed(0, {}).ok());
+  EXPECT_EQ(embedder->Embed(1, {}).code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(embedder->Embed(-1, {}).code(), absl::StatusCode::kInternal);
+  const RandomWindow narrow = MakeRandomWindow(16, 64, 1);
+  std::vector<float> row(128);
+  const Readout mel_averages = MakeReadout({Feature::kMelAvgs});
+  EXPECT_EQ(embedder->Embed(0, {{narrow.window, mel_averages, row.data()}}).code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(embedder->Embed(0, {{Window{.runs = {}, .mels = 128}, mel_averages, row.data()}}).code(),
+            absl::StatusCode::kInternal);
+}
+
+}  // namespace
+}  // namespace hearwire
