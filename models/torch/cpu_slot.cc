@@ -13,7 +13,10 @@ class CpuSlot final : public Slot {
   explicit CpuSlot(const std::vector<std::unique_ptr<TorchNetwork>>& networks) : networks_(networks) {}
 
   absl::StatusOr<float*> Input(const ChunkShape& shape) override {
-    if (input_.size() < shape.values()) input_.resize(shape.values());
+    const absl::Status status = CatchTorchErrors([&] {
+      if (input_.size() < shape.values()) input_.resize(shape.values());
+    });
+    if (!status.ok()) return status;
     return input_.data();
   }
 

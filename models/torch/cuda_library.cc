@@ -17,6 +17,9 @@ namespace {
 // and runs in a dozen warmed-up sizes; scenes of any other length come and go.
 constexpr char kMaxCudnnPlans[] = "2000";
 
+// When a size is warmed up. cuDNN names the likeliest first.
+constexpr int kPlansToTry = 4;
+
 absl::Status Load() {
   Dl_info info = {};
   if (dladdr(reinterpret_cast<void*>(&at::globalContext), &info) == 0) {
@@ -38,6 +41,7 @@ absl::Status Load() {
   return CatchTorchErrors([] {
     at::globalContext().setAllowTF32CuDNN(false);
     at::globalContext().setAllowTF32CuBLAS(false);
+    at::globalContext().setBenchmarkLimitCuDNN(kPlansToTry);
   });
 }
 

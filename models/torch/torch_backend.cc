@@ -45,7 +45,10 @@ class TorchBackend final : public Backend {
 
   absl::StatusOr<int> AddNetwork(std::shared_ptr<const NetworkWeights> weights, MelSettings mel) override {
     const absl::Status status = CatchTorchErrors([&] {
-      networks_.push_back(MakeTorchNetwork(*weights, options_));
+      std::unique_ptr<TorchNetwork> network = MakeTorchNetwork(*weights, options_);
+      // Weights are laid out on this thread's stream; workers read them on their own.
+      if (!device_.is_cpu()) c10::impl::VirtualGuardImpl(device_.type()).synchronizeDevice(device_.index());
+      networks_.push_back(std::move(network));
       infos_.push_back({weights->shape, mel.n_mels});
       mels_.push_back(mel);
     });

@@ -3,6 +3,8 @@
 #ifndef HEARWIRE_MODELS_TORCH_MODULE_ENTRY_POINT_H_
 #define HEARWIRE_MODELS_TORCH_MODULE_ENTRY_POINT_H_
 
+#include <cstddef>
+
 #include "absl/status/status.h"
 #include "models/embedder.h"
 #include "models/torch_module/torch_module.h"

@@ -2,8 +2,6 @@
 
 #include <dlfcn.h>
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <system_error>
 

@@ -1,6 +1,7 @@
 // Loads the LibTorch backend, a module that is not linked into any program: libhearwire_torch.so.
 //
 // LibTorch costs 0.3 s and 110 MB before it does anything, so only who asks for it pays. This loader has no LibTorch.
+// What concerns CUDA compiles and is written to CUDA's and LibTorch's documentation, but no GPU has run it yet.
 
 #ifndef HEARWIRE_MODELS_TORCH_MODULE_TORCH_MODULE_H_
 #define HEARWIRE_MODELS_TORCH_MODULE_TORCH_MODULE_H_

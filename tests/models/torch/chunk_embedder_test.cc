@@ -22,6 +22,7 @@ const NetworkShape kShape = MakeNetworkShape(0.1);
 struct Log {
   std::vector<std::string> events;
   std::vector<std::pair<int, int>> chunks;  // Windows and frames of each that was started.
+  std::vector<float> sums;                  // Of the values of every window in them.
   int releases = 0;
   int max_windows = 1 << 20;   // More are RESOURCE_EXHAUSTED.
   absl::Status finish_status;  // Of every Finish.
@@ -44,6 +45,7 @@ class FakeSlot final : public Slot {
     for (int i = 0; i < shape.windows; ++i) {
       const auto window = input_.begin() + size_t{1} * i * shape.frames * shape.mels;
       const float sum = std::accumulate(window, window + shape.frames * shape.mels, 0.0f);
+      log_->sums.push_back(sum);
       for (int k = 0; k < plan.width(); ++k) columns_.push_back(sum + k);
     }
     return absl::OkStatus();
@@ -109,10 +111,11 @@ TEST_F(ChunkEmbedderTest, RunsWindowsOfEqualLengthTogether) {
 }
 
 TEST_F(ChunkEmbedderTest, CutsAtTheLargestChunkAndFillsUpToPowersOfTwo) {
-  for (int i = 0; i < 13; ++i) Add(16, i);
+  for (int i = 1; i <= 13; ++i) Add(16, i);
   ASSERT_TRUE(Embed().ok());
   EXPECT_THAT(log_.chunks, ElementsAre(std::pair(8, 16), std::pair(8, 16)));
-  EXPECT_THAT(FirstValues(), ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12));
+  EXPECT_THAT(log_.sums, ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 0, 0, 0));
+  EXPECT_THAT(FirstValues(), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13));
 }
 
 TEST_F(ChunkEmbedderTest, RunsALongWindowAlone) {
