@@ -47,7 +47,7 @@ int List(const CheckpointsOptions& options) {
   print("NETWORK", "WIDTH", "FILE", options.into.empty() ? "SHA-256" : "IN " + options.into);
   for (const NetworkInfo& network : Networks()) {
     const std::string width = absl::StrFormat("%.1f", network.width);
-    std::string last(network.sha256);
+    std::string last(network.sha256.empty() ? "-" : network.sha256);
     if (network.published_file.empty()) {
       last = "embedded in the server";
     } else if (!options.into.empty()) {

@@ -84,7 +84,7 @@ void AddConfigsCommand(CLI::App& program, Command& chosen) {
   command.add_option("--format", options->format, "text or json")
       ->capture_default_str()
       ->check(CLI::IsMember({"text", "json"}))
-      ->type_name("");
+      ->type_name("FORMAT");
   command.callback([options, &chosen] { chosen = [options] { return ListConfigs(*options); }; });
 }
 

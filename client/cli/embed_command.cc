@@ -82,12 +82,12 @@ void AddEmbedCommand(CLI::App& program, Command& chosen) {
   command.add_option("--kind", options->kind, "scene: one embedding a file; timestamps: one every 50 ms")
       ->capture_default_str()
       ->check(CLI::IsMember({"scene", "timestamps"}))
-      ->type_name("");
+      ->type_name("KIND");
   command.add_option("--output", options->output.output, "Where the embeddings go: see below")->type_name("PATH");
   command
       .add_option("--format", options->output.format, "npy, csv or json; default: what --output's name says, else npy")
       ->check(CLI::IsMember({"npy", "csv", "json"}))
-      ->type_name("");
+      ->type_name("FORMAT");
   command.add_flag("--force", options->output.force, "Replace outputs that exist");
   command.footer(kFooter);
   command.callback([options, &chosen] { chosen = [options] { return Embed(*options); }; });

@@ -214,13 +214,13 @@ absl::StatusOr<std::unique_ptr<EmbeddingWriter>> NewEmbeddingWriter(const Output
   OutputOptions options = given;
   if (options.output.empty()) {
     if (options.format.empty()) return std::make_unique<SummaryWriter>(options.kind);
-    options.output = "-";
+    options.output = std::string("-");  // GCC 12 warns wrongly about the plain literal.
   }
   std::error_code ignored;
   const bool is_folder = options.output.ends_with('/') || fs::is_directory(options.output, ignored);
   std::string extension = is_folder ? "" : fs::path(options.output).extension().string();
   if (extension != ".npy" && extension != ".csv" && extension != ".json") extension.clear();
-  if (!extension.empty() && !options.format.empty() && "." + options.format != extension) {
+  if (!extension.empty() && !options.format.empty() && absl::StrCat(".", options.format) != extension) {
     return absl::InvalidArgumentError(
         absl::StrCat("--output ", options.output, " and --format ", options.format, " contradict each other"));
   }

@@ -33,7 +33,9 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& wrong) {
     std::string command = "hearwire ";
     for (const CLI::App* parsed : program.get_subcommands()) command += parsed->get_name() + " ";
-    Complain(std::string(wrong.what()) + " (" + command + "--help says what would be right)");
+    std::string what = wrong.what();
+    if (argc > 1 && program.get_subcommands().empty()) what = std::string(argv[1]) + " is no command";
+    Complain(what + " (" + command + "--help says what would be right)");
     return 1;
   }
   WatchForInterrupts();

@@ -81,7 +81,7 @@ void AddTagCommand(CLI::App& program, Command& chosen) {
   command.add_option("--format", options->format, "text, csv (a line for each tag) or json (an array of files)")
       ->capture_default_str()
       ->check(CLI::IsMember({"text", "csv", "json"}))
-      ->type_name("");
+      ->type_name("FORMAT");
   command.footer("Files that fail are reported; the others are done, and the exit code is 1.");
   command.callback([options, &chosen] { chosen = [options] { return TagFiles(*options); }; });
 }

@@ -115,8 +115,7 @@ grpc::Status FakeService::Admit(grpc::ServerContext* context, const std::string&
   const std::string start = clips.empty() ? "" : clips[0].encoded().substr(0, 4);
   if (start.rfind("bad", 0) == 0) return Bad();
   if (start == "late") {
-    const int before = answered_;
-    answered_changed_.wait(lock, [&] { return answered_ > before || context->IsCancelled(); });
+    while (answered_ == 0 && !context->IsCancelled()) answered_changed_.wait_for(lock, std::chrono::milliseconds(2));
   }
   while (start == "hang" && !context->IsCancelled()) answered_changed_.wait_for(lock, std::chrono::milliseconds(2));
   ++answered_;

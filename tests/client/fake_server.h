@@ -22,7 +22,7 @@ inline constexpr int kFakeDimension = 4;
 // above three]. Encoded clips that start with
 //   "bad"   fail with INVALID_ARGUMENT and a BadRequest that names clips[0].encoded;
 //   "hang"  are not answered before the caller gives up;
-//   "late"  are answered when another call has been.
+//   "late"  are answered when another call has been, at any time.
 // Config and network "unknown" are NOT_FOUND.
 class FakeService final : public v1::EmbeddingService::Service {
  public:
