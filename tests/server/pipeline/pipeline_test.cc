@@ -93,14 +93,15 @@ TEST(PipelineTest, MakesTagsProbabilities) {
 
 TEST(PipelineTest, NamesTheFirstBadClipAndRunsNone) {
   PipelineHarness harness({.pipeline = {.threads = 4}});
-  // The first bad clip is found bad at its very end, long after those behind it.
-  std::vector<std::vector<float>> clips(12, Tone(0.1));
-  clips[3] = Tone(20);
-  clips[3].back() = std::numeric_limits<float>::quiet_NaN();
-  for (int i = 4; i < 12; ++i) clips[i] = {};
-  for (int round = 0; round < 3; ++round) {
+  // Clips 3 and 4 are bad at their very end, so that the longer one is found bad later, whichever comes first.
+  for (const auto& [third, fourth] : {std::pair{20, 2}, std::pair{2, 20}}) {
+    std::vector<std::vector<float>> clips(12, Tone(0.1));
+    clips[3] = Tone(third);
+    clips[4] = Tone(fourth);
+    clips[3].back() = clips[4].back() = std::numeric_limits<float>::quiet_NaN();
     CallRequest request = harness.Request(clips);
     std::get<PcmAudio>(request.clips[3]).sample_rate_hz = 44100;
+    std::get<PcmAudio>(request.clips[4]).sample_rate_hz = 44100;
     const Answer answer = harness.Run(std::move(request));
     ASSERT_EQ(answer.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(answer.error().clip, 3);
