@@ -94,7 +94,7 @@ TEST(PipelineTest, MakesTagsProbabilities) {
 TEST(PipelineTest, NamesTheFirstBadClipAndRunsNone) {
   PipelineHarness harness({.pipeline = {.threads = 4}});
   // Clips 3 and 4 are bad at their very end, so that the longer one is found bad later, whichever comes first.
-  for (const auto& [third, fourth] : {std::pair{20, 2}, std::pair{2, 20}}) {
+  for (const auto& [third, fourth] : {std::pair{40, 10}, std::pair{10, 40}}) {
     std::vector<std::vector<float>> clips(12, Tone(0.1));
     clips[3] = Tone(third);
     clips[4] = Tone(fourth);
