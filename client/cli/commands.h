@@ -5,7 +5,7 @@
 
 #include <functional>
 
-#include "CLI/App.hpp"
+#include "CLI/CLI.hpp"
 
 namespace hearwire::cli {
 

@@ -200,26 +200,18 @@ bool Pause(absl::Duration pause, const std::stop_token& stop) {
   return !stop.stop_requested();
 }
 
-}  // namespace
-
-absl::StatusOr<FetchedFile> FetchFile(const FetchRequest& request) {
-  auto part = PartFile::Open(request.path, request.url);
-  if (!part.ok()) return part.status();
-  FetchedFile fetched;
-  fetched.resumed_bytes = (*part)->size();
+// Attempt after attempt, until the part file is whole.
+absl::Status FillPart(const FetchRequest& request, PartFile& part) {
   absl::Duration pause = request.first_pause;
   for (int attempt = 1;; ++attempt) {
-    const int64_t before = (*part)->size();
-    // Nothing can tell whether the rest would be of the same file.
-    if (before > 0 && (*part)->validator().empty()) {
-      if (absl::Status wrong = (*part)->Restart(""); !wrong.ok()) return wrong;
+    // Without a validator nothing can tell whether the rest would be of the same file.
+    if (part.size() > 0 && part.validator().empty()) {
+      if (absl::Status wrong = part.Restart(""); !wrong.ok()) return wrong;
     }
-    const absl::Status status = Transfer(request, **part).Run();
-    if ((*part)->size() < fetched.resumed_bytes) fetched.resumed_bytes = 0;
-    if (status.ok()) break;
-    if ((*part)->size() == 0) (*part)->Remove();
+    const int64_t before = part.size();
+    const absl::Status status = Transfer(request, part).Run();
     if (!absl::IsAborted(status)) return status;
-    if ((*part)->size() > before && !(*part)->validator().empty()) {
+    if (part.size() > before && !part.validator().empty()) {
       attempt = 1;
       pause = request.first_pause;
     }
@@ -227,15 +219,25 @@ absl::StatusOr<FetchedFile> FetchFile(const FetchRequest& request) {
     if (!Pause(pause, request.stop)) return absl::CancelledError("interrupted");
     pause *= 2;
   }
+}
+
+}  // namespace
+
+absl::StatusOr<FetchedFile> FetchFile(const FetchRequest& request) {
+  auto part = PartFile::Open(request.path, request.url);
+  if (!part.ok()) return part.status();
+  if (absl::Status failure = FillPart(request, **part); !failure.ok()) {
+    if ((*part)->size() == 0) (*part)->Remove();
+    return failure;
+  }
   const absl::StatusOr<FileSummary> summary = SummariseFile((*part)->path());
   if (!summary.ok()) return summary.status();
-  fetched.summary = *summary;
   if (absl::Status refused = request.check((*part)->path(), *summary); !refused.ok()) {
     (*part)->Remove();
     return refused;
   }
   if (absl::Status wrong = (*part)->Rename(); !wrong.ok()) return wrong;
-  return fetched;
+  return FetchedFile{*summary, (*part)->earlier_bytes()};
 }
 
 }  // namespace hearwire::cli

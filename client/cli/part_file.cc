@@ -42,7 +42,7 @@ absl::StatusOr<std::unique_ptr<PartFile>> PartFile::Open(const std::string& path
   std::getline(source, source_url);
   std::getline(source, part->validator_);
   if (source_url == url && !part->validator_.empty()) {
-    part->size_ = lseek(part->fd_, 0, SEEK_END);
+    part->size_ = part->earlier_bytes_ = lseek(part->fd_, 0, SEEK_END);
   } else if (absl::Status wrong = part->Restart(""); !wrong.ok()) {
     return wrong;
   }
@@ -60,7 +60,7 @@ PartFile::~PartFile() { close(fd_); }
 
 absl::Status PartFile::Restart(const std::string& validator) {
   if (ftruncate(fd_, 0) != 0 || lseek(fd_, 0, SEEK_SET) != 0) return FileError(part_path_, errno);
-  size_ = 0;
+  size_ = earlier_bytes_ = 0;
   validator_ = validator;
   std::ofstream source(source_path_, std::ios::trunc);
   source << url_ << '\n' << validator_ << '\n';

@@ -28,6 +28,8 @@ class PartFile {
   const std::string& path() const { return part_path_; }
   int64_t size() const { return size_; }
   const std::string& validator() const { return validator_; }
+  // Those of its bytes that were there when it was opened.
+  int64_t earlier_bytes() const { return earlier_bytes_; }
 
   // Drops all bytes; those that follow come with this validator, which may be empty.
   absl::Status Restart(const std::string& validator);
@@ -45,6 +47,7 @@ class PartFile {
   const std::string url_;
   const int fd_;
   int64_t size_ = 0;
+  int64_t earlier_bytes_ = 0;
   std::string validator_;
 };
 

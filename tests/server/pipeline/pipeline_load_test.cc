@@ -172,17 +172,51 @@ TEST(PipelineTest, GivesBackAllItTookWithEveryCall) {
 
 TEST(PipelineTest, LetsCallsTakeTurnsClipByClip) {
   PipelineHarness harness({.pipeline = {.threads = 1}});
-  std::atomic<bool> long_call_done = false;
-  CallRequest long_call = harness.Request(std::vector<std::vector<float>>(100, Tone(10)));
-  std::promise<void> end;
-  long_call.done = [&](const auto&, const CallReport&) {
-    long_call_done.store(true);
-    end.set_value();
-  };
-  harness.pipeline->Start(std::move(long_call));
+  std::future<Answer> long_call = harness.Start(harness.Request(std::vector<std::vector<float>>(100, Tone(10))));
   EXPECT_TRUE(harness.Run(harness.Request({Tone(0.2)})).ok());
-  EXPECT_FALSE(long_call_done.load());
-  end.get_future().wait();
+  // The long call's windows go to the batcher together, and most of its clips are not decoded yet.
+  EXPECT_EQ(harness.fake.batches().size(), 1u);
+  EXPECT_TRUE(long_call.get().ok());
+}
+
+TEST(PipelineTest, StopsPreparingWhenItShutsDown) {
+  PipelineHarness harness({.pipeline = {.threads = 1}});
+  std::future<Answer> call = harness.Start(harness.Request(std::vector<std::vector<float>>(100, Tone(10))));
+  harness.pipeline->BeginShutdown();
+  const Answer answer = call.get();
+  EXPECT_EQ(answer.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(answer.reason(), reason::kShuttingDown);
+  EXPECT_LT(answer.report.audio, absl::Seconds(1000));
+}
+
+// Refuses every call; knows how many are being prepared.
+class RefusingBatcher : public Batcher {
+ public:
+  absl::Status Submit(std::shared_ptr<CallWork>) override {
+    ++submitted;
+    if (preparing == 0) submitted_unannounced = true;
+    return absl::UnavailableError("refused");
+  }
+  absl::Duration RetryDelay() const override { return absl::Seconds(1); }
+  void BeginPreparation() override { ++preparing; }
+  void EndPreparation() override { --preparing; }
+  void Shutdown(const absl::Status&) override {}
+
+  std::atomic<int> preparing = 0;
+  std::atomic<int> submitted = 0;
+  std::atomic<bool> submitted_unannounced = false;
+};
+
+TEST(PipelineTest, TellsTheBatcherWhileItPreparesACall) {
+  RefusingBatcher batcher;
+  PipelineHarness harness;
+  harness.pipeline = Pipeline::Create({}, &batcher, &harness.metrics).value();
+  EXPECT_EQ(harness.Run(harness.Request({Tone(0.5), Tone(0.5)})).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(harness.Run(harness.Request({{}})).code(), absl::StatusCode::kInvalidArgument);
+  harness.pipeline.reset();
+  EXPECT_EQ(batcher.submitted, 1);
+  EXPECT_FALSE(batcher.submitted_unannounced);
+  EXPECT_EQ(batcher.preparing, 0);
 }
 
 }  // namespace

@@ -93,11 +93,16 @@ TEST(PipelineTest, MakesTagsProbabilities) {
 
 TEST(PipelineTest, NamesTheFirstBadClipAndRunsNone) {
   PipelineHarness harness({.pipeline = {.threads = 4}});
-  std::vector<std::vector<float>> clips(12, Tone(2));
-  clips[3][1000] = std::numeric_limits<float>::quiet_NaN();
-  for (int i = 4; i < 12; ++i) clips[i] = {};
-  for (int round = 0; round < 10; ++round) {
-    const Answer answer = harness.Run(harness.Request(clips));
+  // Clips 3 and 4 are bad at their very end, so that the longer one is found bad later, whichever comes first.
+  for (const auto& [third, fourth] : {std::pair{40, 10}, std::pair{10, 40}}) {
+    std::vector<std::vector<float>> clips(12, Tone(0.1));
+    clips[3] = Tone(third);
+    clips[4] = Tone(fourth);
+    clips[3].back() = clips[4].back() = std::numeric_limits<float>::quiet_NaN();
+    CallRequest request = harness.Request(clips);
+    std::get<PcmAudio>(request.clips[3]).sample_rate_hz = 44100;
+    std::get<PcmAudio>(request.clips[4]).sample_rate_hz = 44100;
+    const Answer answer = harness.Run(std::move(request));
     ASSERT_EQ(answer.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(answer.error().clip, 3);
     EXPECT_EQ(answer.error().field, AudioField::kSamples);
