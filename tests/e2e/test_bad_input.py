@@ -95,8 +95,8 @@ BAD_CLIPS = {
     "torn frame": (pcm_with(samples=b"\0" * 64004, channel_count=2), "clips[1].pcm.samples", ["64004", "8"]),
     "NaN": (pcm(np.array([0.0] * 20000 + [np.nan] + [0.0] * 9)), "clips[1].pcm.samples", ["20000"]),
     "infinity": (pcm(np.array([0.0] * 7 + [-np.inf] + [0.0] * 9999)), "clips[1].pcm.samples", ["7"]),
-    "too short": (pcm(chirp(0.5)[:513]), "clips[1]", ["513", "514"]),
-    "overflow": (pcm(chirp(0.5) * 1e25), "clips[1]", []),
+    "too short": (pcm(chirp(0.5)[:513]), "clips[1].pcm.samples", ["513", "514"]),
+    "overflow": (pcm(chirp(0.5) * 1e25), "clips[1].pcm.samples", ["overflows", "5e+24"]),
     "not audio": (pb.Audio(encoded=b"this is no audio file, whatever its name says" * 50), "clips[1].encoded", ["WAV", "FLAC", "Ogg", "MP3"]),
     "truncated wav": (pb.Audio(encoded=wav()[:10000]), "clips[1].encoded", ["0.5"]),
     "4 GiB wav": (pb.Audio(encoded=with_data_size(0xFFFFFF00)), "clips[1].encoded", ["0.5"]),
@@ -214,7 +214,7 @@ def test_a_call_larger_than_the_queue_hears_the_longest_clip():
 def test_a_clip_over_the_decoded_limit():
     with Server("--max-decoded-seconds=2") as small:
         error = refused(lambda: scene(small, pcm(np.zeros(32000 * 3))), EXHAUSTED, "2")
-        assert details_of(error)["ErrorInfo"].reason == "CLIP_TOO_LONG"
+        assert details_of(error)["ErrorInfo"].reason == "AUDIO_TOO_LONG"
         refused(lambda: scene(small, pb.Audio(encoded=wav(np.zeros(32000 * 3, "<i2")))), EXHAUSTED, "2")
         assert scene(small, pcm(chirp(1.0))).embeddings.rows == 1
 

@@ -4,7 +4,6 @@ import random
 import threading
 
 import numpy as np
-import pytest
 
 from hearwire_server import Server, array, pb, pcm
 
@@ -70,8 +69,11 @@ def test_embedded_network():
         check(server, ["hearwire_mn01_all_b_mel_avgs"])
 
 
-def test_mixed_configs_of_several_networks(shared):
-    with Server(f"--model-repository={shared}/golden/checkpoints", "--networks=mn01_as,mn04_as") as server:
+def test_mixed_configs_of_several_networks(shared, tmp_path):
+    checkpoints = shared / "golden/checkpoints"
+    (tmp_path / "mn01_as.pt").symlink_to(checkpoints / "mn01_as_seeded.pt")
+    (tmp_path / "mn04_as_mAP_432.pt").symlink_to(checkpoints / "mn04_as_mAP_432.pt")
+    with Server(f"--model-repository={tmp_path}") as server:
         check(
             server,
             [

@@ -139,7 +139,7 @@ def test_a_busy_port_is_one_clear_line(flag):
         )
     assert ended.returncode == 1
     last = ended.stderr.strip().splitlines()[-1]
-    assert str(port) in last and "use" in last, ended.stderr
+    assert str(port) in last and "port is taken" in last, ended.stderr
 
 
 @pytest.mark.parametrize(
