@@ -132,10 +132,12 @@ TEST_F(BatcherTest, CompanyThatDoesNotComeIsWaitedForNoLongerThanTheLimit) {
   options_.queue.max_queue_delay = absl::Milliseconds(30);
   Start(3);
   batcher_->BeginPreparation();
-  TestCall a(0, 1, 1);
-  ASSERT_TRUE(batcher_->Submit(a.work()).ok());
-  EXPECT_TRUE(a.Wait().ok());
-  EXPECT_GE(a.times().queued, absl::Milliseconds(30));
+  for (int i = 0; i < 3; ++i) {
+    TestCall a(0, 1, 1);
+    ASSERT_TRUE(batcher_->Submit(a.work()).ok());
+    EXPECT_TRUE(a.Wait().ok());
+    EXPECT_GE(a.times().queued, absl::Milliseconds(30));
+  }
 }
 
 TEST_F(BatcherTest, ALongCallRunsOnAllWorkersAtOnce) {
@@ -175,7 +177,7 @@ TEST_F(BatcherTest, DoneIsNotCalledInsideSubmitAndMaySubmit) {
   work->network = 0;
   work->requests = frames.work()->requests;
   std::atomic<std::thread::id> done_thread;
-  work->done = [&, again_call = again.work()](absl::Status, const BatchTimes&) {
+  work->done = [&, again_call = again.work()](const absl::Status&, const BatchTimes&) {
     done_thread = std::this_thread::get_id();
     batcher_->BeginPreparation();
     EXPECT_TRUE(batcher_->Submit(again_call).ok());
