@@ -1,7 +1,7 @@
 """Generates what the package does not keep in source: the proto's stubs, and HEAR's module of each config.
 
-The proto and the licence stand outside of this folder, in the repository that it is part of. A source distribution takes
-copies along, so that a wheel can be built from either.
+The proto and the licence stand outside of this folder, in the repository that it is part of. A source distribution
+takes copies along, so that a wheel can be built from either.
 """
 
 from __future__ import annotations

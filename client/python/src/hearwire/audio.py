@@ -53,7 +53,7 @@ class Audio:
             )
         if array.dtype.kind == "f":
             encoding, kind = Encoding.FLOAT32, "<f4"
-        elif array.dtype == np.int16:
+        elif array.dtype.kind == "i" and array.dtype.itemsize == 2:
             encoding, kind = Encoding.LINEAR16, "<i2"
         else:
             raise TypeError(f"a clip of {array.dtype}: floats with 1.0 as full scale, or int16, would be right")

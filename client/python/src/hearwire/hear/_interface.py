@@ -27,7 +27,9 @@ DEADLINE_SECONDS = 300.0
 EMBEDDED_NETWORK = "hearwire_mn01"
 
 _lock = threading.Lock()
-_own_servers: dict[tuple[str, str], OwnServer] = {}  # By network and checkpoint file; guarded by _lock.
+_own_servers: dict[
+    tuple[str, str], OwnServer
+] = {}  # By network, and the file or folder of its checkpoint; guarded by _lock.
 
 
 class HearModel(torch.nn.Module):
@@ -75,9 +77,8 @@ def load_config(config: str, model_file_path: str = "") -> HearModel:
 
 def get_scene_embeddings(audio: torch.Tensor, model: HearModel) -> torch.Tensor:
     """Returns float32 [sounds, model.scene_embedding_size]. Raises ValueError for audio of another shape or kind."""
-    replies = model.client.map_scene_embeddings(
-        _sounds(audio, model), model.config, sample_rate=model.sample_rate, progress=False
-    )
+    sounds = _sounds(audio, model)
+    replies = model.client.map_scene_embeddings(sounds, model.config, sample_rate=model.sample_rate, progress=False)
     rows = [reply.embeddings[0] for reply in replies]
     return _tensor(rows, (len(rows), model.scene_embedding_size), audio)
 
@@ -87,14 +88,12 @@ def get_timestamp_embeddings(audio: torch.Tensor, model: HearModel) -> tuple[tor
 
     Raises ValueError for audio of another shape or kind.
     """
-    replies = model.client.map_timestamp_embeddings(
-        _sounds(audio, model), model.config, sample_rate=model.sample_rate, progress=False
-    )
-    sounds = [reply.clips[0] for reply in replies]
-    count = len(sounds[0].timestamps_ms) if sounds else 0
-    shape = (len(sounds), count)
-    embeddings = _tensor((s.embeddings for s in sounds), (*shape, model.timestamp_embedding_size), audio)
-    return embeddings, _tensor((s.timestamps_ms for s in sounds), shape, audio)
+    sounds = _sounds(audio, model)
+    replies = model.client.map_timestamp_embeddings(sounds, model.config, sample_rate=model.sample_rate, progress=False)
+    answers = [reply.clips[0] for reply in replies]
+    shape = (len(answers), len(answers[0].timestamps_ms) if answers else 0)
+    embeddings = _tensor((answer.embeddings for answer in answers), (*shape, model.timestamp_embedding_size), audio)
+    return embeddings, _tensor((answer.timestamps_ms for answer in answers), shape, audio)
 
 
 def _sounds(audio: torch.Tensor, model: HearModel) -> list[np.ndarray]:
@@ -118,10 +117,11 @@ def _own_server(config: str, model_file_path: str) -> str:
     """The address of this process's server for the config's network and that checkpoint."""
     network = _network(config)
     file = os.path.abspath(model_file_path) if model_file_path else ""
+    key = (network, file or os.environ.get("HEARWIRE_MODEL_REPOSITORY", ""))
     with _lock:
-        server = _own_servers.get((network, file))
+        server = _own_servers.get(key)
         if server is None or not server.is_running():
-            server = _own_servers[network, file] = _start(config, network, file)
+            server = _own_servers[key] = _start(config, network, file)
         return server.address
 
 
