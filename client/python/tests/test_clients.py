@@ -63,7 +63,7 @@ def test_scenes_are_the_golden_ones(either):
     assert_close(reply.embeddings, np.stack([golden("chirp_1s.scene"), golden("chirp_11s.scene")]))
     assert reply.space.config == CONFIG
     assert (reply.space.precision, len(reply.space.weights_sha256)) == ("float32", 64)
-    assert 0 < reply.timings.inference <= reply.timings.total < 60 * PATIENCE
+    assert 0 < reply.timings.total < 60 * PATIENCE and reply.timings.inference > 0
     assert reply.request_id
 
 
