@@ -11,6 +11,7 @@ import pytest
 from scripted_server import bad_request, error_info, fail, retry_info, scene_reply
 
 import hearwire
+from hearwire import _calls
 from hearwire.v1 import embedding_pb2 as pb
 
 CLIP = [b"RIFF"]
@@ -141,6 +142,14 @@ def test_a_reply_that_contradicts_itself_is_an_error(scripted, matrix):
         client.get_scene_embeddings(CLIP)
     assert caught.value.code is grpc.StatusCode.INTERNAL
     assert "contradicts itself" in caught.value.message
+
+
+def test_embeddings_and_timestamps_must_be_as_many():
+    matrix = pb.Matrix(rows=2, columns=1, element_type=pb.ELEMENT_TYPE_FLOAT32, data=bytes(8))
+    clip = pb.TimestampEmbeddings(embeddings=matrix, timestamps_ms=[0.0])
+    call = _calls.timestamp_embeddings(CLIP, "", None, np.float32)
+    with pytest.raises(hearwire.HearwireError, match="1 timestamps for 2 embeddings"):
+        call.decode(pb.GetTimestampEmbeddingsResponse(clips=[clip]), "")
 
 
 @pytest.mark.parametrize(

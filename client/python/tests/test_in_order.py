@@ -57,10 +57,14 @@ def test_replies_keep_the_order_of_the_clips(scripted, run):
 
 @both
 def test_in_flight_bounds_the_calls_at_once_and_is_reached(scripted, run):
-    together = threading.Barrier(4)
+    arrivals = threading.Condition()
 
     def answer(request, context):
-        together.wait(20)
+        with arrivals:
+            arrivals.notify_all()
+            assert arrivals.wait_for(lambda: scripted.requests >= 4, 20)
+            # None of the first four is answered while a fifth could still come.
+            arrivals.wait_for(lambda: scripted.requests > 4, 0.3)
         return scene_reply(request)
 
     scripted.answer = answer
@@ -70,27 +74,21 @@ def test_in_flight_bounds_the_calls_at_once_and_is_reached(scripted, run):
 
 @both
 def test_a_slow_call_holds_back_no_more_than_four_times_in_flight(scripted, run):
-    """The first clip is answered when there can be no further call: the source is then 8 clips ahead."""
-    read = []
-
-    def clips():
-        for clip in numbered(40):
-            read.append(len(clip))
-            yield clip
+    """The first clip is answered when seven others were, and no further one comes."""
+    arrivals, seen = threading.Condition(), []
 
     def answer(request, context):
-        if len(request.clips[0].encoded) == 1:
-            with counted:
-                assert counted.wait_for(lambda: scripted.requests == 8, 20)
-                seen.append(list(read))
-        with counted:
-            counted.notify_all()
+        with arrivals:
+            arrivals.notify_all()
+            if len(request.clips[0].encoded) == 1:
+                assert arrivals.wait_for(lambda: scripted.requests >= 8, 20)
+                arrivals.wait_for(lambda: scripted.requests > 8, 0.3)
+                seen.append(scripted.requests)
         return scene_reply(request)
 
-    counted, seen = threading.Condition(), []
     scripted.answer = answer
-    assert sizes(run(scripted, clips(), in_flight=2)) == list(range(1, 41))
-    assert seen == [list(range(1, 9))]
+    assert sizes(run(scripted, numbered(40), in_flight=2)) == list(range(1, 41))
+    assert seen == [8]
 
 
 @both
@@ -188,7 +186,7 @@ def test_leaving_early_cancels_what_is_under_way_on_a_loop(scripted):
         async with hearwire.AsyncClient(scripted.address) as client:
             replies = client.map_scene_embeddings(numbered(2))
             await replies.__anext__()
-            await replies.aclose()
+            await asyncio.wait_for(replies.aclose(), 10)
             assert await asyncio.to_thread(gone.wait, 10)
 
     asyncio.run(run())

@@ -63,7 +63,7 @@ def test_it_ends_when_its_process_is_killed():
 def test_it_outlives_the_thread_that_asked_for_it():
     then = (
         "import threading; t = threading.Thread(target=lambda: globals().update(o=OwnServer([])))\n"
-        "t.start(); t.join(); import time; time.sleep(0.5); print(o.is_running(), flush=True)"
+        "t.start(); t.join(); o._keeper.join(0.5); print(o.is_running(), flush=True)"
     )
     owner, _ = run_owner(then)
     with owner:
@@ -71,7 +71,10 @@ def test_it_outlives_the_thread_that_asked_for_it():
 
 
 def test_a_fork_of_its_process_does_not_end_it():
-    then = "import os, sys\nif os.fork() == 0: sys.exit(0)\nos.wait(); print(s.is_running(), flush=True)"
+    then = (
+        "import os, sys\nif os.fork() == 0: sys.exit(0)\n"
+        "os.wait(); s._keeper.join(0.5); print(s.is_running(), flush=True)"
+    )
     owner, _ = run_owner(then)
     with owner:
         assert owner.stdout.readline().strip() == "True"

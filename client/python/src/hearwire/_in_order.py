@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import contextlib
 import operator
 import queue
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Coroutine, Generator, Iterable, Iterator
@@ -161,8 +160,7 @@ async def in_order_async(
         finally:
             for task in untaken:
                 task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(*untaken, return_exceptions=True)
+            await asyncio.gather(*untaken, return_exceptions=True)
 
 
 async def _async_iterator(clips: Union[Iterable[Clip], AsyncIterable[Clip]]) -> AsyncIterator[Clip]:
