@@ -22,10 +22,10 @@
 namespace hearwire {
 namespace {
 
-// From the moment when the batcher fails what is left until gRPC gives such calls up, and then until we do.
-constexpr absl::Duration kFarewell = absl::Milliseconds(500);
+// From the moment when the batcher fails what is left until such calls are given up.
+constexpr absl::Duration kFarewell = absl::Seconds(1);
 
-// While draining: how long clients have at least to see that they should go, and how often to look for calls.
+// While draining: how long the last answers have to reach their callers, and how often to look for calls.
 constexpr absl::Duration kSettle = absl::Milliseconds(100);
 constexpr absl::Duration kDrainLook = absl::Milliseconds(10);
 
@@ -82,8 +82,8 @@ class ComposedServer final : public Server {
   absl::Status LoadNetworks();
   absl::Status StartPipeline(const Capacity& capacity);
   void OnDeviceLost(const absl::Status& status);
-  // Waits until Shutdown, which has begun, has ended; closes the connections when no call is left on them.
-  bool AwaitCalls(Ended* answered, absl::Time deadline);
+  // Waits until no call is in flight and the last answers have had time to arrive. False: not so by the deadline.
+  bool AwaitCalls(absl::Time deadline);
   // Answers everything that is in flight.
   void FailCalls() {
     pipeline_->BeginShutdown();
@@ -220,31 +220,38 @@ void ComposedServer::OnDeviceLost(const absl::Status& status) {
   if (seams_.on_device_lost) seams_.on_device_lost();
 }
 
-bool ComposedServer::AwaitCalls(Ended* answered, absl::Time deadline) {
-  const absl::Time clients_know = absl::Now() + kSettle;
-  bool closed = false;
-  while (absl::Now() < deadline) {
-    if (answered->WaitUntil(std::min(deadline, absl::Now() + kDrainLook))) return true;
-    if (!closed && absl::Now() >= clients_know && CountCallsInFlight() == 0) {
-      CloseConnections(grpc_.server.get());
-      closed = true;
+bool ComposedServer::AwaitCalls(absl::Time deadline) {
+  absl::Time last_seen = absl::Now();
+  while (true) {
+    const absl::Time now = absl::Now();
+    if (service_->calls_in_flight() > 0) {
+      last_seen = now;
+    } else if (now >= last_seen + kSettle && CountCallsInFlight() == 0) {
+      return true;
     }
+    if (now >= deadline) return false;
+    absl::SleepFor(std::min(kDrainLook, deadline - now));
   }
-  return false;
 }
 
 bool ComposedServer::Drain(absl::Time deadline) {
   health_->SetServing(false);
   health_->EndWatches();
-  // On threads of their own, which are left behind when a call or a batch does not end.
-  const auto answered =
-      RunApart([this, deadline] { grpc_.server->Shutdown(absl::ToChronoTime(deadline + kFarewell)); });
-  if (AwaitCalls(answered.get(), deadline)) return true;
-  Log(LogLevel::kWarning, "drain deadline: failing the calls that are left", {{"calls", CountCallsInFlight()}});
+  service_->BeginDrain(std::max<int64_t>(0, CountCallsInFlight() - service_->calls_in_flight()));
+  if (AwaitCalls(deadline)) return true;
+  const int64_t taken = service_->calls_in_flight();
+  const int64_t arriving = CountCallsInFlight() - taken;
+  if (taken > 0) {
+    Log(LogLevel::kWarning, "drain deadline: failing the calls that are left", {{"calls", taken}});
+  } else if (arriving > 0) {
+    Log(LogLevel::kInfo, "drain deadline: leaving requests that are still arriving", {{"calls", arriving}});
+  }
+  // On a thread of its own, which is left behind when a batch does not end.
   const auto failed = RunApart([this] { FailCalls(); });
-  const absl::Time end = deadline + 2 * kFarewell;
-  if (AwaitCalls(answered.get(), end) && failed->WaitUntil(end)) return true;
-  Log(LogLevel::kWarning, "some calls did not end");
+  const absl::Time end = absl::Now() + kFarewell;
+  while (service_->calls_in_flight() > 0 && absl::Now() < end) absl::SleepFor(kDrainLook);
+  if (service_->calls_in_flight() == 0 && failed->WaitUntil(end)) return true;
+  Log(LogLevel::kWarning, "some calls did not end", {{"calls", service_->calls_in_flight()}});
   return false;
 }
 

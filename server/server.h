@@ -50,9 +50,13 @@ class Server {
   // Health says NOT_SERVING from now on; calls are still taken. Does not block.
   virtual void EnterLameDuck() = 0;
 
-  // Takes no more calls, tells clients to go elsewhere (GOAWAY), and waits for calls in flight; at `deadline` those
-  // that are left fail with UNAVAILABLE. Returns true when all are answered, false when some did not end within a
-  // second of that: their threads still run, and the process should end without tidying up. Once.
+  // From now on new calls are answered UNAVAILABLE, SHUTTING_DOWN, on old connections and new. Waits until those begun
+  // before are answered and no request is arriving; at `deadline` calls that are left fail with UNAVAILABLE. Returns
+  // true when all are answered, false when some did not end within a second of that. Once.
+  //
+  // It still listens, so that no caller hears anything but the above; the process should then end without tidying up,
+  // which closes the connections. gRPC's own Shutdown would answer CANCELLED to every call that it has not handed to a
+  // handler yet.
   virtual bool Drain(absl::Time deadline) = 0;
 };
 

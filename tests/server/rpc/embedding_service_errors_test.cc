@@ -198,6 +198,21 @@ TEST(EmbeddingServiceTest, IsUnavailableOnceItShutsDown) {
   EXPECT_EQ(failure.reason, "SHUTTING_DOWN");
 }
 
+TEST(EmbeddingServiceTest, RefusesCallsWhileItDrains) {
+  ServiceHarness harness;
+  harness.service->BeginDrain(1);
+  EXPECT_TRUE(SceneFailure(&harness, TwoClips()).status.ok()) << "one was arriving";
+  const Failure failure = SceneFailure(&harness, TwoClips());
+  EXPECT_EQ(failure.status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(failure.reason, "SHUTTING_DOWN");
+  EXPECT_EQ(failure.retry_ms, 1000);
+  EXPECT_EQ(harness.metrics.count("rejected SHUTTING_DOWN"), 1);
+  grpc::ClientContext context;
+  v1::ListConfigsResponse response;
+  EXPECT_EQ(harness.NewStub()->ListConfigs(&context, {}, &response).error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(harness.service->calls_in_flight(), 0) << "what is refused was never taken";
+}
+
 TEST(EmbeddingServiceTest, GivesNoCallLongerThanItsOwnLimit) {
   EmbeddingServiceOptions service;
   service.max_deadline = absl::Nanoseconds(1);
