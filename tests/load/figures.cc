@@ -60,7 +60,7 @@ std::vector<std::string> Verdicts(const Report& report) {
     lines.push_back(absl::StrCat("counts agree with the server's: ", all));
   } else {
     for (const std::string& difference : check.differences) {
-      lines.push_back(absl::StrCat("COUNTS DIFFER from the server's: ", difference));
+      lines.push_back(absl::StrCat("COUNTS NOT CONFIRMED by the server: ", difference));
     }
   }
   return lines;

@@ -42,9 +42,9 @@ struct Progress {
   bool draining = false;  // No more calls are due: the last ones are waited for.
   int64_t sent = 0;
   int64_t in_flight = 0;
-  int64_t failed = 0;  // In the measured time.
-  absl::Duration p50;  // Likewise.
-  absl::Duration p99;
+  int64_t failed = 0;       // In the measured time.
+  absl::Duration p50 = {};  // Likewise.
+  absl::Duration p99 = {};
 };
 
 // Connections to the server, each with a socket of its own. Nothing is ever tried twice.

@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kCannotRun = 1;
 constexpr int kObjectiveMissed = 2;
-constexpr int kCountsDiffer = 3;
+constexpr int kCountsNotConfirmed = 3;
 
 int Complain(const absl::Status& wrong) {
   std::fprintf(stderr, "hearwire-load: %s\n", std::string(wrong.message()).c_str());
@@ -61,7 +61,7 @@ int ExitCode(const Report& report) {
   const bool missed = std::any_of(report.objectives.begin(), report.objectives.end(),
                                   [](const Objective& objective) { return !objective.met; });
   if (missed || (report.knee && !report.knee->per_second)) return kObjectiveMissed;
-  if (report.count_check && !report.count_check->agrees()) return kCountsDiffer;
+  if (report.count_check && !report.count_check->agrees()) return kCountsNotConfirmed;
   return 0;
 }
 

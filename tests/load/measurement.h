@@ -18,7 +18,7 @@ namespace hearwire::load {
 // How one call ended.
 struct Outcome {
   absl::StatusCode code = absl::StatusCode::kOk;
-  std::string message;
+  std::string message = {};
   // The server said so: its reply, or its failure under its own request id. Otherwise the call failed on this side or
   // on the way: expired, cancelled, cut off, or never taken.
   bool answered = true;

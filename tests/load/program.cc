@@ -67,7 +67,8 @@ class Session {
   const std::optional<CountCheck>& count_check() const { return count_check_; }
 
  private:
-  absl::StatusOr<MetricsPage> CompareCounts(const Measurement& measurement, const MetricsPage& before);
+  // Adds to count_check_. Returns the server's metrics after the run; absent when they could not be read any more.
+  std::optional<MetricsPage> CompareCounts(const Measurement& measurement, const MetricsPage& before);
   absl::StatusOr<double> FirstRate();
 
   const ProgramOptions& options_;
@@ -92,24 +93,26 @@ absl::StatusOr<Session::Run> Session::Make(const LoadOptions& load, const std::s
   Run run;
   run.measurement = RunLoad(load, workload_, connections_, stop_, show);
   terminal_.Clear();
-  absl::StatusOr<MetricsPage> after = MetricsPage();
+  std::optional<MetricsPage> after;
   if (with_metrics) after = CompareCounts(run.measurement, *before);
-  if (!after.ok()) return after.status();
-  run.summary = Summarise(run.measurement, load, with_metrics ? &*before : nullptr, with_metrics ? &*after : nullptr);
+  run.summary = Summarise(run.measurement, load, after ? &*before : nullptr, after ? &*after : nullptr);
   return run;
 }
 
-absl::StatusOr<MetricsPage> Session::CompareCounts(const Measurement& measurement, const MetricsPage& before) {
+std::optional<MetricsPage> Session::CompareCounts(const Measurement& measurement, const MetricsPage& before) {
+  if (!count_check_) count_check_.emplace();
   const absl::Time give_up = absl::Now() + kCountsSettle;
   while (true) {
     absl::StatusOr<MetricsPage> after = FetchMetrics(options_.metrics_url);
-    if (!after.ok()) return after.status();
+    if (!after.ok()) {
+      count_check_->differences.emplace_back(after.status().message());
+      return std::nullopt;
+    }
     const CountCheck check = CheckCounts(measurement, before, *after);
     if (!check.agrees() && absl::Now() < give_up) {
       absl::SleepFor(absl::Milliseconds(100));
       continue;
     }
-    if (!count_check_) count_check_.emplace();
     count_check_->exact = count_check_->exact && check.exact;
     count_check_->sent += check.sent;
     count_check_->answered += check.answered;
@@ -117,7 +120,7 @@ absl::StatusOr<MetricsPage> Session::CompareCounts(const Measurement& measuremen
     count_check_->server_counted += check.server_counted;
     count_check_->differences.insert(count_check_->differences.end(), check.differences.begin(),
                                      check.differences.end());
-    return after;
+    return *std::move(after);
   }
 }
 

@@ -71,7 +71,8 @@ class Flags {
     app_.footer(
         "TIME is seconds, or has a unit: 500ms, 2m. SHARE is 0.01 or 1%.\n"
         "Calls that fail or expire count in the percentiles, with the time they took. Nothing is tried twice.\n"
-        "Exit codes: 0 done, 1 wrong flags or cannot run, 2 an objective is missed, 3 the server counted other calls, "
+        "Exit codes: 0 done, 1 wrong flags or cannot run, 2 an objective is missed, 3 the server's counts do not "
+        "confirm these, "
         "128+n ended by signal n.");
     AddLoadFlags();
     AddCallFlags();

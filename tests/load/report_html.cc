@@ -83,7 +83,7 @@ std::string Tiles(const Report& report) {
 std::string VerdictList(const Report& report) {
   std::string html;
   for (const std::string& verdict : Verdicts(report)) {
-    const bool bad = verdict.rfind("MISSED", 0) == 0 || verdict.rfind("COUNTS DIFFER", 0) == 0;
+    const bool bad = verdict.rfind("MISSED", 0) == 0 || verdict.rfind("COUNTS NOT", 0) == 0;
     absl::StrAppend(&html, "<p class=\"verdict", bad ? " bad" : "", "\">", EscapeHtml(verdict), "</p>\n");
   }
   for (const std::string& note : report.notes) {

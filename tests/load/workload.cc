@@ -1,6 +1,7 @@
 #include "tests/load/workload.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -35,6 +36,11 @@ grpc::ByteBuffer Body(const google::protobuf::MessageLite& message) {
   return {&slice, 1};
 }
 
+absl::Status TooLarge() {
+  return absl::ResourceExhaustedError(
+      "the requests of this mix take more than 1 GiB of memory: shorter or fewer clips would do");
+}
+
 absl::StatusOr<std::vector<Clip>> MakeClips(const WorkloadOptions& options) {
   std::vector<Clip> clips;
   for (const std::string& file : options.files) {
@@ -47,6 +53,8 @@ absl::StatusOr<std::vector<Clip>> MakeClips(const WorkloadOptions& options) {
   // Of few lengths, several clips each: the same bytes again and again would flatter any cache.
   const std::vector<double> once = lengths;
   while (lengths.size() < kClipsOfALength) lengths.insert(lengths.end(), once.begin(), once.end());
+  const double seconds = std::accumulate(lengths.begin(), lengths.end(), 0.0);
+  if (seconds * options.sample_rate_hz * sizeof(int16_t) * options.clips_per_call > kMostBytes) return TooLarge();
   for (size_t i = 0; i < lengths.size(); ++i) {
     clips.push_back(NoiseClip(lengths[i], options.sample_rate_hz, options.seed + i));
   }
@@ -136,10 +144,7 @@ absl::StatusOr<Workload> Workload::Create(const WorkloadOptions& options,
       for (size_t first = 0; first < (one ? 1 : clips->size()); ++first) {
         part.calls.push_back(Prepare(kind.value, config.value, info, *clips, first, options.clips_per_call));
         bytes += part.calls.back().bytes;
-        if (bytes > kMostBytes) {
-          return absl::ResourceExhaustedError(
-              "the requests of this mix take more than 1 GiB of memory: shorter or fewer clips would do");
-        }
+        if (bytes > kMostBytes) return TooLarge();
       }
       workload.total_weight_ += part.weight;
       workload.parts_.push_back(std::move(part));

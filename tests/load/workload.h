@@ -29,7 +29,7 @@ struct WorkloadOptions {
   std::vector<Weighted<CallKind>> kinds = {{CallKind::kScene, 1}};
   std::vector<Weighted<std::string>> configs = {{"", 1}};  // Empty: the server's default.
   ClipLengths lengths = *ClipLengths::Parse("1");
-  std::vector<std::string> files;  // Audio files to send as they are, instead of clips of `lengths`.
+  std::vector<std::string> files = {};  // Audio files to send as they are, instead of clips of `lengths`.
   int clips_per_call = 1;
   int sample_rate_hz = 32000;  // Of clips of `lengths`: 16-bit noise.
   uint64_t seed = 1;
