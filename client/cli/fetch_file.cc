@@ -209,7 +209,7 @@ absl::Status FillPart(const FetchRequest& request, PartFile& part) {
       if (absl::Status wrong = part.Restart(""); !wrong.ok()) return wrong;
     }
     const int64_t before = part.size();
-    const absl::Status status = Transfer(request, part).Run();
+    absl::Status status = Transfer(request, part).Run();
     if (!absl::IsAborted(status)) return status;
     if (part.size() > before && !part.validator().empty()) {
       attempt = 1;

@@ -69,10 +69,12 @@ HWY_INLINE void Block(const RowJob& job, int col, V (&row_sum)[kVectors]) {
     Unroll<kKernel>([&](auto k) HEARWIRE_UNROLLED {
       Unroll<kVectors>([&](auto v) HEARWIRE_UNROLLED { w[k][v] = hn::Load(d, weight + k * stride + v * n); });
     });
-    const float* HWY_RESTRICT in =
-        job.in +
-        (static_cast<ptrdiff_t>(job.first_in_row + tap) * job.in_cols + first_in_col) * static_cast<ptrdiff_t>(stride);
+    const float* next_in = job.in + (static_cast<ptrdiff_t>(job.first_in_row + tap) * job.in_cols + first_in_col) *
+                                        static_cast<ptrdiff_t>(stride);
     Unroll<kInCols>([&](auto c) HEARWIRE_UNROLLED {
+      const float* HWY_RESTRICT in = next_in;
+      next_in += stride;
+      KeepInRegister(next_in);
       // Only the outermost columns can lie outside the map.
       if constexpr (c < kPadding) {
         if (first_in_col + c < 0) return;
@@ -80,7 +82,7 @@ HWY_INLINE void Block(const RowJob& job, int col, V (&row_sum)[kVectors]) {
         if (first_in_col + c >= job.in_cols) return;
       }
       V x[kVectors];
-      Unroll<kVectors>([&](auto v) HEARWIRE_UNROLLED { x[v] = hn::Load(d, in + c * stride + v * n); });
+      Unroll<kVectors>([&](auto v) HEARWIRE_UNROLLED { x[v] = hn::Load(d, in + v * n); });
       Unroll<kKernel>([&](auto k) HEARWIRE_UNROLLED {
         constexpr int kFrom = c - k;  // Where the kernel starts whose weight k meets this input.
         if constexpr (kFrom >= 0 && kFrom % kStride == 0 && kFrom / kStride < kCols) {

@@ -49,7 +49,7 @@ void ForwardPass::Run(Windows windows) {
   windows = windows.subspan(0, static_cast<size_t>(CountDeep(windows, 1)));
   for (size_t first = 0; first < windows.size(); first += late_tile) {
     const Windows tile = windows.subspan(first, late_tile);
-    float* const late = late_[0].Reserve(std::min(late_tile, tile.size()) * late_window);
+    float* const late = workspace_.late[0].Reserve(std::min(late_tile, tile.size()) * late_window);
     for (size_t i = 0; i < tile.size(); i += early_tile) {
       RunEarlyBlocks(tile.subspan(i, early_tile), late + i * late_window);
     }
@@ -62,7 +62,7 @@ void ForwardPass::RunStem(const Window& window, float* out) {
   const size_t mels = static_cast<size_t>(window.mels);
   const size_t stride = 2 * static_cast<size_t>(size.cols) + 1;
   const size_t rows = 2 * static_cast<size_t>(size.rows) + 1;
-  float* const bordered = spectrogram_.Reserve(rows * stride);
+  float* const bordered = workspace_.spectrogram.Reserve(rows * stride);
   std::fill_n(bordered, stride, 0.0f);
   float* row = bordered + stride;
   for (const Window::Run& run : window.runs) {
@@ -89,10 +89,10 @@ int ForwardPass::RunBlock(Windows windows, int index, MapSize size, const float*
   if (count == 0) return 0;
   windows = windows.subspan(0, static_cast<size_t>(count));
   const PackedBlock& block = network_.blocks[static_cast<size_t>(index) - 1];
-  blocks_.Run(block, size, count, in, out);
+  workspace_.blocks.Run(block, size, count, in, out);
   for (int i = 0; block.squeeze_excite && i < count; ++i) {
     const WindowRequest& window = *windows[static_cast<size_t>(i)];
-    if (window.readout.features.Has(Se(index))) writer_.WriteVector(window, Se(index), blocks_.squeeze(i));
+    if (window.readout.features.Has(Se(index))) writer_.WriteVector(window, Se(index), workspace_.blocks.squeeze(i));
   }
   WriteBlockOutputs(windows, index, size.Strided(block.stride()), block.projection.out_stride, out);
   return count;
@@ -109,8 +109,8 @@ void ForwardPass::RunEarlyBlocks(Windows windows, float* out) {
     later = later.Strided(block.stride());
     floats = std::max(floats, windows.size() * later.pixels() * block.projection.out_stride);
   }
-  float* in = early_[0].Reserve(floats);
-  float* next = early_[1].Reserve(floats);
+  float* in = workspace_.early[0].Reserve(floats);
+  float* next = workspace_.early[1].Reserve(floats);
 
   const size_t stem_window = size.pixels() * network_.stem.out_stride;
   for (size_t i = 0; i < windows.size(); ++i) RunStem(windows[i]->window, in + i * stem_window);
@@ -131,8 +131,8 @@ void ForwardPass::RunLateBlocks(Windows windows, MapSize size, float* in) {
     later = later.Strided(block.stride());
     floats = std::max(floats, windows.size() * later.pixels() * block.projection.out_stride);
   }
-  float* out = late_[1].Reserve(floats);
-  float* next = late_[2].Reserve(floats);
+  float* out = workspace_.late[1].Reserve(floats);
+  float* next = workspace_.late[2].Reserve(floats);
   for (int index = kLastEarlyBlock + 1; index < kBlockCount; ++index) {
     if (RunBlock(windows, index, size, in, out) == 0) return;
     size = size.Strided(network_.blocks[static_cast<size_t>(index) - 1].stride());
@@ -147,8 +147,8 @@ void ForwardPass::RunHead(Windows windows, MapSize size, const float* in) {
   if (windows.empty()) return;
   const size_t pixels = size.pixels();
   const size_t stride = network_.last.out_stride;
-  float* const last = last_.Reserve(windows.size() * pixels * stride);
-  float* const pooled = pooled_.Reserve(windows.size() * stride);
+  float* const last = workspace_.last.Reserve(windows.size() * pixels * stride);
+  float* const pooled = workspace_.pooled.Reserve(windows.size() * stride);
   kernels_.pointwise(network_.last,
                      {.in = in, .rows = windows.size() * pixels, .activation = Activation::kHardswish, .out = last});
   for (size_t i = 0; i < windows.size(); ++i) {
@@ -167,13 +167,13 @@ void ForwardPass::RunHead(Windows windows, MapSize size, const float* in) {
   if (windows.empty()) return;
   const float* hidden = pooled;
   if (network_.head == HeadKind::kMlp) {
-    float* const values = hidden_.Reserve(windows.size() * network_.hidden_layer.out_stride);
+    float* const values = workspace_.hidden.Reserve(windows.size() * network_.hidden_layer.out_stride);
     kernels_.pointwise(network_.hidden_layer,
                        {.in = pooled, .rows = windows.size(), .activation = Activation::kHardswish, .out = values});
     write(Feature::kClf2, values, network_.hidden_layer.out_stride);
     hidden = values;
   }
-  float* const logits = logits_.Reserve(windows.size() * network_.class_layer.out_stride);
+  float* const logits = workspace_.logits.Reserve(windows.size() * network_.class_layer.out_stride);
   kernels_.pointwise(network_.class_layer, {.in = hidden, .rows = windows.size(), .out = logits});
   write(Feature::kLogits, logits, network_.class_layer.out_stride);
 }

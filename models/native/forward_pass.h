@@ -18,15 +18,32 @@ inline constexpr int kLastConvolutionDepth = kBlockCount + 1;
 inline constexpr int kHeadDepth = kBlockCount + 2;
 int DepthOf(FeatureSet features);
 
-// A worker's memory for one network. One thread at a time.
+// A worker's memory, shared by all its networks. One thread at a time.
+struct ForwardWorkspace {
+  explicit ForwardWorkspace(const Kernels& kernels) : blocks(kernels) {}
+
+  BlockPass blocks;
+  AlignedFloats spectrogram;  // With a border of zeros.
+  AlignedFloats early[2];     // Maps between blocks.
+  AlignedFloats late[3];      // Block 6's output, and two that take turns.
+  AlignedFloats last;         // [windows, pixels, last channels]
+  AlignedFloats pooled;       // [windows, last channels]
+  AlignedFloats hidden;
+  AlignedFloats logits;
+};
+
+// Runs one network in a worker's memory. One thread at a time.
 //
 // Two sizes of tiles keep activations in the second-level cache and read weights rarely: the first blocks, with large
 // maps and small weights, take a few windows at a time; the later ones, with small maps and large weights, take many.
 class ForwardPass {
  public:
-  // network: outlives this.
-  ForwardPass(const Kernels& kernels, const PackedNetwork& network)
-      : kernels_(kernels), network_(network), blocks_(kernels), writer_(kernels, network.shape, network.mel.n_mels) {}
+  // network, workspace: outlive this.
+  ForwardPass(const Kernels& kernels, const PackedNetwork& network, ForwardWorkspace& workspace)
+      : kernels_(kernels),
+        network_(network),
+        workspace_(workspace),
+        writer_(kernels, network.shape, network.mel.n_mels) {}
 
   // windows: all of the same number of frames, the deepest first. Writes their rows.
   void Run(absl::Span<const WindowRequest* const> windows);
@@ -47,15 +64,8 @@ class ForwardPass {
 
   const Kernels kernels_;
   const PackedNetwork& network_;
-  BlockPass blocks_;
+  ForwardWorkspace& workspace_;
   RowWriter writer_;
-  AlignedFloats spectrogram_;  // With a border of zeros.
-  AlignedFloats early_[2];     // Maps between blocks.
-  AlignedFloats late_[3];      // Block 6's output, and two that take turns.
-  AlignedFloats last_;         // [windows, pixels, last channels]
-  AlignedFloats pooled_;       // [windows, last channels]
-  AlignedFloats hidden_;
-  AlignedFloats logits_;
 };
 
 }  // namespace hearwire

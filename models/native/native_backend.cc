@@ -15,8 +15,11 @@ namespace {
 
 class NativeEmbedder final : public Embedder {
  public:
-  NativeEmbedder(const Kernels& kernels, const std::vector<std::unique_ptr<const PackedNetwork>>& networks) {
-    for (const auto& network : networks) networks_.push_back({network.get(), ForwardPass(kernels, *network)});
+  NativeEmbedder(const Kernels& kernels, const std::vector<std::unique_ptr<const PackedNetwork>>& networks)
+      : workspace_(kernels) {
+    for (const auto& network : networks) {
+      networks_.push_back({network.get(), ForwardPass(kernels, *network, workspace_)});
+    }
   }
 
   absl::Status Embed(int network, absl::Span<const WindowRequest> batch) override {
@@ -50,6 +53,7 @@ class NativeEmbedder final : public Embedder {
     const PackedNetwork* packed;
     ForwardPass pass;
   };
+  ForwardWorkspace workspace_;
   std::vector<Network> networks_;
   std::vector<const WindowRequest*> order_;  // By length, then the deepest first.
 };

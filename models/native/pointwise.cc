@@ -66,8 +66,11 @@ HWY_INLINE void Tile(const Panel& panel, const float* HWY_RESTRICT in, const flo
   for (const float* const end = in + panel.in_channels; in != end; ++in, weight += kVectors * n) {
     V w[kVectors];
     Unroll<kVectors>([&](auto v) HEARWIRE_UNROLLED { w[v] = hn::Load(d, weight + v * n); });
+    const float* next = in;
     Unroll<kRows>([&](auto r) HEARWIRE_UNROLLED {
-      const V x = hn::Set(d, in[r * in_stride]);
+      const V x = hn::Set(d, *next);
+      next += in_stride;
+      if constexpr (kRows > 8) KeepInRegister(next);
       Unroll<kVectors>([&](auto v) HEARWIRE_UNROLLED { sum[r][v] = hn::MulAdd(x, w[v], sum[r][v]); });
     });
   }

@@ -23,6 +23,9 @@ namespace {
 
 constexpr int64_t kPieceValues = 32768;
 
+// What a header claims is believed so far: 64 MiB, 8.7 minutes at 32 kHz. Longer clips grow as they are decoded.
+constexpr int64_t kMaxReservedSamples = int64_t{1} << 24;
+
 absl::Status CheckEncoding(PcmAudio::Encoding encoding) {
   if (encoding == PcmAudio::Encoding::kLinear16 || encoding == PcmAudio::Encoding::kFloat32) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("PCM encoding ", static_cast<int>(encoding),
@@ -134,8 +137,11 @@ absl::StatusOr<std::vector<float>> DecodeSamples(SampleSource& source, const Aud
     resampler = *std::move(created);
   }
   ClipMaker maker(channels, std::move(resampler));
-  // Room for the resampler's last piece too, so that the clip is never moved.
-  if (claimed) maker.Reserve(Resampler::ResampledCount(*claimed + kPieceValues, source_rate_hz, sample_rate_hz) + 1024);
+  if (claimed) {
+    // Room for the resampler's last piece too, so that the clip is never moved.
+    const int64_t room = Resampler::ResampledCount(*claimed + kPieceValues, source_rate_hz, sample_rate_hz) + 1024;
+    maker.Reserve(std::min(room, kMaxReservedSamples));
+  }
   std::vector<float> piece(kPieceValues / channels * channels);
   while (true) {
     if (is_cancelled && is_cancelled()) return absl::CancelledError("nobody waits for this clip any more");

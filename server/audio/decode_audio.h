@@ -59,8 +59,9 @@ struct AudioError {
 // is 0 or all ones, or what sox writes when it cannot know, is a stream and is read to its end); a damaged file; a clip
 // over max_decoded. Messages name the formats and limits that would be right.
 //
-// Memory is that of the clip and about a mebibyte. is_cancelled, where given, is asked between pieces (at most 32768
-// samples each) on this thread; once it says true, the answer is CANCELLED. Thread-safe.
+// Memory is that of the samples decoded so far (half as much again while a long clip grows), whatever a header claims,
+// and a few mebibytes. is_cancelled, where given, is asked between pieces (at most 32768 samples each) on this thread;
+// once it says true, the answer is CANCELLED. Thread-safe.
 std::variant<std::vector<float>, AudioError> DecodeAudio(const AudioSource& source, const AudioLimits& limits,
                                                          int sample_rate_hz,
                                                          const std::function<bool()>& is_cancelled = nullptr);

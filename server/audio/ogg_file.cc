@@ -42,12 +42,11 @@ std::optional<Page> ReadPage(std::string_view bytes) {
               bytes.substr(body, size - body)};
 }
 
-absl::Status CheckCodec(std::string_view first_packet) {
-  if (first_packet.starts_with("\x01vorbis"sv) || first_packet.starts_with("OpusHead"sv)) return absl::OkStatus();
-  const char* codec = first_packet.starts_with(
-                          "\x7f"
-                          "FLAC"sv)
-                          ? "FLAC"
+// Whether the codec is Vorbis, by a stream's first packet.
+absl::StatusOr<bool> IsVorbis(std::string_view first_packet) {
+  if (first_packet.starts_with("\x01vorbis"sv)) return true;
+  if (first_packet.starts_with("OpusHead"sv)) return false;
+  const char* codec = first_packet.starts_with("\x7f\x46LAC"sv)  ? "FLAC"
                       : first_packet.starts_with("Speex   "sv)   ? "Speex"
                       : first_packet.starts_with("\x80theora"sv) ? "Theora"
                                                                  : "an unknown codec";
@@ -70,8 +69,9 @@ absl::StatusOr<OggFile> ScanOggFile(std::string_view bytes) {
     const std::optional<Page> page = ReadPage(rest);
     if (!page) break;
     if (!stream) {
-      const absl::Status codec = CheckCodec(page->body);
-      if (!codec.ok()) return codec;
+      const absl::StatusOr<bool> is_vorbis = IsVorbis(page->body);
+      if (!is_vorbis.ok()) return is_vorbis.status();
+      file.is_vorbis = *is_vorbis;
       stream = page->stream;
     } else if (page->stream != *stream || (page->flags & kFirstPage) != 0) {
       return absl::InvalidArgumentError(

@@ -11,6 +11,7 @@
 namespace hearwire {
 
 struct OggFile {
+  bool is_vorbis = false;  // Otherwise Opus.
   // The last page is whole and marked as the last one.
   bool ends_properly = false;
   // Of a file that does not end properly: what the page at which it is cut would have added, in units of the stream's

@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "server/audio/limits.h"
 #include "server/audio/ogg_file.h"
+#include "server/audio/vorbis_headers.h"
 #include "server/audio/wav_file.h"
 
 namespace hearwire {
@@ -43,6 +44,12 @@ bool IsFormat(FileFormat format, int sndfile_format) {
     default:
       return false;
   }
+}
+
+absl::Status HeaderError(FileFormat format) {
+  return absl::InvalidArgumentError(absl::StrCat("the header of the ", Name(format),
+                                                 " file is damaged, cut off, or of a kind that cannot be decoded; ",
+                                                 kAcceptedFiles));
 }
 
 }  // namespace
@@ -99,15 +106,14 @@ absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::Open(FileFormat format, st
   } else if (format == FileFormat::kOgg) {
     absl::StatusOr<OggFile> scanned = ScanOggFile(bytes);
     if (!scanned.ok()) return scanned.status();
+    if (scanned->is_vorbis && !HasVorbisHeaders(bytes)) return HeaderError(format);
     ogg = *scanned;
   }
   SF_VIRTUAL_IO callbacks = {Callbacks::Size, Callbacks::Seek, Callbacks::Read, nullptr, Callbacks::Tell};
   SF_INFO info = {};
   sound->decoder_ = sf_open_virtual(&callbacks, SFM_READ, &info, sound.get());
   if (sound->decoder_ == nullptr || !IsFormat(format, info.format) || info.channels < 1 || info.samplerate < 1) {
-    return absl::InvalidArgumentError(absl::StrCat("the header of the ", Name(format),
-                                                   " file is damaged, cut off, or of a kind that cannot be decoded; ",
-                                                   kAcceptedFiles));
+    return HeaderError(format);
   }
   sound->sample_rate_hz_ = info.samplerate;
   sound->channel_count_ = info.channels;
@@ -115,9 +121,8 @@ absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::Open(FileFormat format, st
   if (ogg.ends_properly) {
     if (info.frames != SF_COUNT_MAX) sound->claimed_samples_ = info.frames;
   } else {
-    const bool is_opus = (info.format & SF_FORMAT_SUBMASK) == SF_FORMAT_OPUS;
     sound->missing_seconds_ =
-        static_cast<double>(ogg.missing_units) / (is_opus ? kOpusUnitsPerSecond : info.samplerate);
+        static_cast<double>(ogg.missing_units) / (ogg.is_vorbis ? info.samplerate : kOpusUnitsPerSecond);
   }
   return sound;
 }

@@ -9,8 +9,11 @@ function(run)
 endfunction()
 
 file(REMOVE_RECURSE ${WORK})
+file(READ ${CMAKE_CURRENT_LIST_DIR}/../../../README.md readme)
+string(REGEX MATCH "```cpp\n([^`]*)```" example "${readme}")
+file(WRITE ${WORK}/readme_example.cc "${CMAKE_MATCH_1}")
 run(${CMAKE_COMMAND} --install ${BUILD} --component client --prefix ${WORK}/prefix)
 run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -G Ninja -DCMAKE_PREFIX_PATH=${WORK}/prefix
-    -DCMAKE_CXX_COMPILER=${COMPILER} "-DCMAKE_CXX_FLAGS=${FLAGS}")
+    -DREADME_EXAMPLE=${WORK}/readme_example.cc -DCMAKE_CXX_COMPILER=${COMPILER} "-DCMAKE_CXX_FLAGS=${FLAGS}")
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 run(${WORK}/build/consumer)

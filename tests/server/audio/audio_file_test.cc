@@ -228,8 +228,15 @@ TEST(Mp3FileTest, FilesInARowAreOneSound) {
   EXPECT_NEAR(Decode(mp3 + mp3).size(), 2 * kRateHz, kRateHz / 10);
 }
 
+TEST(Mp3FileTest, WhatFollowsTheClaimedLengthInAnotherFormatIsIgnored) {
+  const std::string mp3 = MakeMp3(MakeSine(440, 44100, 2, 1));
+  EXPECT_EQ(Decode(mp3 + MakeMp3(MakeSine(440, 16000, 1, 1))), Decode(mp3));
+}
+
 TEST(FlacFileTest, AnId3TagInFrontIsIgnored) {
   const std::string flac = MakeFlac(MakeSine(440, 44100, 1, 1));
+  const std::string with_footer = std::string("ID3\x04\0\x10\0\0\0\x08", 10) + std::string(8 + 10, 'x');
+  EXPECT_EQ(Decode(with_footer + flac), Decode(flac));
   EXPECT_EQ(Decode(std::string("ID3\x03\0\0\0\0\0\x20", 10) + std::string(32, 'x') + flac), Decode(flac));
 }
 

@@ -113,6 +113,21 @@ TEST(DecodeAudioTest, NoLimitIsNoLimit) {
             size_t{2 * kRateHz});
 }
 
+TEST(DecodeAudioTest, BelievesNoClaimBeforeItIsDecoded) {
+  // 19 hours and 600 thousand hours: memory for either would not be had.
+  const std::string flac = WithFlacLength(MakeFlac(MakeNoise(16000, 1, 1)), 1 << 30);
+  std::string ogg = MakeOgg(MakeNoise(16000, 1, 4));  // Of several pages.
+  const std::vector<size_t> pages = OggPageOffsets(ogg);
+  ogg = WithOggPosition(ogg, pages[pages.size() - 2], int64_t{1} << 35);
+  const AudioLimits limits = {.max_decoded = absl::InfiniteDuration()};
+  for (const std::string& file : {flac, ogg}) {
+    const absl::Status status = StatusOf(EncodedAudio{file}, limits);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  }
+  ogg = WithOggPosition(ogg, pages[pages.size() - 2], int64_t{1} << 60);
+  EXPECT_EQ(StatusOf(EncodedAudio{ogg}, limits).code(), absl::StatusCode::kResourceExhausted);
+}
+
 TEST(DecodeAudioTest, RefusesNoChannels) {
   const std::string bytes(400, '\0');
   EXPECT_EQ(StatusOf(PcmAudio{Encoding::kFloat32, kRateHz, 0, bytes}, {}).code(), absl::StatusCode::kInvalidArgument);

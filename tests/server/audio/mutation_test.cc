@@ -24,7 +24,12 @@ namespace {
 
 constexpr int kRateHz = 32000;
 constexpr double kMaxSeconds = 1;
-constexpr int64_t kMaxKibibytes = 192 * 1024;  // More than before.
+// More than before. AddressSanitizer keeps what was freed.
+#ifdef __SANITIZE_ADDRESS__
+constexpr int64_t kMaxKibibytes = 1024 * 1024;
+#else
+constexpr int64_t kMaxKibibytes = 64 * 1024;
+#endif
 const AudioLimits kLimits = {.max_decoded = absl::Seconds(5)};
 
 int MutationCount() {

@@ -64,9 +64,22 @@ TEST(ResamplerTest, MakesAsManySamplesAsTheTimeHolds) {
 }
 
 TEST(ResamplerTest, DoesNotDependOnThePieces) {
-  const std::vector<float> samples = MakeNoise(44100, 1, 1).values;
-  const std::vector<float> whole = Resample(samples, 44100, 32000);
-  for (const size_t piece : {1, 7, 441, 32768}) EXPECT_EQ(Resample(samples, 44100, 32000, piece), whole) << piece;
+  for (const int from_hz : {1000, 44100, 384000}) {
+    const std::vector<float> samples = MakeNoise(from_hz, 1, 1.5).values;
+    const std::vector<float> whole = Resample(samples, from_hz, 32000);
+    for (const size_t piece : {1, 7, 441, 32768}) {
+      EXPECT_TRUE(Resample(samples, from_hz, 32000, piece) == whole) << piece << " samples at " << from_hz << " Hz";
+    }
+  }
+}
+
+TEST(ResamplerTest, KeepsNothingBackButTheFiltersLength) {
+  auto resampler = Resampler::Create(1000, 384000);
+  ASSERT_TRUE(resampler.ok());
+  std::vector<float> resampled;
+  for (const float value : MakeNoise(1000, 1, 10).values)
+    ASSERT_TRUE((*resampler)->Append({&value, 1}, &resampled).ok());
+  EXPECT_GT(resampled.size(), size_t{8 * 384000});
 }
 
 TEST(ResamplerTest, KeepsAnImpulseWhereItIs) {

@@ -5,17 +5,13 @@
 
 #include <atomic>
 #include <ctime>
-#include <map>
-#include <memory>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/time/clock.h"
 #include "server/batching/refusal.h"
-#include "tests/fixtures/fake_embedder.h"
-#include "tests/server/batching/recording_observer.h"
-#include "tests/server/batching/test_call.h"
+#include "tests/server/batching/batcher_fixture.h"
 
 namespace hearwire {
 namespace {
@@ -23,59 +19,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::UnorderedElementsAre;
-
-// Every Embed passes the gate, which is open unless a test asks for a closed one, and then fails when one of its
-// windows is marked.
-class BatcherTest : public testing::Test {
- protected:
-  BatcherTest() {
-    for (int network = 0; network < 2; ++network) backend_.AddNetwork(nullptr, {}).IgnoreError();
-    backend_.set_before_embed([this](int network, absl::Span<const WindowRequest> batch) {
-      if (gated_) (network == 0 ? gate_ : second_gate_).Pass();
-      for (const WindowRequest& request : batch) {
-        if (const auto it = failures_.find(request.row); it != failures_.end()) return it->second;
-      }
-      return absl::OkStatus();
-    });
-    options_.queue.max_batch_frames = 64;
-    options_.queue.max_queued_frames = 1 << 20;
-    options_.queue.min_shared_frames = 1;
-    options_.queue.max_queue_delay = absl::Hours(1);  // Whatever waits for company waits until a test says otherwise.
-  }
-  ~BatcherTest() override {
-    gate_.Open();
-    second_gate_.Open();
-  }
-
-  void Start(int workers = 1) {
-    options_.workers = workers;
-    absl::StatusOr<std::unique_ptr<Batcher>> batcher = Batcher::Create(options_, &backend_, &observer_);
-    ASSERT_TRUE(batcher.ok()) << batcher.status();
-    batcher_ = *std::move(batcher);
-  }
-
-  // Starts with a closed gate, and a call of one window that holds the only worker in it.
-  void StartWithABusyWorker() {
-    gated_ = true;
-    Start(1);
-    ASSERT_TRUE(batcher_->Submit(first_.work()).ok());
-    gate_.WaitForArrivals(1);
-  }
-
-  void FailWindow(const TestCall& call, size_t window, const absl::Status& status) {
-    failures_[call.work()->requests[window].row] = status;
-  }
-
-  FakeBackend backend_;
-  RecordingObserver observer_;
-  Gate gate_;         // Of network 0.
-  Gate second_gate_;  // Of network 1.
-  bool gated_ = false;
-  std::map<const float*, absl::Status> failures_;
-  BatcherOptions options_;
-  TestCall first_{0, 1, 1, 99};
-  std::unique_ptr<Batcher> batcher_;
-};
 
 TEST_F(BatcherTest, RowsComeBackToTheirOwners) {
   Start(2);
@@ -132,10 +75,12 @@ TEST_F(BatcherTest, CompanyThatDoesNotComeIsWaitedForNoLongerThanTheLimit) {
   options_.queue.max_queue_delay = absl::Milliseconds(30);
   Start(3);
   batcher_->BeginPreparation();
-  TestCall a(0, 1, 1);
-  ASSERT_TRUE(batcher_->Submit(a.work()).ok());
-  EXPECT_TRUE(a.Wait().ok());
-  EXPECT_GE(a.times().queued, absl::Milliseconds(30));
+  for (int i = 0; i < 3; ++i) {
+    TestCall a(0, 1, 1);
+    ASSERT_TRUE(batcher_->Submit(a.work()).ok());
+    EXPECT_TRUE(a.Wait().ok());
+    EXPECT_GE(a.times().queued, absl::Milliseconds(30));
+  }
 }
 
 TEST_F(BatcherTest, ALongCallRunsOnAllWorkersAtOnce) {
@@ -175,7 +120,7 @@ TEST_F(BatcherTest, DoneIsNotCalledInsideSubmitAndMaySubmit) {
   work->network = 0;
   work->requests = frames.work()->requests;
   std::atomic<std::thread::id> done_thread;
-  work->done = [&, again_call = again.work()](absl::Status, const BatchTimes&) {
+  work->done = [&, again_call = again.work()](const absl::Status&, const BatchTimes&) {
     done_thread = std::this_thread::get_id();
     batcher_->BeginPreparation();
     EXPECT_TRUE(batcher_->Submit(again_call).ok());
@@ -267,98 +212,6 @@ TEST_F(BatcherTest, ACallThatFailsFailsAlone) {
   // The batch that failed, and `next`: the 400 and more windows of the bad call that still waited never ran.
   batcher_->Shutdown(absl::UnavailableError("end"));
   EXPECT_EQ(observer_.batches().size(), 3u);
-}
-
-TEST_F(BatcherTest, ALostDeviceFailsWhatWaitsAtOnceAndRefusesTheRest) {
-  gated_ = true;
-  Start(2);
-  TestCall lost(0, 1, 64, 1), survivor(1, 1, 64, 2), waiting(0, 5, 64, 3), other(1, 5, 1, 4);
-  FailWindow(lost, 0, absl::UnavailableError("fell off the bus"));
-  ASSERT_TRUE(batcher_->Submit(lost.work()).ok());
-  ASSERT_TRUE(batcher_->Submit(survivor.work()).ok());
-  gate_.WaitForArrivals(1);
-  second_gate_.WaitForArrivals(1);
-  ASSERT_TRUE(batcher_->Submit(waiting.work()).ok());
-  ASSERT_TRUE(batcher_->Submit(other.work()).ok());
-  gate_.Open();  // Of network 0 only.
-  for (TestCall* call : {&lost, &waiting, &other}) {
-    const absl::Status status = call->Wait();
-    EXPECT_TRUE(absl::IsUnavailable(status)) << status;
-    EXPECT_EQ(RefusalOf(status), Refusal::kDeviceLost);
-    EXPECT_THAT(std::string(status.message()), HasSubstr("fell off the bus"));
-  }
-  TestCall late(0, 1, 1);
-  EXPECT_EQ(RefusalOf(batcher_->Submit(late.work())), Refusal::kDeviceLost);
-  EXPECT_EQ(survivor.done_count(), 0);
-  FailWindow(survivor, 0, absl::UnavailableError("this one too"));
-  second_gate_.Open();
-  EXPECT_TRUE(absl::IsUnavailable(survivor.Wait()));
-  batcher_->Shutdown(absl::UnavailableError("end"));
-  EXPECT_EQ(backend_.batches().size(), 2u);
-  EXPECT_THAT(observer_.losses(), ElementsAre(absl::UnavailableError("fell off the bus")));
-}
-
-TEST_F(BatcherTest, WhatWaitsFailsWithTheDeviceAndTheObserverHearsOnce) {
-  StartWithABusyWorker();
-  FailWindow(first_, 0, absl::UnavailableError("gone"));
-  std::vector<std::unique_ptr<TestCall>> calls;
-  for (int i = 0; i < 20; ++i) {
-    calls.push_back(std::make_unique<TestCall>(i % 2, 40, 4));
-    ASSERT_TRUE(batcher_->Submit(calls.back()->work()).ok());
-  }
-  gate_.Release(1);  // Nothing else may run.
-  EXPECT_TRUE(absl::IsUnavailable(first_.Wait()));
-  for (const auto& call : calls) {
-    EXPECT_TRUE(absl::IsUnavailable(call->Wait()));
-    EXPECT_EQ(observer_.losses().size(), 1u);
-  }
-  EXPECT_EQ(backend_.batches().size(), 1u);
-  batcher_->Shutdown(absl::UnavailableError("end"));
-  EXPECT_EQ(observer_.pending_frames(), 0);
-}
-
-TEST_F(BatcherTest, ShutdownFailsWhatWaitsAtOnceAndLetsWhatRunsEnd) {
-  StartWithABusyWorker();
-  TestCall waiting(0, 3, 1);
-  ASSERT_TRUE(batcher_->Submit(waiting.work()).ok());
-  std::thread shutdown([&] { batcher_->Shutdown(absl::UnavailableError("draining")); });
-  EXPECT_EQ(waiting.Wait(), absl::UnavailableError("draining"));  // The gate is still closed.
-  EXPECT_EQ(first_.done_count(), 0);
-  TestCall late(0, 1, 1);
-  EXPECT_EQ(batcher_->Submit(late.work()), absl::UnavailableError("draining"));
-  gate_.Open();
-  shutdown.join();
-  EXPECT_TRUE(first_.Wait().ok());
-  EXPECT_TRUE(first_.RowsAreRight());
-  batcher_->Shutdown(absl::CancelledError("again"));
-  EXPECT_EQ(batcher_->Submit(late.work()), absl::UnavailableError("draining"));
-}
-
-TEST_F(BatcherTest, ACallOfWhichSomeRunsAtShutdownIsAnsweredWhenThatHasEnded) {
-  gated_ = true;
-  Start(1);
-  TestCall a(0, 100, 1);  // 64 run, 36 wait.
-  ASSERT_TRUE(batcher_->Submit(a.work()).ok());
-  gate_.WaitForArrivals(1);
-  TestCall waiting(0, 1, 1);
-  ASSERT_TRUE(batcher_->Submit(waiting.work()).ok());
-  std::thread shutdown([&] { batcher_->Shutdown(absl::UnavailableError("draining")); });
-  EXPECT_TRUE(absl::IsUnavailable(waiting.Wait()));
-  EXPECT_EQ(a.done_count(), 0);
-  gate_.Open();
-  EXPECT_EQ(a.Wait(), absl::UnavailableError("draining"));
-  shutdown.join();
-  EXPECT_EQ(a.done_count(), 1);
-  EXPECT_EQ(backend_.batches().size(), 1u);
-}
-
-TEST_F(BatcherTest, ItsEndFailsWhatWaits) {
-  Start(1);
-  batcher_->BeginPreparation();
-  TestCall a(0, 1, 1);
-  ASSERT_TRUE(batcher_->Submit(a.work()).ok());
-  batcher_.reset();
-  EXPECT_TRUE(absl::IsUnavailable(a.Wait()));
 }
 
 TEST_F(BatcherTest, TellsWhereACallsTimeWent) {
