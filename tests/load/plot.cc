@@ -51,15 +51,27 @@ struct Range {
   }
 };
 
-std::string Legend(const Plot& plot) {
+// The lines' names above the plot, none where there is one line. *bottom: where they end.
+std::string Legend(const Plot& plot, double* bottom) {
+  constexpr double kSample = 26, kCharacter = 6.7, kGap = 20, kRow = 20;
+  *bottom = 0;
   if (plot.lines.size() < 2) return "";
-  std::string html = "<p class=\"legend\">";
+  std::string svg;
+  double x = kLeft, y = kRow / 2;
   for (const PlotLine& line : plot.lines) {
-    absl::StrAppend(&html,
-                    "<span><svg width=\"26\" height=\"10\"><line x1=\"1\" y1=\"5\" x2=\"25\" y2=\"5\" class=\"line-",
-                    line.colour, line.dashed ? " dashed" : "", "\"/></svg> ", EscapeHtml(line.name), "</span>");
+    const double width = kSample + 6 + kCharacter * static_cast<double>(line.name.size());
+    if (x > kLeft && x + width > kWidth) {
+      x = kLeft;
+      y += kRow;
+    }
+    absl::StrAppend(&svg, absl::StrFormat("<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" class=\"line-%d%s\"/>",
+                                          x, x + kSample, y, y, line.colour, line.dashed ? " dashed" : ""));
+    absl::StrAppend(&svg, absl::StrFormat("<text class=\"name\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", x + kSample + 6,
+                                          y + 4, EscapeHtml(line.name)));
+    x += width + kGap;
   }
-  return html + "</p>";
+  *bottom = y + kRow / 2;
+  return svg;
 }
 
 std::string RenderLine(const PlotLine& line, const Axis& x, const Axis& y) {
@@ -140,7 +152,7 @@ std::string NumberText(double value) {
   if (size < 1000 || size >= 1e15) return absl::StrFormat(size >= 100 ? "%.0f" : "%.3g", value);
   std::string digits = absl::StrFormat("%.0f", size);
   for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<size_t>(at), ",");
-  return (value < 0 ? "-" : "") + digits;
+  return value < 0 ? absl::StrCat("-", digits) : digits;
 }
 
 std::string EscapeHtml(const std::string& text) {
@@ -163,7 +175,10 @@ std::string RenderPlot(const Plot& wanted) {
   if (plot.x_labels.empty()) Round(&along, plot.log_x);
   Round(&up, plot.log_y);
   const Axis x(along.least, along.most, plot.log_x, kLeft, kWidth - kRight);
-  const Axis y(up.least, up.most, plot.log_y, kHeight - kBottom, kTop);
+  double top = 0;
+  const std::string legend = Legend(plot, &top);
+  top += kTop;
+  const Axis y(up.least, up.most, plot.log_y, kHeight - kBottom, top);
 
   std::string svg = absl::StrFormat("<svg viewBox=\"0 0 %g %g\" role=\"img\" aria-label=\"%s\">\n", kWidth, kHeight,
                                     EscapeHtml(plot.title));
@@ -179,7 +194,7 @@ std::string RenderPlot(const Plot& wanted) {
   }
   for (const auto& [value, text] : labels) {
     absl::StrAppend(&svg, absl::StrFormat("<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%g\" y2=\"%g\"/>",
-                                          x.At(value), x.At(value), kTop, kHeight - kBottom));
+                                          x.At(value), x.At(value), top, kHeight - kBottom));
     absl::StrAppend(&svg, absl::StrFormat("<text class=\"x\" x=\"%.1f\" y=\"%g\">%s</text>\n", x.At(value),
                                           kHeight - kBottom + 17, EscapeHtml(text)));
   }
@@ -193,8 +208,8 @@ std::string RenderPlot(const Plot& wanted) {
   absl::StrAppend(&svg, absl::StrFormat("<text class=\"x name\" x=\"%g\" y=\"%g\">%s</text>\n",
                                         (kLeft + kWidth - kRight) / 2, kHeight - 8, EscapeHtml(plot.x_name)));
   absl::StrAppend(&svg, absl::StrFormat("<text class=\"x name\" transform=\"translate(14 %g) rotate(-90)\">%s</text>\n",
-                                        (kTop + kHeight - kBottom) / 2, EscapeHtml(plot.y_name)));
-  return heading + Legend(plot) + svg + "</svg>\n";
+                                        (top + kHeight - kBottom) / 2, EscapeHtml(plot.y_name)));
+  return heading + svg + legend + "</svg>\n";
 }
 
 }  // namespace hearwire::load

@@ -36,7 +36,7 @@ struct Plot {
   std::vector<PlotLine> lines;
 };
 
-// The plot, with a legend above it when it has several lines. Each point tells its values to a resting mouse. A
+// The plot, with a legend when it has several lines. Each point tells its values to a resting mouse. A
 // sentence instead, when no line has a point.
 std::string RenderPlot(const Plot& plot);
 

@@ -31,12 +31,12 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 td, th { text-align: right; padding: .22rem .5rem; border-bottom: 1px solid var(--grid); font-weight: normal; }
 th { color: var(--soft); } td:first-child, th:first-child, td.words { text-align: left; }
 td.good { color: var(--good); } td.bad { color: var(--bad); }
-svg { width: 100%; height: auto; } .legend svg { width: 26px; height: 10px; }
-.legend { margin: .1rem 0; } .legend span { margin-right: 1.2rem; }
+svg { width: 100%; height: auto; }
 svg text { font: 12px system-ui, sans-serif; fill: var(--soft); } text.x { text-anchor: middle; } text.y { text-anchor: end; }
 text.name { fill: var(--ink); } .grid { stroke: var(--grid); } .dashed { stroke-dasharray: 5 4; }
 .bound { stroke: var(--bad); stroke-dasharray: 2 3; } svg text.bound-name { fill: var(--bad); }
-path { fill: none; stroke-width: 2; stroke-linejoin: round; } .legend line { stroke-width: 2; }
+path { fill: none; stroke-width: 2; stroke-linejoin: round; }
+line { stroke-width: 1; } line[class^=line] { stroke-width: 2; }
 .line-0 { stroke: var(--c0); } .line-1 { stroke: var(--c1); } .line-2 { stroke: var(--c2); } .line-3 { stroke: var(--c3); }
 .line-4 { stroke: var(--c4); } .line-5 { stroke: var(--c5); }
 .dot-0 { fill: var(--c0); stroke: var(--c0); } .dot-1 { fill: var(--c1); stroke: var(--c1); }
