@@ -1,0 +1,180 @@
+"""hearwire-load tells the truth about a real server."""
+
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+
+from hearwire_server import BIN, PATIENCE, Server, shared_folder, wait_until
+
+DEFAULT_CONFIG = "hearwire_mn01_all_b_mel_avgs"
+
+
+def start_load(server, tmp_path, *flags):
+    command = [
+        str(BIN / "hearwire-load"),
+        f"--server={server.address}",
+        f"--metrics-url=http://{server.metrics_address}/metrics",
+        f"--json={tmp_path / 'report.json'}",
+        "--warm-up=0",
+        *flags,
+    ]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process, tmp_path, code=0):
+    out, err = process.communicate(timeout=120 * PATIENCE)
+    assert process.returncode == code, out + err
+    return json.loads((tmp_path / "report.json").read_text())
+
+
+def load(server, tmp_path, *flags, code=0):
+    return finish(start_load(server, tmp_path, *flags), tmp_path, code)
+
+
+def pause(server, seconds):
+    """Stops the server's process, once it is busy, for a while."""
+    wait_until(lambda: server.metric("hearwire_requests_total", code="OK") >= 10, 60 * PATIENCE, "the first calls")
+    server.process.send_signal(signal.SIGSTOP)
+    time.sleep(seconds)
+    server.process.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("loop", [["--rate=50", "--arrivals=constant"], ["--concurrency=1"]])
+def test_a_paused_server_shows_in_p99(loop, tmp_path):
+    with Server() as server:
+        process = start_load(server, tmp_path, *loop, "--duration=5")
+        pause(server, 1.0)
+        report = finish(process, tmp_path)
+    # A fifth of the time was lost: a call in a hundred waited for most of the second, and about a tenth for half of it.
+    assert 700 < report["p99_ms"], report["p99_ms"]
+    assert report["failed"] == 0
+    assert report["count_check"]["agrees"] and report["count_check"]["exact"]
+
+
+def test_counts_equal_the_servers(tmp_path):
+    with Server() as server:
+        report = load(
+            server,
+            tmp_path,
+            "--concurrency=6",
+            "--duration=2",
+            "--clip-seconds=uniform:0.2,0.6",
+            "--kind=scene=2,timestamps,tags,configs",
+            f"--config={DEFAULT_CONFIG},mn10_all_b_mel_avgs,no_such_config",
+        )
+        check = report["count_check"]
+        assert check["agrees"] and check["exact"], check
+        # One ListConfigs comes before the run.
+        assert check["server_counted"] == server.metric("hearwire_requests_total") - 1
+        assert check["sent"] == check["answered"] == report["calls"]
+        # What the server refuses counts under its code, at both ends.
+        for code in ("OK", "NOT_FOUND", "FAILED_PRECONDITION"):
+            found = report["succeeded"] if code == "OK" else report["errors"][code]
+            assert found == server.metric("hearwire_requests_total", code=code) - (code == "OK")
+        assert "no_such_config" in report["error_messages"]["NOT_FOUND"]
+
+
+def test_a_call_that_an_overloaded_server_refuses_counts_as_refused(tmp_path):
+    with Server("--max-queued-frames=300", "--workers=1") as server:
+        report = load(server, tmp_path, "--concurrency=16", "--duration=2", "--clip-seconds=2")
+        refused = report["errors"]["RESOURCE_EXHAUSTED"]
+        assert refused > 0
+        assert refused == server.metric("hearwire_rejected_total")
+        assert report["failed"] == refused
+        assert report["count_check"]["agrees"] and report["count_check"]["exact"], report["count_check"]
+
+
+def test_what_was_cancelled_expired_or_cut_off_adds_up(tmp_path):
+    with Server("--workers=1") as server:
+        report = load(
+            server,
+            tmp_path,
+            "--rate=200",
+            "--duration=2",
+            "--clip-seconds=20",
+            "--deadline=300ms",
+            "--cancel=20%",
+            "--cancel-after=20ms",
+        )
+        check = report["count_check"]
+        assert check["agrees"] and not check["exact"], check
+        assert check["failed_locally"] > 0
+        assert check["sent"] == check["answered"] + check["failed_locally"]
+        assert report["chosen_to_cancel"] > 0
+
+
+def test_a_server_that_ends_fails_calls_and_confirms_nothing(tmp_path):
+    server = Server()
+    process = start_load(server, tmp_path, "--rate=50", "--duration=3")
+    wait_until(lambda: server.metric("hearwire_requests_total", code="OK") >= 10, 60 * PATIENCE, "the first calls")
+    server.stop()
+    report = finish(process, tmp_path, 3)
+    assert report["errors"]["UNAVAILABLE"] > 0 and report["succeeded"] > 0
+    assert "no metrics at" in report["count_check"]["differences"][0]
+
+
+def test_a_missed_objective_is_exit_code_2(tmp_path):
+    with Server() as server:
+        flags = ("--rate=20", "--duration=1")
+        met = load(server, tmp_path, *flags, "--objective-p99=20s", "--objective-errors=0", "--objective-rate=1")
+        assert [objective["met"] for objective in met["objectives"]] == [True, True, True]
+        missed = load(server, tmp_path, *flags, "--objective-p99=10us", code=2)
+        assert [objective["met"] for objective in missed["objectives"]] == [False]
+
+
+def test_an_interrupt_ends_the_run_with_its_report(tmp_path):
+    with Server() as server:
+        process = start_load(server, tmp_path, "--rate=50", "--duration=600")
+        wait_until(lambda: server.metric("hearwire_requests_total", code="OK") >= 10, 60 * PATIENCE, "the first calls")
+        process.send_signal(signal.SIGINT)
+        report = finish(process, tmp_path, 128 + signal.SIGINT)
+        assert report["calls"] >= 5
+        assert any("interrupted" in note for note in report["notes"])
+
+
+def test_finds_a_knee_and_writes_pages_that_stand_alone(tmp_path):
+    with Server("--workers=1") as server:
+        flags = ("--knee-p99=250ms", "--duration=300ms", "--clip-seconds=5", "--max-calls=2000", "--deadline=2s")
+        report = load(server, tmp_path, *flags, f"--html={tmp_path / 'report.html'}")
+    assert report["knee"]["per_second"] > 0
+    assert report["offered_per_second"] == report["knee"]["per_second"]
+    passed = [step["offered_per_second"] for step in report["steps"] if step["passed"]]
+    assert max(passed) >= report["knee"]["per_second"]
+    assert report["count_check"]["agrees"], report["count_check"]
+    compared = subprocess.run(
+        [BIN / "hearwire-load", "--compare", tmp_path / "report.json", tmp_path / "report.json"]
+        + [f"--html={tmp_path / 'compared.html'}"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )
+    assert "+0.0 %" in compared.stdout
+    for name in ("report.html", "compared.html"):
+        page = (tmp_path / name).read_text()
+        assert page.count("<svg viewBox") >= 3
+        assert "http://" not in page.replace(f"http://{server.metrics_address}", "") and "<script" not in page
+
+
+def test_sends_files_and_says_which_cannot_be_read(tmp_path):
+    with Server() as server:
+        ended = start_load(server, tmp_path, "--clips", str(tmp_path / "absent.wav"))
+        _, err = ended.communicate(timeout=60 * PATIENCE)
+        assert ended.returncode == 1 and "absent.wav" in err
+        folder = shared_folder()
+        if folder is None:
+            pytest.skip("no sounds to send")
+        sounds = sorted((folder / "esc10").rglob("*.ogg"))
+        report = load(server, tmp_path, "--rate=10", "--duration=1", "--clips", *map(str, sounds[:3]))
+        assert report["succeeded"] == report["calls"] > 0
+        assert report["audio_seconds_per_second"] > 0
+
+
+def test_no_server_is_one_clear_line():
+    ended = subprocess.run(
+        [BIN / "hearwire-load", "--server=127.0.0.1:1"], capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines() == [
+        "hearwire-load: no server at 127.0.0.1:1: start one with hearwire-server, or name another with --server"
+    ]

@@ -1,0 +1,34 @@
+// Whether the generator's counts and the server's tell the same story.
+
+#ifndef HEARWIRE_TESTS_LOAD_COUNT_CHECK_H_
+#define HEARWIRE_TESTS_LOAD_COUNT_CHECK_H_
+
+#include <string>
+#include <vector>
+
+#include "tests/load/measurement.h"
+#include "tests/load/server_metrics.h"
+
+namespace hearwire::load {
+
+struct CountCheck {
+  // Every call's fate is known to both sides: the counts must be equal for each method, config and code. Otherwise some
+  // calls were cancelled, expired or cut off: the server may have counted them, under any code or not at all, and only
+  // bounds can be checked.
+  bool exact = true;
+  int64_t sent = 0;
+  int64_t answered = 0;
+  int64_t failed_locally = 0;
+  int64_t server_counted = 0;            // Under the methods and configs of this load.
+  std::vector<std::string> differences;  // In words; empty when the counts agree.
+
+  bool agrees() const { return differences.empty(); }
+};
+
+// before, after: the server's metrics around the run; no one else may have used it meanwhile under the same methods and
+// configs. All calls of the run, warm-up included, are compared.
+CountCheck CheckCounts(const Measurement& measurement, const MetricsPage& before, const MetricsPage& after);
+
+}  // namespace hearwire::load
+
+#endif  // HEARWIRE_TESTS_LOAD_COUNT_CHECK_H_

@@ -1,0 +1,242 @@
+#include "tests/load/program.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "client/cli/inputs.h"
+#include "client/client.h"
+#include "client/error_details.h"
+#include "tests/load/count_check.h"
+#include "tests/load/knee_search.h"
+#include "tests/load/live_terminal.h"
+#include "tests/load/report_text.h"
+#include "tests/load/server_metrics.h"
+
+namespace hearwire::load {
+namespace {
+
+// Of the short closed loop that says where the search for the knee begins.
+constexpr int kProbeConcurrency = 16;
+constexpr absl::Duration kProbeDuration = absl::Seconds(2);
+// The server counts a call before it answers: counts differ for longer only where it ends calls that nobody waits for.
+constexpr absl::Duration kCountsSettle = absl::Seconds(3);
+
+absl::StatusOr<std::vector<client::ConfigInfo>> AskForConfigs(const std::string& server) {
+  absl::StatusOr<std::unique_ptr<client::Client>> client =
+      client::Client::Create({.server = server, .deadline = absl::Seconds(10), .max_attempts = 1});
+  if (!client.ok()) return client.status();
+  absl::StatusOr<std::vector<client::ConfigInfo>> configs = (*client)->ListConfigs();
+  if (configs.ok() || !client::IsUnreachable(configs.status())) return configs;
+  return absl::UnavailableError(
+      absl::StrCat("no server at ", server, ": start one with hearwire-server, or name another with --server"));
+}
+
+std::string MachineText() {
+  double load = 0;
+  getloadavg(&load, 1);
+  return absl::StrFormat("%d processors, load average %.2f before the run", std::thread::hardware_concurrency(), load);
+}
+
+// Runs of one load against one server.
+class Session {
+ public:
+  Session(const ProgramOptions& options, Workload workload, const std::stop_token& stop)
+      : options_(options),
+        workload_(std::move(workload)),
+        connections_(Connect(options.server, options.connections)),
+        stop_(stop) {}
+
+  struct Run {
+    Measurement measurement;
+    RunSummary summary;
+  };
+  // Makes a run and adds its counts to count_check().
+  absl::StatusOr<Run> Make(const LoadOptions& load, const std::string& label);
+
+  // Searches, fills the report's steps and knee, and returns the run that passed last; absent when none did.
+  absl::StatusOr<std::optional<Run>> SearchKnee(Report* report);
+
+  bool stopped() const { return stop_.stop_requested(); }
+  const std::optional<CountCheck>& count_check() const { return count_check_; }
+
+ private:
+  // Adds to count_check_. Returns the server's metrics after the run; absent when they could not be read any more.
+  std::optional<MetricsPage> CompareCounts(const Measurement& measurement, const MetricsPage& before);
+  absl::StatusOr<double> FirstRate();
+
+  const ProgramOptions& options_;
+  const Workload workload_;
+  const std::vector<std::shared_ptr<grpc::Channel>> connections_;
+  const std::stop_token stop_;
+  std::optional<CountCheck> count_check_;
+  LiveTerminal terminal_;
+};
+
+absl::StatusOr<Session::Run> Session::Make(const LoadOptions& load, const std::string& label) {
+  absl::StatusOr<MetricsPage> before = MetricsPage();
+  const bool with_metrics = !options_.metrics_url.empty();
+  if (with_metrics) before = FetchMetrics(options_.metrics_url);
+  if (!before.ok()) return before.status();
+  std::function<void(const Progress&)> show;
+  if (terminal_.is_terminal()) {
+    show = [&](const Progress& progress) {
+      terminal_.Show(label + LiveLine(progress, load, terminal_.columns() - 1 - static_cast<int>(label.size())));
+    };
+  }
+  Run run;
+  run.measurement = RunLoad(load, workload_, connections_, stop_, show);
+  terminal_.Clear();
+  std::optional<MetricsPage> after;
+  if (with_metrics) after = CompareCounts(run.measurement, *before);
+  run.summary = Summarise(run.measurement, load, after ? &*before : nullptr, after ? &*after : nullptr);
+  return run;
+}
+
+std::optional<MetricsPage> Session::CompareCounts(const Measurement& measurement, const MetricsPage& before) {
+  if (!count_check_) count_check_.emplace();
+  const absl::Time give_up = absl::Now() + kCountsSettle;
+  while (true) {
+    absl::StatusOr<MetricsPage> after = FetchMetrics(options_.metrics_url);
+    if (!after.ok()) {
+      count_check_->differences.emplace_back(after.status().message());
+      return std::nullopt;
+    }
+    const CountCheck check = CheckCounts(measurement, before, *after);
+    if (!check.agrees() && absl::Now() < give_up) {
+      absl::SleepFor(absl::Milliseconds(100));
+      continue;
+    }
+    count_check_->exact = count_check_->exact && check.exact;
+    count_check_->sent += check.sent;
+    count_check_->answered += check.answered;
+    count_check_->failed_locally += check.failed_locally;
+    count_check_->server_counted += check.server_counted;
+    count_check_->differences.insert(count_check_->differences.end(), check.differences.begin(),
+                                     check.differences.end());
+    return *std::move(after);
+  }
+}
+
+absl::StatusOr<double> Session::FirstRate() {
+  if (options_.load.rate) return *options_.load.rate;
+  LoadOptions probe = options_.load;
+  probe.concurrency = std::min(kProbeConcurrency, probe.concurrency);
+  probe.warm_up = absl::ZeroDuration();
+  probe.duration = kProbeDuration;
+  const absl::StatusOr<Run> run = Make(probe, "");
+  if (!run.ok()) return run.status();
+  std::printf("%d callers at once have %.4g calls/s answered; rates from a quarter of that\n", probe.concurrency,
+              run->summary.calls_per_second);
+  std::fflush(stdout);
+  return std::max(run->summary.calls_per_second / 4, 0.1);
+}
+
+absl::StatusOr<std::optional<Session::Run>> Session::SearchKnee(Report* report) {
+  const absl::Duration bound = *options_.knee_p99;
+  const absl::StatusOr<double> first = FirstRate();
+  if (!first.ok()) return first.status();
+  KneeSearch search(*first);
+  std::optional<Run> passed_last;
+  while (const std::optional<double> rate = search.Next()) {
+    if (stopped()) break;
+    LoadOptions load = options_.load;
+    load.rate = *rate;
+    load.seed += report->steps.size();
+    absl::StatusOr<Run> run = Make(load, absl::StrFormat("%.4g/s: ", *rate));
+    if (!run.ok()) return run.status();
+    if (stopped()) break;
+    KneeStep step{
+        .run = run->summary, .share_within_bound = ShareWithin(run->measurement, load, bound), .passed = false};
+    step.passed = step.share_within_bound >= 0.99;
+    search.Tell(step.passed);
+    std::printf("%s\n", StepText(step).c_str());
+    std::fflush(stdout);
+    report->steps.push_back(std::move(step));
+    if (report->steps.back().passed) passed_last = *std::move(run);
+  }
+  report->knee = Knee{.bound_ms = absl::ToDoubleMilliseconds(bound), .per_second = search.knee()};
+  if (!search.knee()) passed_last.reset();
+  return passed_last;
+}
+
+std::string NameOf(const ProgramOptions& options) {
+  if (!options.name.empty()) return options.name;
+  if (!options.json_file.empty()) return std::filesystem::path(options.json_file).stem().string();
+  return "hearwire-load";
+}
+
+std::string LoadText(const ProgramOptions& options, const Workload& workload) {
+  const LoadOptions& load = options.load;
+  std::string text = workload.description();
+  absl::StrAppend(&text, absl::StrFormat(", %.3g s of audio a call", workload.MeanAudioSeconds()));
+  if (options.knee_p99) {
+    absl::StrAppend(&text, ", rising rates");
+  } else if (load.rate) {
+    absl::StrAppend(&text, absl::StrFormat(", %g calls per second (open loop, %s)", *load.rate,
+                                           load.arrivals == ArrivalKind::kPoisson ? "Poisson" : "constant"));
+  } else {
+    absl::StrAppend(&text, absl::StrFormat(", %d callers (closed loop)", load.concurrency));
+  }
+  if (load.cancel_share > 0) absl::StrAppend(&text, absl::StrFormat(", %g %% cancelled", 100 * load.cancel_share));
+  return text;
+}
+
+}  // namespace
+
+absl::StatusOr<Report> MakeReport(const ProgramOptions& options, const std::stop_token& stop) {
+  const absl::StatusOr<std::vector<client::ConfigInfo>> served = AskForConfigs(options.server);
+  if (!served.ok()) return served.status();
+  WorkloadOptions workload_options = options.workload;
+  if (!options.clips.empty()) {
+    const absl::StatusOr<cli::Inputs> inputs = cli::FindInputs(options.clips);
+    if (!inputs.ok()) return inputs.status();
+    for (const cli::Input& input : inputs->files) workload_options.files.push_back(input.path);
+  }
+  absl::StatusOr<Workload> workload = Workload::Create(workload_options, *served);
+  if (!workload.ok()) return workload.status();
+
+  Report report;
+  report.name = NameOf(options);
+  report.version = HEARWIRE_VERSION;
+  report.started = absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::Now(), absl::UTCTimeZone());
+  report.server_address = options.server;
+  report.load = LoadText(options, *workload);
+  report.settings = options.settings;
+  report.settings["machine of the generator"] = MachineText();
+
+  Session session(options, *std::move(workload), stop);
+  LoadOptions load = options.load;
+  std::optional<Session::Run> run;
+  if (options.knee_p99) {
+    absl::StatusOr<std::optional<Session::Run>> found = session.SearchKnee(&report);
+    if (!found.ok()) return found.status();
+    run = *std::move(found);
+    load.rate = report.knee->per_second;
+  } else {
+    absl::StatusOr<Session::Run> made = session.Make(load, "");
+    if (!made.ok()) return made.status();
+    run = *std::move(made);
+  }
+  report.count_check = session.count_check();
+  if (run) {
+    report.run = run->summary;
+    report.percentiles = PercentilePoints(run->measurement, load);
+    report.intervals = IntervalPoints(run->measurement);
+    report.notes = Notes(run->measurement, load);
+    report.objectives = Judge(options.objectives, run->measurement, load, run->summary);
+  } else {
+    report.objectives = Judge(options.objectives, Measurement(), load, RunSummary());
+    report.notes.emplace_back(stop.stop_requested() ? "The search was interrupted."
+                                                    : "No rate passed: there is no run to show.");
+  }
+  return report;
+}
+
+}  // namespace hearwire::load

@@ -1,0 +1,47 @@
+// The flags of hearwire-load.
+
+#ifndef HEARWIRE_TESTS_LOAD_PROGRAM_OPTIONS_H_
+#define HEARWIRE_TESTS_LOAD_PROGRAM_OPTIONS_H_
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "tests/load/load_run.h"
+#include "tests/load/objectives.h"
+#include "tests/load/workload.h"
+
+namespace hearwire::load {
+
+struct ProgramOptions {
+  std::string server = "127.0.0.1:8001";
+  int connections = 8;
+  LoadOptions load;
+  WorkloadOptions workload;  // Its files are not filled in: they stand in clips.
+  std::vector<std::string> clips;
+  std::string metrics_url;                 // Empty: the server's metrics are not looked at.
+  std::optional<absl::Duration> knee_p99;  // Search for the knee, with this bound.
+  ObjectiveBounds objectives;
+  std::string name;
+  std::string json_file;             // Empty: none is written.
+  std::string html_file;             // Likewise.
+  std::vector<std::string> compare;  // Two JSON reports to compare instead of a run; empty otherwise.
+
+  // The flags that shaped the run, for its report.
+  std::map<std::string, std::string> settings;
+};
+
+struct ParsedOptions {
+  ProgramOptions options;
+  std::optional<std::string> text;  // Of --help or --version: to be printed instead of a run.
+};
+
+// INVALID_ARGUMENT: one line that says which flag is wrong, and what would be right.
+absl::StatusOr<ParsedOptions> ParseOptions(int argc, const char* const* argv);
+
+}  // namespace hearwire::load
+
+#endif  // HEARWIRE_TESTS_LOAD_PROGRAM_OPTIONS_H_

@@ -1,0 +1,92 @@
+#include "tests/load/program_options.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace hearwire::load {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+absl::StatusOr<ParsedOptions> Parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "hearwire-load");
+  return ParseOptions(static_cast<int>(arguments.size()), arguments.data());
+}
+
+TEST(ProgramOptionsTest, DefaultsAreAClosedLoopOfBoundedLength) {
+  const auto parsed = Parse({});
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  const LoadOptions& load = parsed->options.load;
+  EXPECT_FALSE(load.rate);
+  EXPECT_EQ(load.concurrency, 8);
+  EXPECT_EQ(load.duration, absl::Seconds(10));
+  EXPECT_EQ(load.deadline, absl::Seconds(30));
+  EXPECT_EQ(load.max_calls, 1'000'000);
+}
+
+TEST(ProgramOptionsTest, ARateMakesAnOpenLoopWithRoomForManyCalls) {
+  EXPECT_EQ(Parse({"--rate", "50"})->options.load.concurrency, 4096);
+  EXPECT_EQ(Parse({"--rate", "50", "--concurrency", "3"})->options.load.concurrency, 3);
+}
+
+TEST(ProgramOptionsTest, ReadsTimesMixesAndShares) {
+  const auto parsed = Parse({"--duration", "2m", "--warm-up", "0", "--deadline", "0.5", "--kind", "scene=3,tags",
+                             "--config", "a=2,b", "--cancel", "25%", "--objective-p99", "100ms", "--clip-seconds",
+                             "uniform:1,2", "--objective-errors", "0.5"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  const ProgramOptions& options = parsed->options;
+  EXPECT_EQ(options.load.duration, absl::Minutes(2));
+  EXPECT_EQ(options.load.warm_up, absl::ZeroDuration());
+  EXPECT_EQ(options.load.deadline, absl::Milliseconds(500));
+  EXPECT_EQ(options.load.cancel_share, 0.25);
+  ASSERT_EQ(options.workload.kinds.size(), 2u);
+  EXPECT_EQ(options.workload.kinds[0].value, CallKind::kScene);
+  EXPECT_EQ(options.workload.kinds[0].weight, 3);
+  EXPECT_EQ(options.workload.kinds[1].weight, 1);
+  ASSERT_EQ(options.workload.configs.size(), 2u);
+  EXPECT_EQ(options.workload.configs[0].value, "a");
+  EXPECT_EQ(options.workload.configs[0].weight, 2);
+  EXPECT_EQ(options.objectives.latency.at(99), absl::Milliseconds(100));
+  EXPECT_EQ(*options.objectives.errors, 0.5);
+  EXPECT_EQ(options.settings.at("--duration"), "2m");
+}
+
+TEST(ProgramOptionsTest, TakesSeveralFilesOfClips) {
+  EXPECT_THAT(Parse({"--clips", "a.wav", "b.wav", "--rate", "3"})->options.clips, ElementsAre("a.wav", "b.wav"));
+}
+
+TEST(ProgramOptionsTest, HelpAndVersionAreTexts) {
+  EXPECT_THAT(*Parse({"--help"})->text, HasSubstr("--knee-p99"));
+  EXPECT_THAT(*Parse({"--version"})->text, HasSubstr("hearwire-load "));
+}
+
+TEST(ProgramOptionsTest, WrongFlagsAreOneClearLine) {
+  const std::vector<std::pair<std::vector<const char*>, std::string>> cases = {
+      {{"--rat", "3"}, "no flag --rat"},
+      {{"--rate", "fast"}, "--rate fast"},
+      {{"--rate", "0"}, "--rate 0"},
+      {{"--concurrency", "0"}, "--concurrency"},
+      {{"--duration", "soon"}, "--duration soon"},
+      {{"--duration", "0"}, "--duration 0: it must be from 1ms"},
+      {{"--deadline", "-1s"}, "--deadline -1s"},
+      {{"--kind", "noise"}, "--kind noise"},
+      {{"--kind", "scene=0"}, "--kind scene=0"},
+      {{"--cancel", "2"}, "--cancel 2"},
+      {{"--clip-seconds", "long"}, "--clip-seconds"},
+      {{"--clip-seconds", "1", "--clips", "a.wav"}, "--clips"},
+      {{"--objective-rate", "-2"}, "--objective-rate -2"},
+      {{"--compare", "a.json"}, "--compare"},
+      {{"stray"}, "stray"},
+  };
+  for (const auto& [arguments, words] : cases) {
+    const auto parsed = Parse(arguments);
+    ASSERT_FALSE(parsed.ok()) << words;
+    EXPECT_THAT(std::string(parsed.status().message()), HasSubstr(words));
+    EXPECT_THAT(std::string(parsed.status().message()), Not(HasSubstr("\n"))) << words;
+  }
+}
+
+}  // namespace
+}  // namespace hearwire::load

@@ -1,0 +1,137 @@
+#include "tests/load/report.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_format.h"
+
+namespace hearwire::load {
+namespace {
+
+double Milliseconds(absl::Duration duration) { return absl::ToDoubleMilliseconds(duration); }
+
+double Ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
+
+LatencySummary SummariseLatency(const Histogram& histogram) {
+  return {.p50_ms = Milliseconds(histogram.Quantile(0.5)),
+          .p90_ms = Milliseconds(histogram.Quantile(0.9)),
+          .p99_ms = Milliseconds(histogram.Quantile(0.99)),
+          .p999_ms = Milliseconds(histogram.Quantile(0.999)),
+          .max_ms = Milliseconds(histogram.max()),
+          .mean_ms = Milliseconds(histogram.Mean())};
+}
+
+// As due times see it: in a closed loop, a caller's own pace says when its calls were due.
+Histogram FromDueTimes(const Histogram& histogram, const Measurement& measurement, const LoadOptions& options) {
+  return options.rate ? histogram : histogram.WithMissedStarts(measurement.latency.Mean());
+}
+
+ServerSummary SummariseServer(const Measurement& measurement, const MetricsPage& before, const MetricsPage& after) {
+  const auto grown = [&](const std::string& name) { return SumOf(after, name) - SumOf(before, name); };
+  const auto mean = [&](const std::string& name) { return Ratio(grown(name + "_sum"), grown(name + "_count")); };
+  const double cpu_seconds = grown("process_cpu_seconds_total");
+  return {.cpu_ms_per_call = 1e3 * Ratio(cpu_seconds, static_cast<double>(measurement.answered)),
+          .cpu_cores = Ratio(cpu_seconds, absl::ToDoubleSeconds(measurement.elapsed)),
+          .batches = grown("hearwire_batch_windows_count"),
+          .windows_per_batch = mean("hearwire_batch_windows"),
+          .calls_per_batch = mean("hearwire_batch_calls"),
+          .queue_mean_ms = 1e3 * mean("hearwire_queue_duration_seconds"),
+          .inference_mean_ms = 1e3 * mean("hearwire_inference_duration_seconds")};
+}
+
+}  // namespace
+
+double ShareWithin(const Measurement& measurement, const LoadOptions& options, absl::Duration bound) {
+  const Histogram all = FromDueTimes(measurement.latency, measurement, options);
+  const Histogram succeeded = FromDueTimes(measurement.succeeded_latency, measurement, options);
+  return Ratio(static_cast<double>(succeeded.CountAtMost(bound)), static_cast<double>(all.count()));
+}
+
+RunSummary Summarise(const Measurement& measurement, const LoadOptions& options, const MetricsPage* before,
+                     const MetricsPage* after) {
+  const double seconds = absl::ToDoubleSeconds(measurement.measured);
+  RunSummary run;
+  run.offered_per_second = options.rate;
+  run.concurrency = options.concurrency;
+  run.measured_seconds = seconds;
+  run.calls = measurement.calls;
+  run.succeeded = measurement.succeeded;
+  run.chosen_to_cancel = measurement.chosen_to_cancel;
+  for (const auto& [code, count] : measurement.failed) {
+    run.failed += count;
+    run.errors[absl::StatusCodeToString(code)] = count;
+  }
+  for (const auto& [code, message] : measurement.messages) {
+    run.error_messages[absl::StatusCodeToString(code)] = message;
+  }
+  run.calls_per_second = Ratio(static_cast<double>(measurement.completed), seconds);
+  run.audio_seconds_per_second = Ratio(measurement.completed_audio_seconds, seconds);
+  run.bytes_sent = measurement.bytes_sent;
+  run.bytes_received = measurement.bytes_received;
+  run.latency = SummariseLatency(FromDueTimes(measurement.latency, measurement, options));
+  run.succeeded_latency = SummariseLatency(FromDueTimes(measurement.succeeded_latency, measurement, options));
+  if (!options.rate) run.as_made = SummariseLatency(measurement.latency);
+  run.start_delay_p99_ms = Milliseconds(measurement.start_delay.Quantile(0.99));
+  run.generator_cpu_cores = Ratio(measurement.generator_cpu_seconds, absl::ToDoubleSeconds(measurement.elapsed));
+  if (before != nullptr && after != nullptr) run.server = SummariseServer(measurement, *before, *after);
+  return run;
+}
+
+std::vector<PercentilePoint> PercentilePoints(const Measurement& measurement, const LoadOptions& options) {
+  const Histogram histogram = FromDueTimes(measurement.latency, measurement, options);
+  std::vector<PercentilePoint> points;
+  if (histogram.count() == 0) return points;
+  // Eight points each time the share above falls to a tenth, as far as single calls can be told apart.
+  for (int i = 0;; ++i) {
+    const double above = std::pow(10.0, -i / 8.0);
+    if (above * static_cast<double>(histogram.count()) < 1) break;
+    points.push_back({1 - above, Milliseconds(histogram.Quantile(1 - above))});
+  }
+  return points;
+}
+
+std::vector<IntervalPoint> IntervalPoints(const Measurement& measurement) {
+  const double length = absl::ToDoubleSeconds(measurement.interval);
+  const auto count =
+      std::min<size_t>(measurement.intervals.size(),
+                       static_cast<size_t>(std::ceil(absl::ToDoubleSeconds(measurement.measured) / length - 1e-9)));
+  std::vector<IntervalPoint> points;
+  for (size_t i = 0; i < count; ++i) {
+    const Interval& interval = measurement.intervals[i];
+    const double start = std::round(static_cast<double>(i) * length * 1e3) / 1e3;
+    // The last one may be cut short.
+    const double seconds = std::min(length, absl::ToDoubleSeconds(measurement.measured) - start);
+    points.push_back({start, static_cast<double>(interval.due) / seconds,
+                      static_cast<double>(interval.completed) / seconds, static_cast<double>(interval.failed) / seconds,
+                      Milliseconds(interval.latency.Quantile(0.5)), Milliseconds(interval.latency.Quantile(0.99))});
+  }
+  return points;
+}
+
+std::vector<std::string> Notes(const Measurement& measurement, const LoadOptions& options) {
+  std::vector<std::string> notes;
+  if (measurement.interrupted) notes.emplace_back("The run was interrupted: calls in flight were cancelled.");
+  if (measurement.reached_max_calls) {
+    notes.push_back(absl::StrFormat("The run ended early, after --max-calls %d calls.", options.max_calls));
+  }
+  if (measurement.calls == 0) notes.emplace_back("No call was due in the measured time.");
+  if (measurement.expired_unsent > 0) {
+    notes.push_back(absl::StrFormat("%d calls expired before they could be sent: --concurrency %d were in flight.",
+                                    measurement.expired_unsent, options.concurrency));
+  }
+  const double delay_ms = Milliseconds(measurement.start_delay.Quantile(0.99));
+  const double p50_ms = Milliseconds(measurement.latency.Quantile(0.5));
+  if (options.rate && delay_ms > std::max(2.0, p50_ms / 2)) {
+    notes.push_back(absl::StrFormat(
+        "One call in a hundred was sent more than %.1f ms after it was due, because the generator was kept from it (no "
+        "processor, or all --concurrency %d in flight). The wait is in the latencies.",
+        delay_ms, options.concurrency));
+  }
+  if (measurement.calls > 0 && measurement.calls < 1000) {
+    notes.push_back(absl::StrFormat("%d calls are few: p99.9 is their slowest%s.", measurement.calls,
+                                    measurement.calls < 100 ? ", and so is p99" : ""));
+  }
+  return notes;
+}
+
+}  // namespace hearwire::load

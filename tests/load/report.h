@@ -1,0 +1,134 @@
+// A run in numbers, as the reports show it. Fields are what the JSON calls them.
+
+#ifndef HEARWIRE_TESTS_LOAD_REPORT_H_
+#define HEARWIRE_TESTS_LOAD_REPORT_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "tests/load/count_check.h"
+#include "tests/load/load_run.h"
+#include "tests/load/measurement.h"
+#include "tests/load/server_metrics.h"
+
+namespace hearwire::load {
+
+struct LatencySummary {
+  double p50_ms = 0;
+  double p90_ms = 0;
+  double p99_ms = 0;
+  double p999_ms = 0;
+  double max_ms = 0;
+  double mean_ms = 0;
+};
+
+// The server's side of the whole run, warm-up included, from its metrics.
+struct ServerSummary {
+  double cpu_ms_per_call = 0;  // CPU time of its process over the calls it answered.
+  double cpu_cores = 0;        // CPU time over the time the run took.
+  double batches = 0;
+  double windows_per_batch = 0;
+  double calls_per_batch = 0;
+  double queue_mean_ms = 0;
+  double inference_mean_ms = 0;
+};
+
+struct RunSummary {
+  std::optional<double> offered_per_second;  // Absent in a closed loop.
+  int concurrency = 0;                       // Callers, or the most calls in flight in an open loop.
+  double measured_seconds = 0;
+  int64_t calls = 0;  // Due in the measured time. = succeeded + failed + cancelled ones that did not succeed.
+  int64_t succeeded = 0;
+  int64_t failed = 0;
+  int64_t chosen_to_cancel = 0;
+  std::map<std::string, int64_t> errors;  // Of those that failed, by code.
+  std::map<std::string, std::string> error_messages;
+  double calls_per_second = 0;  // That succeeded, within the measured time.
+  double audio_seconds_per_second = 0;
+  int64_t bytes_sent = 0;
+  int64_t bytes_received = 0;
+  // From the due time, failures included. In a closed loop, with the calls that a caller at its usual pace would have
+  // made while it waited (Histogram::WithMissedStarts; the pace is the mean time of a call).
+  LatencySummary latency;  // Its fields stand in the JSON beside these.
+  LatencySummary succeeded_latency;
+  std::optional<LatencySummary> as_made;  // Closed loop only: of the calls that were made, without those.
+  double start_delay_p99_ms = 0;          // From the due time to the sending.
+  double generator_cpu_cores = 0;
+  std::optional<ServerSummary> server;
+};
+
+struct PercentilePoint {
+  double share = 0;
+  double ms = 0;
+};
+
+struct IntervalPoint {
+  double seconds = 0;  // Its start, from the end of the warm-up.
+  double due_per_second = 0;
+  double completed_per_second = 0;
+  double failed_per_second = 0;
+  double p50_ms = 0;
+  double p99_ms = 0;
+};
+
+// One rate that the search for the knee tried.
+struct KneeStep {
+  RunSummary run;
+  double share_within_bound = 0;
+  bool passed = false;
+};
+
+struct Knee {
+  double bound_ms = 0;               // Of p99.
+  std::optional<double> per_second;  // Absent: no rate passed.
+};
+
+struct Objective {
+  std::string name;   // "p99"
+  std::string asked;  // "99 % of calls within 100 ms"
+  std::string found;
+  bool met = false;
+};
+
+struct Report {
+  std::string name;  // Of the run, in plots and comparisons.
+  std::string version;
+  std::string started;  // ISO 8601.
+  std::string server_address;
+  std::string load;  // In words.
+  std::map<std::string, std::string> settings;
+  RunSummary run;  // The knee's, where it was searched for.
+  std::vector<PercentilePoint> percentiles;
+  std::vector<IntervalPoint> intervals;
+  std::vector<KneeStep> steps;
+  std::optional<Knee> knee;
+  std::optional<CountCheck> count_check;
+  std::vector<Objective> objectives;
+  std::vector<std::string> notes;  // What a reader must know to trust the numbers.
+};
+
+// What the objectives and the knee judge by: the share of calls that succeeded within `bound`. Calls chosen to be
+// cancelled are in neither number. 0 when there were none.
+double ShareWithin(const Measurement& measurement, const LoadOptions& options, absl::Duration bound);
+
+// before, after: the server's metrics around the run, or null.
+RunSummary Summarise(const Measurement& measurement, const LoadOptions& options, const MetricsPage* before,
+                     const MetricsPage* after);
+
+std::vector<PercentilePoint> PercentilePoints(const Measurement& measurement, const LoadOptions& options);
+std::vector<IntervalPoint> IntervalPoints(const Measurement& measurement);
+
+// What makes a measurement worth less than it seems.
+std::vector<std::string> Notes(const Measurement& measurement, const LoadOptions& options);
+
+// INVALID_ARGUMENT: not a report of hearwire-load.
+std::string ToJson(const Report& report);
+absl::StatusOr<Report> ReportFromJson(const std::string& text);
+
+}  // namespace hearwire::load
+
+#endif  // HEARWIRE_TESTS_LOAD_REPORT_H_

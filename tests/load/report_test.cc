@@ -1,0 +1,139 @@
+#include "tests/load/report.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "tests/load/report_html.h"
+#include "tests/load/report_text.h"
+
+namespace hearwire::load {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Measurement Steady(absl::Duration latency, int calls) {
+  Measurement measurement;
+  measurement.measured = absl::Seconds(10);
+  measurement.calls = measurement.succeeded = measurement.completed = calls;
+  measurement.completed_audio_seconds = 2 * calls;
+  measurement.latency.Record(latency, calls);
+  measurement.succeeded_latency.Record(latency, calls);
+  return measurement;
+}
+
+Report Whole() {
+  Measurement measurement = Steady(absl::Milliseconds(10), 1000);
+  measurement.failed[absl::StatusCode::kNotFound] = 3;
+  measurement.messages[absl::StatusCode::kNotFound] = "no config is called <b>x</b>";
+  const LoadOptions options = {.rate = 100};
+  Report report;
+  report.name = "batched";
+  report.load = "scene of a & b";
+  report.run = Summarise(measurement, options, nullptr, nullptr);
+  report.percentiles = PercentilePoints(measurement, options);
+  report.intervals = {{0, 100, 99, 1, 10, 20}, {1, 100, 101, 0, 10, 1000}};
+  report.steps = {{report.run, 0.999, true}};
+  report.steps[0].run.server = ServerSummary{.cpu_ms_per_call = 1.25};
+  report.knee = Knee{50, 80};
+  report.count_check = CountCheck{.exact = true, .sent = 1003, .differences = {"GetTags, OK: 1"}};
+  report.objectives = {{"p99", "99 % of calls succeed within 100ms", "98 %", false}};
+  report.notes = {"few calls"};
+  report.settings = {{"--rate", "100"}};
+  return report;
+}
+
+TEST(ReportTest, LatenciesStandInTheJsonInMilliseconds) {
+  const auto json = nlohmann::json::parse(ToJson(Whole()));
+  EXPECT_EQ(json["p50_ms"], 10.0);
+  EXPECT_EQ(json["p99_ms"], 10.0);
+  EXPECT_EQ(json["p999_ms"], 10.0);
+  EXPECT_EQ(json["calls_per_second"], 100.0);
+  EXPECT_EQ(json["audio_seconds_per_second"], 200.0);
+  EXPECT_EQ(json["errors"]["NOT_FOUND"], 3);
+  EXPECT_EQ(json["count_check"]["agrees"], false);
+  EXPECT_EQ(json["steps"][0]["p99_ms"], 10.0);
+}
+
+TEST(ReportTest, ReadsItsOwnJson) {
+  const std::string json = ToJson(Whole());
+  const auto read = ReportFromJson(json);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(ToJson(*read), json);
+}
+
+TEST(ReportTest, RefusesOtherFiles) {
+  for (const char* text : {"", "{", "[]", "{\"program\": \"wrk\"}"}) EXPECT_FALSE(ReportFromJson(text).ok()) << text;
+  EXPECT_FALSE(ReportFromJson("{\"program\": \"hearwire-load\", \"calls\": \"many\"}").ok());
+}
+
+TEST(ReportTest, AStallShowsInAClosedLoopToo) {
+  // One caller: 9 s at 1 ms a call, and one call that takes a second.
+  Measurement measurement = Steady(absl::Milliseconds(1), 9000);
+  measurement.latency.Record(absl::Seconds(1));
+  const RunSummary run = Summarise(measurement, {.concurrency = 1}, nullptr, nullptr);
+  ASSERT_TRUE(run.as_made);
+  EXPECT_NEAR(run.as_made->p99_ms, 1, 0.01);
+  EXPECT_NEAR(run.latency.p50_ms, 1, 0.01);
+  // A tenth of the time was the stall: who came at any moment of it waited for its rest.
+  EXPECT_NEAR(run.latency.p99_ms, 900, 20);
+}
+
+TEST(ReportTest, AnOpenLoopsLatenciesAreTakenAsTheyAre) {
+  Measurement measurement = Steady(absl::Milliseconds(1), 9000);
+  measurement.latency.Record(absl::Seconds(1));
+  const RunSummary run = Summarise(measurement, {.rate = 900}, nullptr, nullptr);
+  EXPECT_FALSE(run.as_made);
+  EXPECT_NEAR(run.latency.p99_ms, 1, 0.01);
+}
+
+TEST(ReportTest, TheServersSideIsTheGrowthOfItsMetrics) {
+  const auto page = [](int calls, double cpu) {
+    return ParseMetrics("process_cpu_seconds_total " + std::to_string(cpu) + "\nhearwire_batch_windows_sum " +
+                        std::to_string(5 * calls) + "\nhearwire_batch_windows_count " + std::to_string(calls) + "\n");
+  };
+  Measurement measurement = Steady(absl::Milliseconds(1), 100);
+  measurement.answered = 100;
+  measurement.elapsed = absl::Seconds(10);
+  const MetricsPage before = page(50, 1), after = page(150, 3);
+  const RunSummary run = Summarise(measurement, {.rate = 10}, &before, &after);
+  ASSERT_TRUE(run.server);
+  EXPECT_NEAR(run.server->cpu_ms_per_call, 20, 1e-6);
+  EXPECT_NEAR(run.server->cpu_cores, 0.2, 1e-6);
+  EXPECT_EQ(run.server->windows_per_batch, 5);
+}
+
+TEST(ReportTest, ThePageNeedsNothingButItself) {
+  const std::string html = ReportHtml(Whole());
+  for (const char* reference : {"<script", "src=", "href=", "url(", "@import"}) {
+    EXPECT_THAT(html, Not(HasSubstr(reference)));
+  }
+  EXPECT_THAT(html, HasSubstr("no config is called &lt;b&gt;x&lt;/b&gt;"));
+  EXPECT_THAT(html, HasSubstr("MISSED: 99 % of calls succeed within 100ms (98 %)"));
+  EXPECT_THAT(html, HasSubstr("COUNTS NOT CONFIRMED"));
+  for (const char* title : {"Throughput against offered rate", "Latency by percentile", "Latency over time"}) {
+    EXPECT_THAT(html, HasSubstr(title));
+  }
+}
+
+TEST(ReportTest, ComparesTwoReports) {
+  Report other = Whole();
+  other.name = "alone";
+  other.run.latency.p99_ms = 15;
+  other.knee->per_second = 40;
+  const std::string text = ComparisonText(Whole(), other);
+  EXPECT_THAT(text, HasSubstr("+50.0 %"));
+  EXPECT_THAT(text, HasSubstr("-50.0 %"));
+  const std::string html = ComparisonHtml(Whole(), other);
+  EXPECT_THAT(html, HasSubstr("batched, p99"));
+  EXPECT_THAT(html, HasSubstr("alone, p99"));
+}
+
+TEST(ReportTest, TheLiveLineFitsTheTerminal) {
+  const Progress progress = {.elapsed = absl::Seconds(3), .sent = 120, .in_flight = 4};
+  EXPECT_THAT(LiveLine(progress, {}, 200), HasSubstr("3 of 12 s, 120 sent, 4 in flight"));
+  EXPECT_EQ(LiveLine(progress, {}, 20).size(), 20u);
+}
+
+}  // namespace
+}  // namespace hearwire::load

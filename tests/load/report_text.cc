@@ -1,0 +1,83 @@
+#include "tests/load/report_text.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "tests/load/figures.h"
+#include "tests/load/plot.h"
+
+namespace hearwire::load {
+namespace {
+
+const Figure* Find(const std::vector<Figure>& figures, const std::string& name) {
+  const auto found =
+      std::find_if(figures.begin(), figures.end(), [&](const Figure& figure) { return figure.name == name; });
+  return found == figures.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::string ReportText(const Report& report) {
+  std::string text = absl::StrCat(report.name, ": ", report.load, "\n");
+  if (report.knee) absl::StrAppend(&text, "  ", KneeText(report), "\n");
+  for (const Figure& figure : FiguresOf(report.run)) {
+    absl::StrAppend(&text, absl::StrFormat("  %-20s %12s %s\n", figure.name, NumberText(figure.value), figure.unit));
+  }
+  for (const auto& [code, count] : report.run.errors) {
+    const auto message = report.run.error_messages.find(code);
+    absl::StrAppend(&text, "  ", code, ": ", count,
+                    " calls, the first: ", message == report.run.error_messages.end() ? "" : message->second, "\n");
+  }
+  for (const std::string& verdict : Verdicts(report)) absl::StrAppend(&text, "  ", verdict, "\n");
+  for (const std::string& note : report.notes) absl::StrAppend(&text, "  note: ", note, "\n");
+  return text;
+}
+
+std::string ComparisonText(const Report& base, const Report& other) {
+  std::string text =
+      absl::StrFormat("%-22s %14s %14s %9s\n", "", base.name.substr(0, 14), other.name.substr(0, 14), "change");
+  const auto row = [&](const std::string& name, const std::string& unit, double one, double two) {
+    const std::string change = one != 0 ? absl::StrFormat("%+.1f %%", 100 * (two - one) / one) : "";
+    absl::StrAppend(&text,
+                    absl::StrFormat("%-22s %14s %14s %9s  %s\n", name, NumberText(one), NumberText(two), change, unit));
+  };
+  if (base.knee && other.knee && base.knee->per_second && other.knee->per_second) {
+    row("knee", "calls/s", *base.knee->per_second, *other.knee->per_second);
+  }
+  const std::vector<Figure> figures = FiguresOf(other.run);
+  for (const Figure& figure : FiguresOf(base.run)) {
+    if (const Figure* same = Find(figures, figure.name)) row(figure.name, figure.unit, figure.value, same->value);
+  }
+  if (base.load != other.load) {
+    absl::StrAppend(&text, "note: the loads differ: ", base.load, " against ", other.load, "\n");
+  }
+  return text;
+}
+
+std::string StepText(const KneeStep& step) {
+  return absl::StrFormat("%10s calls/s offered, %s answered, p50 %s, p99 %s ms, %d failed: %s",
+                         NumberText(step.run.offered_per_second.value_or(0)), NumberText(step.run.calls_per_second),
+                         NumberText(step.run.latency.p50_ms), NumberText(step.run.latency.p99_ms), step.run.failed,
+                         step.passed ? "passed" : "not passed");
+}
+
+std::string LiveLine(const Progress& progress, const LoadOptions& options, int columns) {
+  const double elapsed = absl::ToDoubleSeconds(progress.elapsed);
+  std::string line =
+      absl::StrFormat("%.0f of %.0f s", elapsed, absl::ToDoubleSeconds(options.warm_up + options.duration));
+  if (progress.warming_up) {
+    line += " (warm-up)";
+  } else if (progress.draining) {
+    line += " (waiting for the last calls)";
+  }
+  absl::StrAppend(&line, ", ", progress.sent, " sent, ", progress.in_flight, " in flight, ",
+                  NumberText(static_cast<double>(progress.sent - progress.in_flight) / std::max(elapsed, 1e-3)),
+                  "/s, p50 ", NumberText(absl::ToDoubleMilliseconds(progress.p50)), " p99 ",
+                  NumberText(absl::ToDoubleMilliseconds(progress.p99)), " ms, ", progress.failed, " failed");
+  line.resize(std::min(line.size(), static_cast<size_t>(std::max(columns, 1))));
+  return line;
+}
+
+}  // namespace hearwire::load

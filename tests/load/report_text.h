@@ -1,0 +1,26 @@
+// Reports for the terminal.
+
+#ifndef HEARWIRE_TESTS_LOAD_REPORT_TEXT_H_
+#define HEARWIRE_TESTS_LOAD_REPORT_TEXT_H_
+
+#include <string>
+
+#include "tests/load/load_run.h"
+#include "tests/load/report.h"
+
+namespace hearwire::load {
+
+std::string ReportText(const Report& report);
+
+// One figure a line: of both reports, and how much the second differs.
+std::string ComparisonText(const Report& base, const Report& other);
+
+// One line of a search for the knee.
+std::string StepText(const KneeStep& step);
+
+// The line that shows a run while it goes on, at most `columns` long.
+std::string LiveLine(const Progress& progress, const LoadOptions& options, int columns);
+
+}  // namespace hearwire::load
+
+#endif  // HEARWIRE_TESTS_LOAD_REPORT_TEXT_H_
