@@ -173,4 +173,5 @@ def main() -> None:
     options.results.write_text(json.dumps({"errors": errors, "loads": loads, "times": times}, indent=1))
 
 
-main()
+if __name__ == "__main__":
+    main()

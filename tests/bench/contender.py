@@ -189,4 +189,5 @@ def main() -> None:
         print(contender.answer(*line.split()), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

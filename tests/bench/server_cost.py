@@ -137,4 +137,5 @@ def main() -> None:
     options.results.write_text(json.dumps(found, indent=1))
 
 
-main()
+if __name__ == "__main__":
+    main()
