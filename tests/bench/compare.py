@@ -1,6 +1,6 @@
 """Measures Hearwire's engine beside others on this machine, in turns, and writes what it found as JSON.
 
-    compare.py BUILD FOLDER RESULTS [--rounds N] [--widths 0.1,0.4,1.0,2.0]
+    compare.py BUILD FOLDER RESULTS [--rounds N] [--widths 0.1,0.4,1.0,2.0] [--threads 1]
 
 Every program keeps its process; a round runs each case of each program once, one after the other, so that whatever the
 machine does meets all of them. First all programs must give the same rows.
@@ -9,6 +9,7 @@ machine does meets all of them. First all programs must give the same rows.
 from __future__ import annotations
 
 import argparse
+import atexit
 import collections
 import json
 import os
@@ -27,12 +28,13 @@ ENGINES = ("onnxruntime", "openvino")
 WORKLOADS = ("timestamps10", "scene10", "scene1", "mixed64")
 BATCHES = {"timestamps10": (16, 64, 201), "scene10": (1,), "scene1": (1,), "mixed64": (1, 8), "scenes16": (1, 4)}
 TOLERANCE = 1e-4
-PATIENCE = 120  # Seconds, for one answer.
+PATIENCE = 600  # Seconds, for one answer.
 
 
 class Program:
     def __init__(self, *command: str):
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        atexit.register(self.process.kill)  # Nothing is left running when something fails.
 
     def ask(self, *words) -> str:
         self.process.stdin.write(" ".join(map(str, words)) + "\n")
@@ -51,8 +53,8 @@ class Program:
 
 
 class Comparison:
-    def __init__(self, build: pathlib.Path, folder: pathlib.Path, widths: list[str]):
-        self.folder, self.widths, self.programs = folder, widths, {}
+    def __init__(self, build: pathlib.Path, folder: pathlib.Path, widths: list[str], threads: tuple[int, ...]):
+        self.folder, self.widths, self.threads, self.programs = folder, widths, threads, {}
         folder.mkdir(parents=True, exist_ok=True)
         make_sound().tofile(folder / "sound")
         worker = str(build / "tests/bench_worker")
@@ -60,9 +62,9 @@ class Comparison:
         if (build / "lib/hearwire/libhearwire_torch.so").exists():
             self.programs["torch"] = Program(worker, "torch", str(folder / "sound"))
         for kind in ENGINES:
-            for mode in ("1", "2", "1x2"):
+            for mode in ("1", "2", "1x2") if 2 in threads else ("1",):
                 self.start(kind, mode)
-        for mode in ("1", "2"):
+        for mode in map(str, threads):
             self.start("pytorch", mode)
         for width in widths:
             self.programs["native"].ask("network", width, folder / f"network-{width}")
@@ -101,29 +103,29 @@ class Comparison:
                     if name not in self.programs:
                         continue
                     for parts in ("engine", "all"):
-                        for threads in (1, 2):
+                        for threads in self.threads:
                             cases[f"{width}|{workload}|{name} {parts}|{threads}|"] = (
                                 name, "run", width, workload, threads, parts)
                 for kind in ENGINES:
-                    for mode in ("1", "2"):
+                    for mode in map(str, self.threads):
                         for batch in BATCHES[workload]:
                             cases[f"{width}|{workload}|{kind}|{mode}|{batch}"] = (
                                 f"{kind} {mode}", "run", width, workload, batch)
                 if workload != "mixed64":
                     cases[f"{width}|{workload}|reference|1|"] = ("pytorch 1", "run", width, workload, 1)
-            for threads in (1, 2):
+            for threads in self.threads if 2 in self.threads else ():
                 cases[f"{width}|scenes16|native engine|{threads}|"] = (
                     "native", "run", width, "scenes16", threads, "engine")
                 cases[f"{width}|timestamps60|native engine|{threads}|"] = (
                     "native", "run", width, "timestamps60", threads, "engine")
             for kind in ENGINES:
-                for mode in ("2", "1x2"):
+                for mode in ("2", "1x2") if 2 in self.threads else ():
                     for batch in BATCHES["scenes16"]:
                         cases[f"{width}|scenes16|{kind}|{mode}|{batch}"] = (
                             f"{kind} {mode}", "run", width, "scenes16", batch)
         cases["|timestamps10|native frames|1|"] = ("native", "run", self.widths[0], "timestamps10", 1, "frames")
         cases["|timestamps10|aten frames|1|"] = ("pytorch 1", "frames")
-        for mode in ("1", "2"):
+        for mode in map(str, self.threads):
             for library in ("numpy", "torch"):
                 cases[f"|sgemm|{library}|{mode}|"] = (f"pytorch {mode}", "sgemm", library)
         cases["|copy|numpy|1|"] = ("pytorch 1", "copy")
@@ -147,9 +149,11 @@ def main() -> None:
     parser.add_argument("results", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--widths", default="0.1,0.4,1.0,2.0")
+    parser.add_argument("--threads", choices=("1", "1,2"), default="1,2", help="1: where a second core is not free")
     options = parser.parse_args()
 
-    comparison = Comparison(options.build, options.folder, options.widths.split(","))
+    comparison = Comparison(options.build, options.folder, options.widths.split(","),
+                            tuple(map(int, options.threads.split(","))))
     errors = comparison.check_rows()
     print("all programs give the same rows:", {name: f"{error:.1e}" for name, error in errors.items()}, flush=True)
 
@@ -161,7 +165,7 @@ def main() -> None:
     alternatives = collections.Counter(case.rsplit("|", 1)[0] for case in cases)
     for case, (program, *words) in cases.items():
         choice = alternatives[case.rsplit("|", 1)[0]] > 1
-        times[case] = [min(comparison.programs[program].time(*words) for _ in range(2))] if choice else [[0, 0]]
+        times[case] = [comparison.programs[program].time(*words)] if choice else [[0, 0]]
     kept = drop_slow_batches(times)
     cases = {case: run for case, run in cases.items() if case in kept}
     print("warm", flush=True)

@@ -61,6 +61,9 @@ class Times:
         """The one with the least median."""
         return min((one for one in series if one is not None), key=np.median)
 
+    def has_two_threads(self) -> bool:
+        return self.get("", "sgemm", "torch", 2) is not None
+
     def sgemm(self, threads: int, kind: int) -> np.ndarray:
         return self.best(*(self.get("", "sgemm", library, threads, kind) for library in ("numpy", "torch")))
 
@@ -111,7 +114,7 @@ def ratios_table(times: Times, server: dict) -> str:
         peers = times.best(*(times.get(width, "scene10", peer) for peer in PEERS))
         rows.append(verdict(f"2. {name_of(width)} scene of 10 s: the same",
                             ratio(peers, times.get(width, "scene10", "native engine")), 1))
-    for width in times.widths:
+    for width in times.widths if times.has_two_threads() else ():
         peers = times.best(*(times.get(width, "scenes16", peer, mode, WALL) for peer in PEERS for mode in ("2", "1x2")))
         rows.append(verdict(f"2. {name_of(width)} stream of scenes on two cores: the same",
                             ratio(peers, times.get(width, "scenes16", "native engine", 2, WALL)), 1))
@@ -123,8 +126,8 @@ def ratios_table(times: Times, server: dict) -> str:
     rows.append(verdict("4. front end of 201 windows: times a plain one in ATen with shared frames",
                         ratio(times.get("", "timestamps10", "aten frames"),
                               times.get("", "timestamps10", "native frames")), 2.6))
-    sgemm = ratio(times.sgemm(1, WALL), times.sgemm(2, WALL))
-    for width in times.widths:
+    sgemm = ratio(times.sgemm(1, WALL), times.sgemm(2, WALL)) if times.has_two_threads() else 0
+    for width in times.widths if sgemm else ():
         for workload, what in (("timestamps10", "windows of one call"), ("scenes16", "stream of scenes"),
                                ("timestamps60", "windows of one long call")):
             one, two = (times.get(width, workload, "native engine", threads, WALL) for threads in (1, 2))
@@ -168,14 +171,16 @@ def machine(times: Times, found: dict) -> str:
     processor = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text()).group(1)
     packages = ", ".join(f"{name} {importlib.metadata.version(package)}" for name, package in (
         ("PyTorch", "torch"), ("ONNX Runtime", "onnxruntime"), ("OpenVINO", "openvino"), ("NumPy", "numpy")))
-    one, two = times.sgemm(1, CPU), times.sgemm(2, WALL)
+    rates = [f"{SGEMM_FLOPS / np.median(times.sgemm(1, CPU)) / 1e9:.0f} GFLOP/s on one thread"]
+    if times.has_two_threads():
+        rates.append(f"{SGEMM_FLOPS / np.median(times.sgemm(2, WALL)) / 1e9:.0f} on two")
     copied = 2 * (1 << 28) / np.median(times.get("", "copy", "numpy", 1, WALL)) / 1e9
     return (
         f"{processor}, {os.cpu_count()} cores, {platform.system()} {platform.release()}; {packages}. "
         f"{len(found['loads'])} rounds; load of the machine while they ran (this comparison is 1): "
         f"{min(found['loads']):.1f} to {max(found['loads']):.1f}.\n"
         f"sgemm of 1024 x 1024 x 1024, the better of OpenBLAS (NumPy) and PyTorch's: "
-        f"{SGEMM_FLOPS / np.median(one) / 1e9:.0f} GFLOP/s on one thread, {SGEMM_FLOPS / np.median(two) / 1e9:.0f} on two. "
+        f"{', '.join(rates)}. "
         f"Copying: {copied:.1f} GB/s read and written.\n"
         "Largest difference of any program's rows from the native ones, relative to the largest value: "
         f"{max(found['errors'].values()):.1e}.\n"
@@ -208,7 +213,10 @@ def main() -> None:
     text = "\n".join([
         "### The machine\n", machine(times, found),
         "### One thread\n", "CPU ms: median, and in brackets the middle half of the rounds.\n", engines_table(times, 1),
-        "### Two threads\n", "Wall ms; the peers with one session of two threads.\n", engines_table(times, 2),
+        "### Two threads\n",
+        "Wall ms; the peers with one session of two threads.\n" if times.has_two_threads() else
+        "Not measured here: the second core was not free.\n",
+        engines_table(times, 2) if times.has_two_threads() else "",
         "### Ratios\n", ratios_table(times, server),
         "### The server\n", server_tables(server),
         "### Widths\n", "CPU ms on one thread, from samples to embeddings, weights random.\n", widths_table(widths),
