@@ -83,6 +83,7 @@ class Flags {
   const std::vector<std::string> arguments_;
   const GetEnvironment environment_;
   ServerOptions options_;
+  bool self_test_ = false;
   std::vector<std::string> names_;
   CLI::App app_{"Embeddings and tags of audio over gRPC."};
 };
@@ -165,7 +166,9 @@ Flags::Flags(const std::vector<std::string>& arguments, const GetEnvironment& en
   app_.set_help_flag("--help,-h", "Print this and end");
   app_.set_version_flag("--version", "hearwire-server " HEARWIRE_VERSION, "Print the version and end");
   app_.set_config("--config", "", "File of lines like max-clips=256")->type_name("FILE")->envname("HEARWIRE_CONFIG");
-  names_ = {"help", "version", "config"};
+  app_.add_flag("--self-test", self_test_,
+                "Load the networks, print how far they are from the expected numbers, and end: 0 when all is well");
+  names_ = {"help", "version", "self-test", "config"};
   app_.allow_config_extras(CLI::config_extras_mode::error);
   app_.footer(
       "A flag goes before its variable in the environment, that before the configuration file; an empty variable "
@@ -268,7 +271,7 @@ absl::StatusOr<ParsedOptions> Flags::Parse() {
   // CLI11 would put the file before the environment, so the environment's values come as flags of their own.
   std::vector<std::string> all;
   for (const std::string& flag : names_) {
-    if (flag == "help" || flag == "version" || IsGiven(arguments_, flag)) continue;
+    if (flag == "help" || flag == "version" || flag == "self-test" || IsGiven(arguments_, flag)) continue;
     if (const std::string value = Environment(flag); !value.empty())
       all.push_back(absl::StrCat("--", flag, "=", value));
   }
@@ -277,9 +280,9 @@ absl::StatusOr<ParsedOptions> Flags::Parse() {
   try {
     app_.parse(all);
   } catch (const CLI::CallForHelp&) {
-    return ParsedOptions{options_, app_.help()};
+    return ParsedOptions{options_, app_.help(), false};
   } catch (const CLI::CallForVersion& version) {
-    return ParsedOptions{options_, absl::StrCat(version.what(), "\n")};
+    return ParsedOptions{options_, absl::StrCat(version.what(), "\n"), false};
   } catch (const CLI::ExtrasError&) {
     return UnknownArgument(app_.remaining().front());
   } catch (const CLI::ConfigError& error) {
@@ -291,7 +294,7 @@ absl::StatusOr<ParsedOptions> Flags::Parse() {
   } catch (const CLI::Error& error) {
     return absl::InvalidArgumentError(std::string(error.what()).substr(0, std::string(error.what()).find('\n')));
   }
-  return ParsedOptions{options_, std::nullopt};
+  return ParsedOptions{options_, std::nullopt, self_test_};
 }
 
 }  // namespace

@@ -119,7 +119,7 @@ absl::Status ComposedServer::LoadNetworks() {
   if (!backend.ok()) return backend.status();
   backend_ = *std::move(backend);
   absl::StatusOr<NetworkCatalog> networks =
-      NetworkCatalog::Load({options_.model_repository, options_.networks}, backend_.get());
+      NetworkCatalog::Load({options_.model_repository, options_.networks, seams_.make_reference}, backend_.get());
   if (!networks.ok()) return networks.status();
   networks_ = std::make_unique<NetworkCatalog>(*std::move(networks));
 
@@ -200,15 +200,15 @@ absl::Status ComposedServer::Start() {
   grpc_ = *std::move(grpc);
 
   Log(LogLevel::kInfo, "listening; testing before serving", {{"grpc", grpc_address()}});
-  const absl::StatusOr<double> error = seams_.self_test(*networks_, backend_->precision(), batcher_.get());
-  if (!error.ok()) return error.status();
+  const absl::StatusOr<SelfTestReport> tested = seams_.self_test(*networks_, backend_->precision(), batcher_.get());
+  if (!tested.ok()) return tested.status();
   service_->Open();
   health_->SetServing(true);
   if (device_lost_) health_->SetServing(false);
   Log(LogLevel::kInfo, "serving",
       {{"grpc", grpc_address()},
        {"metrics", FormatAddress(options_.host, exposer_->port())},
-       {"self_test_error", *error},
+       {"self_test_error", tested->LargestError()},
        {"start_seconds", absl::Now() - started}});
   return absl::OkStatus();
 }

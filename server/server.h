@@ -16,6 +16,7 @@
 #include "server/machine.h"
 #include "server/options.h"
 #include "server/pipeline/network_catalog.h"
+#include "server/pipeline/self_test.h"
 #include "server/telemetry/exposer.h"
 
 namespace hearwire {
@@ -23,8 +24,10 @@ namespace hearwire {
 // What a server needs from outside; tests bring their own.
 struct ServerSeams {
   std::function<absl::StatusOr<std::unique_ptr<Backend>>(const ServerOptions&)> make_backend;
-  // Before it serves: the largest error found, or why it must not serve. As RunSelfTest.
-  std::function<absl::StatusOr<double>(const NetworkCatalog&, std::string_view precision, Batcher*)> self_test;
+  // As NetworkCatalogOptions::make_reference.
+  std::function<absl::StatusOr<std::unique_ptr<Backend>>()> make_reference;
+  // Before it serves: what was found, or why it must not serve. As RunSelfTest.
+  std::function<absl::StatusOr<SelfTestReport>(const NetworkCatalog&, std::string_view precision, Batcher*)> self_test;
   Machine machine;
   // Called once, on a worker's thread, when the device is lost: health says NOT_SERVING already. Must not block.
   std::function<void()> on_device_lost;

@@ -13,6 +13,7 @@
 #include "models/checkpoint/checkpoint.h"
 #include "models/checkpoint/network_weights.h"
 #include "models/weights/embedded_network.h"
+#include "server/pipeline/self_test_window.h"
 
 namespace hearwire {
 namespace {
@@ -69,19 +70,27 @@ FoundFile FindCheckpoint(const NetworkInfo& network, const std::string& folder) 
   return found;
 }
 
-absl::StatusOr<LoadedNetwork> AddNetwork(const NetworkInfo& info, const absl::StatusOr<Checkpoint>& checkpoint,
-                                         std::string source, Backend* backend) {
+absl::StatusOr<LoadedNetwork> AddNetwork(const NetworkInfo& info, absl::StatusOr<Checkpoint> checkpoint,
+                                         std::string source, const NetworkCatalogOptions& options, Backend* backend) {
   if (!checkpoint.ok()) return checkpoint.status();
   absl::StatusOr<NetworkWeights> weights = MakeNetworkWeights(*checkpoint, source);
   if (!weights.ok()) return weights.status();
+  checkpoint->tensors.clear();  // As large as the weights.
   if (std::abs(weights->width - info.width) > 1e-6 || weights->head != info.head) {
     return absl::InvalidArgumentError(absl::StrCat(
         source, " holds a network of width ", weights->width, " with the ", HeadName(weights->head), " head; ",
         std::string(info.name), " has width ", info.width, " and the ", HeadName(info.head), " head"));
   }
   LoadedNetwork loaded{.info = &info, .shape = weights->shape, .sha256 = weights->sha256, .source = std::move(source)};
-  const absl::StatusOr<int> index =
-      backend->AddNetwork(std::make_shared<const NetworkWeights>(*std::move(weights)), info.mel);
+  const auto shared = std::make_shared<const NetworkWeights>(*std::move(weights));
+  if (options.make_reference) {
+    absl::StatusOr<std::unique_ptr<Backend>> reference = options.make_reference();
+    if (!reference.ok()) return reference.status();
+    absl::StatusOr<std::vector<float>> row = ComputeReferenceRow(shared, info.mel, reference->get());
+    if (!row.ok()) return row.status();
+    loaded.reference_row = *std::move(row);
+  }
+  const absl::StatusOr<int> index = backend->AddNetwork(shared, info.mel);
   if (!index.ok()) return index.status();
   loaded.index = *index;
   return loaded;
@@ -102,8 +111,9 @@ absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions&
 
   NetworkCatalog catalog;
   const NetworkInfo& embedded = *FindNetwork(kEmbeddedNetworkName);
-  absl::StatusOr<LoadedNetwork> loaded = AddNetwork(
-      embedded, ParseCheckpoint(EmbeddedCheckpoint(), "the embedded network"), std::string(kEmbeddedSource), backend);
+  absl::StatusOr<LoadedNetwork> loaded =
+      AddNetwork(embedded, ParseCheckpoint(EmbeddedCheckpoint(), "the embedded network"), std::string(kEmbeddedSource),
+                 options, backend);
   if (!loaded.ok()) return loaded.status();
   catalog.networks_.push_back(*std::move(loaded));
   if (options.model_repository.empty()) return catalog;
@@ -126,7 +136,7 @@ absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions&
     if (file.shadowed) {
       catalog.warnings_.push_back(absl::StrCat(*file.shadowed, " is not read: ", *file.path, " goes before it"));
     }
-    loaded = AddNetwork(network, LoadCheckpoint(*file.path), *file.path, backend);
+    loaded = AddNetwork(network, LoadCheckpoint(*file.path), *file.path, options, backend);
     if (!loaded.ok()) return loaded.status();
     if (!network.sha256.empty() && loaded->sha256 != network.sha256) {
       catalog.warnings_.push_back(absl::StrCat(*file.path, " is not the published checkpoint: its SHA-256 is ",

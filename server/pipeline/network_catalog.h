@@ -3,6 +3,8 @@
 #ifndef HEARWIRE_SERVER_PIPELINE_NETWORK_CATALOG_H_
 #define HEARWIRE_SERVER_PIPELINE_NETWORK_CATALOG_H_
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +23,8 @@ struct LoadedNetwork {
   NetworkShape shape = {};
   std::string sha256 = {};  // Of the checkpoint file, lower-case hexadecimal.
   std::string source = {};  // The file's path, or "embedded".
+  // Of the self-test's window, from NetworkCatalogOptions::make_reference; empty without it.
+  std::vector<float> reference_row = {};
 };
 
 struct NetworkCatalogOptions {
@@ -29,6 +33,8 @@ struct NetworkCatalogOptions {
   std::string model_repository = {};
   // Networks to load besides the embedded one. Empty: every checkpoint that is found.
   std::vector<std::string> networks = {};
+  // Makes a backend whose numbers the self-test compares with; called for each network. May be empty.
+  std::function<absl::StatusOr<std::unique_ptr<Backend>>()> make_reference = {};
 };
 
 // Immutable once loaded; thread-safe.
