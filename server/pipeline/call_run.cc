@@ -197,9 +197,7 @@ void CallRun::Finish(std::variant<CallResult, CallError> outcome) {
     report = report_;
   }
   if (const CallError* error = std::get_if<CallError>(&outcome)) {
-    if (absl::IsResourceExhausted(error->status) || absl::IsUnavailable(error->status)) {
-      parts_.metrics->OnRejected(error->reason);
-    }
+    if (reason::IsRefusal(error->reason)) parts_.metrics->OnRejected(error->reason);
   } else {
     parts_.metrics->OnAudio(report.audio);
   }

@@ -21,10 +21,7 @@ CallReactor::CallReactor(grpc::CallbackServerContext* context, std::string_view 
 }
 
 void CallReactor::Fail(const RequestFault& fault) {
-  const absl::StatusCode code = fault.error.status.code();
-  if (code == absl::StatusCode::kUnavailable || fault.error.reason == reason::kTooManyClips) {
-    sinks_.metrics->OnRejected(fault.error.reason);
-  }
+  if (reason::IsRefusal(fault.error.reason)) sinks_.metrics->OnRejected(fault.error.reason);
   FailWith(fault, CallReport{});
 }
 
