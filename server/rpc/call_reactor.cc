@@ -26,7 +26,7 @@ void CallReactor::Fail(const RequestFault& fault) {
 }
 
 void CallReactor::Succeed() {
-  Report(absl::OkStatus(), CallReport{});
+  Report(absl::OkStatus(), "", CallReport{});
   Finish(grpc::Status::OK);
 }
 
@@ -54,18 +54,18 @@ void CallReactor::OnOutcome(const std::variant<CallResult, CallError>& outcome, 
   const std::optional<RequestFault> fault =
       write_reply(std::get<CallResult>(outcome), absl::Now() - start_, report.times);
   if (fault) return FailWith(*fault, report);
-  Report(absl::OkStatus(), report);
+  Report(absl::OkStatus(), "", report);
   Finish(grpc::Status::OK);
 }
 
 void CallReactor::FailWith(const RequestFault& fault, const CallReport& report) {
   RpcStatus answer = ToRpcStatus(fault.error, fault.field);
   if (answer.pushback_ms) context_->AddTrailingMetadata(kPushbackKey, *answer.pushback_ms);
-  Report(absl::Status(fault.error.status.code(), answer.status.error_message()), report);
+  Report(absl::Status(fault.error.status.code(), answer.status.error_message()), fault.error.reason, report);
   Finish(answer.status);
 }
 
-void CallReactor::Report(const absl::Status& status, const CallReport& report) {
+void CallReactor::Report(const absl::Status& status, std::string_view reason, const CallReport& report) {
   const absl::Duration total = absl::Now() - start_;
   sinks_.metrics->OnCall(method_, config_, status.code(), total);
   if (!sinks_.on_call) return;
@@ -75,6 +75,7 @@ void CallReactor::Report(const absl::Status& status, const CallReport& report) {
                   .request_id = request_id_,
                   .peer = peer,
                   .status = status,
+                  .reason = reason,
                   .clips = clip_count_,
                   .audio = report.audio,
                   .total = total,
