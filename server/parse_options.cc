@@ -2,13 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "server/names/nearest_names.h"
 #include "server/parse_values.h"
 
 namespace hearwire {
@@ -28,21 +28,6 @@ bool IsGiven(const std::vector<std::string>& arguments, const std::string& flag)
   return std::any_of(arguments.begin(), arguments.end(), [&](const std::string& argument) {
     return argument == "--" + flag || argument.rfind("--" + flag + "=", 0) == 0;
   });
-}
-
-// Steps from one word to another: letters put in, left out or replaced.
-size_t EditDistance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
 }
 
 // The flags of hearwire-server, each bound to its field.
@@ -257,14 +242,11 @@ absl::Status Flags::UnknownArgument(const std::string& argument) const {
   }
   const std::string name(absl::StripPrefix(absl::StripPrefix(argument, "-"), "-"));
   const std::string word = name.substr(0, name.find('='));
-  std::string nearest = names_.front();
-  for (const std::string& known : names_) {
-    if (EditDistance(word, known) < EditDistance(word, nearest)) nearest = known;
-  }
-  const bool near = EditDistance(word, nearest) <= std::max<size_t>(2, nearest.size() / 3);
+  const std::vector<std::string_view> flags(names_.begin(), names_.end());
+  const std::vector<std::string_view> nearest = NearestNames(word, flags, 1);
   return absl::InvalidArgumentError(
       absl::StrCat("unknown flag ", argument.substr(0, argument.find('=')),
-                   near ? absl::StrCat(": did you mean --", nearest, "?") : ", see --help"));
+                   nearest.empty() ? ", see --help" : absl::StrCat(": did you mean --", std::string(nearest[0]), "?")));
 }
 
 absl::StatusOr<ParsedOptions> Flags::Parse() {

@@ -137,6 +137,7 @@ absl::Status ComposedServer::LoadNetworks() {
   for (const Config& config : Configs()) {
     if (networks_->Find(config.network->name) != nullptr) metrics.configs.emplace_back(config.name);
   }
+  metrics.refusals.assign(reason::kRefusals.begin(), reason::kRefusals.end());
   metrics_ = Metrics::Create(metrics, registry_);
   exposer_->Add(registry_);
   return absl::OkStatus();

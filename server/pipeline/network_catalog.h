@@ -42,7 +42,8 @@ class NetworkCatalog {
  public:
   // Reads the embedded network, which is always there, and the repository's, and hands them to `backend`, before its
   // first embedder is made. A checkpoint whose width or head differ from its network's is an error, as is one that
-  // cannot be read. NOT_FOUND: no such folder, or a network of the list without a checkpoint in it (the message names
+  // cannot be read, be it a link that leads nowhere, a folder, or a file in a folder that this process may not enter.
+  // NOT_FOUND: no such folder or linked file, or a network of the list without a checkpoint in it (the message names
   // the files and the command that gets one). INVALID_ARGUMENT: an unknown network's name, or a bad checkpoint.
   static absl::StatusOr<NetworkCatalog> Load(const NetworkCatalogOptions& options, Backend* backend);
 
@@ -52,7 +53,8 @@ class NetworkCatalog {
   // The embedded network first, then in the order of Networks().
   absl::Span<const LoadedNetwork> networks() const { return networks_; }
 
-  // What an operator should know: a file shadowed by another, weights that are not the published ones.
+  // What an operator should know: a file shadowed by another, weights that are not the published ones, a
+  // repository with no checkpoint in it.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:

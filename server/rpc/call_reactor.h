@@ -62,8 +62,8 @@ class CallReactor final : public grpc::ServerUnaryReactor {
 
   void OnOutcome(const std::variant<CallResult, CallError>& outcome, const CallReport& report, const AudioClips& clips,
                  const WriteReply& write_reply);
-  // Reports the call, then ends it; this may be gone afterwards.
-  void Report(const absl::Status& status, const CallReport& report);
+  // To the sinks; reason: of a failure. Finishing the call comes after it, for this may be gone then.
+  void Report(const absl::Status& status, std::string_view reason, const CallReport& report);
   void FailWith(const RequestFault& fault, const CallReport& report);
 
   grpc::CallbackServerContext* const context_;

@@ -112,6 +112,7 @@ TEST(EmbeddingServiceTest, AnswersBadRequestsByNameAndTheNextGoodOne) {
     EXPECT_THAT(failure.status.error_message(), HasSubstr(bad.field)) << bad.what;
     EXPECT_TRUE(failure.request_id.has_value()) << bad.what;
     const bool exhausted = bad.code == grpc::StatusCode::RESOURCE_EXHAUSTED;
+    EXPECT_EQ(harness.metrics.count("rejected " + std::string(bad.reason)), reason::IsRefusal(bad.reason) ? 1 : 0);
     EXPECT_EQ(failure.pushback, exhausted ? std::optional<std::string>("-1") : std::nullopt) << bad.what;
     EXPECT_TRUE(SceneFailure(&harness, TwoClips()).status.ok()) << "after " << bad.what;
   }
