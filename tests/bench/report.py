@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import math
 import os
 import pathlib
 import platform
@@ -57,9 +58,9 @@ class Times:
         values = self.times.get(f"{width}|{workload}|{what}|{threads}")
         return None if values is None else values[:, kind]
 
-    def best(self, *series: np.ndarray | None) -> np.ndarray:
-        """The one with the least median."""
-        return min((one for one in series if one is not None), key=np.median)
+    def best(self, *series: np.ndarray | None) -> np.ndarray | None:
+        """The one with the least median, None when there is none."""
+        return min((one for one in series if one is not None), key=np.median, default=None)
 
     def has_two_threads(self) -> bool:
         return self.get("", "sgemm", "torch", 2) is not None
@@ -68,8 +69,10 @@ class Times:
         return self.best(*(self.get("", "sgemm", library, threads, kind) for library in ("numpy", "torch")))
 
 
-def ratio(slower: np.ndarray, faster: np.ndarray) -> float:
-    """The median over the rounds of what the two took in the same round."""
+def ratio(slower: np.ndarray | None, faster: np.ndarray | None) -> float:
+    """The median over the rounds of what the two took in the same round; not a number when one was not measured."""
+    if slower is None or faster is None:
+        return math.nan
     return float(np.median(slower / faster))
 
 
@@ -95,6 +98,8 @@ def engines_table(times: Times, threads: int) -> str:
 
 
 def verdict(what: str, reached: float, wanted: float, digits: int = 2) -> list[str]:
+    if math.isnan(reached):
+        return [what, "", f"{wanted:g}", "not measured"]
     good = reached >= wanted
     return [what, f"{reached:.{digits}f}", f"{wanted:g}", "reached" if good else "**missed**"]
 
@@ -119,10 +124,10 @@ def ratios_table(times: Times, server: dict) -> str:
         rows.append(verdict(f"2. {name_of(width)} stream of scenes on two cores: the same",
                             ratio(peers, times.get(width, "scenes16", "native engine", 2, WALL)), 1))
     for (width, workload), wanted in zip(MULTIPLY_ADDS, (0.65, 0.60, 0.35)):
-        share = (2 * MULTIPLY_ADDS[width, workload] / times.get(width, workload, "native engine")) / (
-            SGEMM_FLOPS / times.sgemm(1, CPU))
+        share = ratio(times.sgemm(1, CPU) / SGEMM_FLOPS * 2 * MULTIPLY_ADDS[width, workload],
+                      times.get(width, workload, "native engine"))
         what = "windows" if workload == "timestamps10" else "scene"
-        rows.append(verdict(f"3. {name_of(width)} {what}: share of sgemm's peak", float(np.median(share)), wanted))
+        rows.append(verdict(f"3. {name_of(width)} {what}: share of sgemm's peak", share, wanted))
     rows.append(verdict("4. front end of 201 windows: times a plain one in ATen with shared frames",
                         ratio(times.get("", "timestamps10", "aten frames"),
                               times.get("", "timestamps10", "native frames")), 2.6))
