@@ -183,7 +183,7 @@ TEST(PipelineTest, RefusesACallLargerThanTheQueueAndNamesTheLongestClipThatFits)
 }
 
 TEST(PipelineTest, DecodesNothingOfACallWhoseLengthsSayThatItCannotFit) {
-  PipelineHarness harness({.pipeline = {.max_reply_bytes = 20000, .max_queued_frames = 300}});
+  PipelineHarness harness({.pipeline = {.max_queued_frames = 300, .max_reply_bytes = 20000}});
   const Answer large = harness.Run(harness.Request({Tone(2), Tone(2)}));
   EXPECT_EQ(large.reason(), reason::kCallTooLarge);
   EXPECT_EQ(large.report.audio, absl::ZeroDuration());
