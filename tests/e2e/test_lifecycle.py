@@ -86,6 +86,17 @@ def test_metrics_exist_at_zero_from_the_start():
         assert server.metric("hearwire_audio_seconds_total") == pytest.approx(1.0, abs=1e-3)
 
 
+def test_idle_connections_do_not_keep_a_scrape_waiting():
+    with Server() as server:
+        host, port = server.metrics_address.rsplit(":", 1)
+        idle = [socket.create_connection((host, int(port))) for _ in range(4)]
+        for connection in idle:
+            connection.sendall(b"GET /metr")
+        server.metrics()
+        for connection in idle:
+            connection.close()
+
+
 def test_sigterm_finishes_what_runs_and_exits_0():
     server = Server()
     # Many calls under way, none of them lost.
