@@ -41,9 +41,7 @@ std::optional<std::string> FindFile(const NetworkInfo& network, const std::strin
 }
 
 int List(const CheckpointsOptions& options) {
-  const auto print = [&](const auto&... cells) {
-    std::fputs(absl::StrFormat("%-22s %5s  %-34s %s\n", cells...).c_str(), stdout);
-  };
+  const auto print = [&](const auto&... cells) { Print(absl::StrFormat("%-22s %5s  %-34s %s\n", cells...)); };
   print("NETWORK", "WIDTH", "FILE", options.into.empty() ? "SHA-256" : "IN " + options.into);
   for (const NetworkInfo& network : Networks()) {
     const std::string width = absl::StrFormat("%.1f", network.width);
@@ -73,11 +71,9 @@ absl::Status CheckCheckpoint(const NetworkInfo& network, const std::string& path
 
 void PrintCheckpoint(const NetworkInfo& network, const std::string& path, const FileSummary& summary,
                      const std::string& remark) {
-  std::fputs(absl::StrFormat("%s: %s, %.1f MB, SHA-256 %s (%s)%s\n", std::string(network.name), path,
-                             static_cast<double>(summary.bytes) / 1e6, summary.sha256,
-                             network.sha256.empty() ? "its right value is not known here" : "verified", remark)
-                 .c_str(),
-             stdout);
+  Print(absl::StrFormat("%s: %s, %.1f MB, SHA-256 %s (%s)%s\n", std::string(network.name), path,
+                        static_cast<double>(summary.bytes) / 1e6, summary.sha256,
+                        network.sha256.empty() ? "its right value is not known here" : "verified", remark));
   std::fflush(stdout);
 }
 
@@ -85,7 +81,7 @@ void PrintCheckpoint(const NetworkInfo& network, const std::string& path, const 
 absl::Status FetchNetwork(const NetworkInfo& network, const CheckpointsOptions& options) {
   const std::string name(network.name);
   if (network.published_file.empty()) {
-    std::fputs((name + ": embedded in the server, nothing to fetch\n").c_str(), stdout);
+    Print(name + ": embedded in the server, nothing to fetch\n");
     return absl::OkStatus();
   }
   const std::string file(network.published_file);

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 #include <string>
 
@@ -7,6 +6,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/connection.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/output_file.h"
 #include "nlohmann/json.hpp"
 
 namespace hearwire::cli {
@@ -26,7 +26,7 @@ void PrintText(const std::vector<client::ConfigInfo>& configs) {
     network_width = std::max(network_width, config.network.size());
   }
   const auto print = [&](const auto&... cells) {
-    std::fputs(absl::StrFormat("%s %-*s  %-*s  %-6s  %5s  %10s  %6s\n", cells...).c_str(), stdout);
+    Print(absl::StrFormat("%s %-*s  %-*s  %-6s  %5s  %10s  %6s\n", cells...));
   };
   print(" ", name_width, "CONFIG", network_width, "NETWORK", "LOADED", "SCENE", "TIMESTAMPS", "WINDOW");
   for (const client::ConfigInfo& config : configs) {
@@ -59,7 +59,7 @@ void PrintJson(const std::vector<client::ConfigInfo>& configs) {
     }
     array.push_back(std::move(object));
   }
-  std::fputs((array.dump(2) + "\n").c_str(), stdout);
+  Print(array.dump(2) + "\n");
 }
 
 int ListConfigs(const ConfigsOptions& options) {

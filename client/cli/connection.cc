@@ -43,13 +43,16 @@ absl::StatusOr<absl::Duration> ParseDeadline(const std::string& text) {
 }
 
 std::string FailureText(const absl::Status& status, const ConnectionOptions& options) {
-  if (client::IsUnreachable(status)) {
+  std::string text(status.message());
+  if (client::IsUnreachable(status) && text.rfind("no server at ", 0) == 0) {
     return absl::StrCat("no server at ", options.server,
                         ": start one with hearwire-server, or name another with --server");
   }
-  std::string text(status.message());
   // The server counts a request's clips; a command sends one.
   if (text.rfind("clips[0]", 0) == 0 && text.find(": ") != std::string::npos) text.erase(0, text.find(": ") + 2);
+  if (absl::IsUnimplemented(status) && text.empty()) {
+    return absl::StrCat("what answers at ", options.server, " is not a Hearwire server: it has no such method");
+  }
   return text.empty() ? absl::StatusCodeToString(status.code()) : text;
 }
 

@@ -83,7 +83,10 @@ void AddEmbedCommand(CLI::App& program, Command& chosen) {
       ->capture_default_str()
       ->check(CLI::IsMember({"scene", "timestamps"}))
       ->type_name("KIND");
-  command.add_option("--output", options->output.output, "Where the embeddings go: see below")->type_name("PATH");
+  command.add_option("--output", options->output.output, "Where the embeddings go: see below")
+      ->check(
+          [](const std::string& path) { return path.empty() ? "is empty: a file, a folder or - would be right" : ""; })
+      ->type_name("PATH");
   command
       .add_option("--format", options->output.format, "npy, csv or json; default: what --output's name says, else npy")
       ->check(CLI::IsMember({"npy", "csv", "json"}))

@@ -28,7 +28,7 @@ class SummaryWriter final : public EmbeddingWriter {
   explicit SummaryWriter(EmbeddingKind kind) : kind_(kind) {}
 
   absl::Status Write(const Input& input, const Embedded& result) override {
-    std::fputs(EmbeddedSummary(input.path, result, kind_).c_str(), stdout);
+    Print(EmbeddedSummary(input.path, result, kind_));
     return FlushStandardOutput();
   }
   absl::Status Finish() override { return absl::OkStatus(); }
@@ -37,7 +37,8 @@ class SummaryWriter final : public EmbeddingWriter {
   const EmbeddingKind kind_;
 };
 
-// JSON: an array with a line for each input. CSV: a header and a line for each row.
+// JSON: an array with a line for each input, its comma at the start, so that what was written always ends a line. CSV:
+// a header and a line for each row.
 class TextWriter final : public EmbeddingWriter {
  public:
   TextWriter(std::unique_ptr<OutputFile> file, bool json, EmbeddingKind kind)
@@ -50,7 +51,7 @@ class TextWriter final : public EmbeddingWriter {
     }
     std::string text;
     if (json_) {
-      text = absl::StrCat(columns_ ? ",\n" : "[\n", EmbeddedJson(input.path, result, kind_));
+      text = absl::StrCat(columns_ ? "," : "[\n", EmbeddedJson(input.path, result, kind_), "\n");
     } else {
       text = absl::StrCat(columns_ ? "" : EmbeddedCsvHeader(columns, kind_), EmbeddedCsv(input.path, result, kind_));
     }
@@ -60,7 +61,7 @@ class TextWriter final : public EmbeddingWriter {
 
   absl::Status Finish() override {
     if (json_) {
-      if (absl::Status wrong = file_->Write(columns_ ? "\n]\n" : "[]\n"); !wrong.ok()) return wrong;
+      if (absl::Status wrong = file_->Write(columns_ ? "]\n" : "[]\n"); !wrong.ok()) return wrong;
     }
     return file_->Commit();
   }

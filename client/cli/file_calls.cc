@@ -24,14 +24,13 @@ void AddFileCallOptions(CLI::App& command, FileCallOptions& options) {
 }
 
 bool ConcernsOneInput(const absl::Status& failure) {
+  if (client::IsUnreachable(failure)) return false;
   switch (failure.code()) {
     case absl::StatusCode::kNotFound:  // The config or network.
     case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kUnimplemented:
     case absl::StatusCode::kUnauthenticated:
-    case absl::StatusCode::kCancelled:
       return false;
     default:
       return true;

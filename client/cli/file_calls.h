@@ -34,16 +34,16 @@ struct FileCallsOutcome {
       false;  // Every input had its turn. Otherwise a reason was written to standard error, or it was Ctrl-C.
 };
 
-// Whether a call's failure is about its input, so that others may fare better.
+// Whether other inputs may fare better: the failure is about its input, or of the moment (a server that drains).
 bool ConcernsOneInput(const absl::Status& failure);
 
 // Writes how many failed or had no turn, if any, and returns the program's exit code.
 int ReportOutcome(const FileCallsOutcome& outcome, const Inputs& inputs);
 
 // Reads each input and sends it off with `start`; gives each reply, in order, to `take`. Failures are written to
-// standard error, one line for each input; one that does not concern the input alone ends the work, and so does one of
-// `take` that is neither INVALID_ARGUMENT nor ALREADY_EXISTS. A progress bar shows on a terminal when there are several
-// inputs. prints: `take` writes to standard output.
+// standard error, one line for each input; one that meets every input (no server, no such config) ends the work, and so
+// does one of `take` that is neither INVALID_ARGUMENT nor ALREADY_EXISTS. A progress bar shows on a terminal when there
+// are several inputs. prints: `take` writes to standard output.
 template <typename Reply>
 FileCallsOutcome RunFileCalls(const FileCallOptions& options, const Inputs& inputs, bool prints,
                               const std::function<void(client::Audio, const client::CallOptions&, Done<Reply>)>& start,

@@ -1,10 +1,10 @@
-#include <cstdio>
 #include <memory>
 #include <string>
 
 #include "client/cli/commands.h"
 #include "client/cli/connection.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/output_file.h"
 
 namespace hearwire::cli {
 namespace {
@@ -27,15 +27,15 @@ int CheckHealth(const HealthOptions& options) {
   if (!status.ok()) return Complain(FailureText(status.status(), options.connection)), 1;
   switch (*status) {
     case client::ServingStatus::kServing:
-      std::puts("SERVING");
+      Print("SERVING\n");
       return 0;
     case client::ServingStatus::kNotServing:
-      std::puts("NOT_SERVING");
+      Print("NOT_SERVING\n");
       return 1;
     case client::ServingStatus::kUnknown:
       break;
   }
-  std::puts("UNKNOWN");
+  Print("UNKNOWN\n");
   return 1;
 }
 

@@ -38,7 +38,8 @@ int main(int argc, char** argv) {
   }
   WatchForInterrupts();
   int result = chosen ? chosen() : 0;
-  if (absl::Status wrong = FlushStandardOutput(); !wrong.ok()) {
+  // A command that failed has said why.
+  if (absl::Status wrong = FlushStandardOutput(); !wrong.ok() && result == 0) {
     Complain(std::string(wrong.message()));
     result = 1;
   }

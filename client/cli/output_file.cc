@@ -15,6 +15,8 @@
 namespace hearwire::cli {
 namespace {
 
+int standard_output_error = 0;  // errno's value at the first failure; it is another's a moment later.
+
 // As a file has that a shell's redirection makes.
 mode_t NewFileMode() {
   const mode_t mask = umask(0);
@@ -57,6 +59,10 @@ OutputFile::~OutputFile() {
 }
 
 absl::Status OutputFile::Write(std::string_view bytes) {
+  if (temporary_.empty()) {
+    Print(bytes);
+    return standard_output_error == 0 ? absl::OkStatus() : FileError(path_, standard_output_error);
+  }
   if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) return FileError(path_, errno);
   return absl::OkStatus();
 }
@@ -81,9 +87,14 @@ absl::Status OutputFile::Commit() {
   return absl::OkStatus();
 }
 
+void Print(std::string_view text) {
+  const bool failed = std::fwrite(text.data(), 1, text.size(), stdout) != text.size();
+  if (failed && standard_output_error == 0) standard_output_error = errno;
+}
+
 absl::Status FlushStandardOutput() {
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) return FileError("standard output", errno);
-  return absl::OkStatus();
+  if (std::fflush(stdout) != 0 && standard_output_error == 0) standard_output_error = errno;
+  return standard_output_error == 0 ? absl::OkStatus() : FileError("standard output", standard_output_error);
 }
 
 }  // namespace hearwire::cli

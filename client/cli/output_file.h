@@ -47,7 +47,12 @@ class OutputFile {
   const bool force_;
 };
 
-// Writes the whole of standard output's buffer. A reader that has gone away ends the program quietly, by SIGPIPE.
+// Writes to standard output's buffer. FlushStandardOutput says what went wrong, however much later it is called. Not
+// thread-safe.
+void Print(std::string_view text);
+
+// Writes the whole of standard output's buffer, and fails when anything before it did. A reader that has gone away ends
+// the program quietly, by SIGPIPE.
 absl::Status FlushStandardOutput();
 
 }  // namespace hearwire::cli

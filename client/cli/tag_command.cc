@@ -1,4 +1,3 @@
-#include <cstdio>
 #include <memory>
 #include <string>
 #include <utility>
@@ -32,7 +31,7 @@ std::string TagsText(const std::string& name, const std::vector<client::Tag>& ta
       absl::StrAppend(&text, text.empty() ? "" : ",", "{\"index\":", tag.index, ",\"name\":", JsonString(tag.name),
                       ",\"probability\":", tag.probability, "}");
     }
-    text = absl::StrCat("{\"file\":", JsonString(name), ",\"tags\":[", text, "]}");
+    text = absl::StrCat("{\"file\":", JsonString(name), ",\"tags\":[", text, "]}\n");
   } else {
     text = absl::StrCat(name, "\n");
     for (const client::Tag& tag : tags)
@@ -56,13 +55,14 @@ int TagFiles(const TagOptions& options) {
         (*client)->GetTagsAsync(std::move(request), call, std::move(done));
       },
       [&](const Input& input, const client::Tags& reply) {
-        if (options.format == "json") std::fputs(first ? "[\n" : ",\n", stdout);
-        if (options.format == "csv" && first) std::fputs("file,rank,index,name,probability\n", stdout);
+        // Every line is whole, so that what is said about other files stands on lines of its own.
+        if (options.format == "json") Print(first ? "[\n" : ",");
+        if (options.format == "csv" && first) Print("file,rank,index,name,probability\n");
         first = false;
-        std::fputs(TagsText(input.path, reply.clips.front(), options.format).c_str(), stdout);
+        Print(TagsText(input.path, reply.clips.front(), options.format));
         return FlushStandardOutput();
       });
-  if (options.format == "json" && !first) std::fputs("\n]\n", stdout);
+  if (options.format == "json" && !first) Print("]\n");
   return ReportOutcome(outcome, *inputs);
 }
 

@@ -1,10 +1,12 @@
 // hearwire-parity: prints how far each backend is from the reference, per config and kind.
 //
-// Exit code 0: all within the tolerance. 1: an error over it, or a case that failed. 2: nothing to compare.
+// Exit code 0: all within the tolerance. 1: an error over it, or a case that failed. 2: nothing to compare, or an
+// argument, of which it takes none.
 
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <string_view>
 #include <tuple>
 
 #include "tests/fixtures/shared_data.h"
@@ -13,6 +15,19 @@
 
 namespace hearwire {
 namespace {
+
+constexpr char kUsage[] =
+    R"(Usage: hearwire-parity
+
+Runs the goldens through each backend of this build and prints how far its embeddings and logits are from the
+reference's, a line for each config, kind and backend.
+
+HEARWIRE_SHARED names the folder of the reference's goldens and checkpoints; without it only the default network is
+compared.
+
+Exit code: 0, all within the tolerance; 1, an error over it or a case that failed; 2, nothing to compare, or a wrong
+command line.
+)";
 
 struct Row {
   int clips = 0;
@@ -70,4 +85,15 @@ int Report() {
 }  // namespace
 }  // namespace hearwire
 
-int main() { return hearwire::Report(); }
+int main(int argc, char** argv) {
+  if (argc == 1) return hearwire::Report();
+  const std::string_view argument = argv[1];
+  if (argc == 2 && (argument == "--help" || argument == "-h")) {
+    std::fputs(hearwire::kUsage, stdout);
+    return 0;
+  }
+  std::fprintf(stderr,
+               "hearwire-parity: unknown argument %s; it takes none (hearwire-parity --help says what it does)\n",
+               argv[argument == "--help" || argument == "-h" ? 2 : 1]);
+  return 2;
+}

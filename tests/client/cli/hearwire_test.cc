@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,6 +24,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 class HearwireTest : public testing::Test {
  protected:
@@ -205,6 +207,35 @@ TEST_F(HearwireTest, StopsWhenNoFileCanFareBetter) {
   EXPECT_THAT(folder_.Files(), ElementsAre("in/a.wav", "in/b.wav"));
 }
 
+TEST_F(HearwireTest, GoesOnAfterAFailureOfTheMoment) {
+  folder_.Write("in/a.wav", "abc");
+  folder_.Write("in/b.wav", "abc");
+  for (const grpc::StatusCode code : {grpc::StatusCode::CANCELLED, grpc::StatusCode::UNAVAILABLE}) {
+    server_.service().RefuseNext(1, code, "-1");  // A negative pushback: not to be retried.
+    const ProgramResult result = Hearwire({"embed", folder_ / "in", "--in-flight", "1"});
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_EQ(result.out, folder_ / "in/b.wav" + ": fake, 4 values: 3 294 0 0\n");
+    EXPECT_EQ(result.err, "hearwire: " + folder_ / "in/a.wav" + ": come back later\nhearwire: 1 of 2 files failed\n");
+  }
+}
+
+TEST_F(HearwireTest, WritesJsonInWholeLines) {
+  const std::string good = folder_.Write("a.wav", "abc");
+  const std::string bad = folder_.Write("bad.wav", "bad");
+  for (const std::string command : {"embed --output -", "tag --format json"}) {
+    const std::string files = " " + good + " " + bad + " " + good;
+    const ProgramResult result =
+        Program({"-c", std::string(HEARWIRE_PROGRAM) + " " + command + files + " 2>&1"}, "", "sh").Wait();
+    std::string json;
+    std::istringstream lines(result.out);
+    for (std::string line; std::getline(lines, line);) {
+      if (line.rfind("hearwire: ", 0) != 0) json += line;
+    }
+    EXPECT_THAT(json, Not(HasSubstr("hearwire: "))) << "an error's line begins within another";
+    EXPECT_EQ(nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false).size(), 2u) << result.out;
+  }
+}
+
 TEST_F(HearwireTest, TagsFiles) {
   const std::string input = folder_.Write("a.wav", "ab");
   const ProgramResult text = Hearwire({"tag", input, "--top-k", "2"});
@@ -293,6 +324,7 @@ TEST_F(HearwireTest, AnswersAWrongCommandLineInOneLine) {
                                                        {"frobnicate"},
                                                        {"embed"},
                                                        {"embed", "a.wav", "--kind", "scenery"},
+                                                       {"embed", "a.wav", "--output", ""},
                                                        {"embed", "a.wav", "--wrong"},
                                                        {"embed", "a.wav", "--in-flight", "0"},
                                                        {"embed", "a.wav", "--deadline", "soon"},
@@ -339,6 +371,19 @@ TEST_F(HearwireTest, EndsQuietlyWhenNobodyReadsItsOutput) {
       Program({"-c", std::string(HEARWIRE_PROGRAM) + " embed " + input + " >/dev/full"}, "", "sh").Wait();
   EXPECT_EQ(full.exit_code, 1);
   EXPECT_THAT(full.err, HasSubstr("No space left on device"));
+}
+
+TEST_F(HearwireTest, SaysOnceWhyItsOutputCannotBeWritten) {
+  const std::string input = folder_.Write("a.wav", std::string(60000, 'x'));
+  for (const std::string& command :
+       {"embed " + input, "embed " + input + " --output -", "tag --top-k 0 " + input, std::string("configs"),
+        std::string("configs --format json"), std::string("health"), std::string("checkpoints list")}) {
+    const ProgramResult full =
+        Program({"-c", std::string(HEARWIRE_PROGRAM) + " " + command + " >/dev/full"}, "", "sh").Wait();
+    EXPECT_EQ(full.exit_code, 1) << command;
+    EXPECT_THAT(full.err, HasSubstr("standard output: No space left on device\n")) << command;
+    EXPECT_EQ(std::count(full.err.begin(), full.err.end(), '\n'), 1) << full.err;
+  }
 }
 
 }  // namespace
