@@ -2,7 +2,7 @@
 //
 // A line is a message, which is a constant of the program, and fields, whose values may come from callers: they are
 // escaped, so that a line stays one line and a JSON object stays one object whatever they hold. Everything is
-// thread-safe.
+// thread-safe, and nothing waits until a line is written: FlushLog (log_writer.h) does.
 
 #ifndef HEARWIRE_SERVER_TELEMETRY_LOG_H_
 #define HEARWIRE_SERVER_TELEMETRY_LOG_H_

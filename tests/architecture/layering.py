@@ -21,7 +21,7 @@ ALLOWED = {
     "models/torch": MODELS | {"models/torch_module"},
     "models/torch_module": MODELS,
     "server/concurrency": set(),
-    "server/telemetry": set(),
+    "server/telemetry": {"server/concurrency"},
     "server/machine": set(),
     "server/audio": set(),
     "server/batching": MODELS | {"server/concurrency"},

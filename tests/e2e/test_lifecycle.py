@@ -86,6 +86,19 @@ def test_metrics_exist_at_zero_from_the_start():
         assert server.metric("hearwire_audio_seconds_total") == pytest.approx(1.0, abs=1e-3)
 
 
+def test_idle_connections_do_not_keep_a_scrape_waiting():
+    with Server() as server:
+        host, port = server.metrics_address.rsplit(":", 1)
+        idle = [socket.create_connection((host, int(port))) for _ in range(4)]
+        for connection in idle:
+            connection.sendall(b"GET /metr")
+        start = time.monotonic()
+        server.metrics()
+        assert time.monotonic() - start < 5 * PATIENCE
+        for connection in idle:
+            connection.close()
+
+
 def test_sigterm_finishes_what_runs_and_exits_0():
     server = Server()
     # Many calls under way, none of them lost.
@@ -205,7 +218,7 @@ def test_a_busy_port_is_one_clear_line(flag):
         (["--grpc-prot=1"], "--grpc-port"),
         (["--grpc-port=x"], "grpc-port"),
         (["--workers=-1"], "workers"),
-        (["--default-config=mn99"], "mn99"),
+        (["--default-config=mn99"], "--default-config"),
         (["--networks=mn04_as"], "mn04_as"),
         (["--model-repository=/no/such/folder"], "/no/such/folder"),
         (["--backend=abacus"], "abacus"),

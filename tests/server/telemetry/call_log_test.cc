@@ -6,6 +6,7 @@
 #include <string>
 
 #include "server/telemetry/log.h"
+#include "server/telemetry/log_writer.h"
 
 namespace hearwire {
 namespace {
@@ -20,6 +21,7 @@ std::string LoggedCall(const absl::Status& status, absl::Duration total, absl::D
   call.status = status;
   call.total = total;
   LogCall(call, slow_call);
+  EXPECT_TRUE(FlushLog(absl::Now() + absl::Seconds(20)));
   return testing::internal::GetCapturedStderr();
 }
 

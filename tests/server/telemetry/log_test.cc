@@ -1,10 +1,15 @@
 #include "server/telemetry/log.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
+
+#include "absl/time/clock.h"
+#include "server/telemetry/log_writer.h"
 
 namespace hearwire {
 namespace {
@@ -64,12 +69,41 @@ TEST(LogTest, WritesOneJsonObjectALineFromTheLevelOn) {
   testing::internal::CaptureStderr();
   Log(LogLevel::kDebug, "below the level");
   Log(LogLevel::kWarning, "braces {} {0}", {{"n", 1}});
+  ASSERT_TRUE(FlushLog(absl::Now() + absl::Seconds(20)));
   const std::string written = testing::internal::GetCapturedStderr();
   ASSERT_EQ(std::count(written.begin(), written.end(), '\n'), 1) << written;
   const nlohmann::json line = nlohmann::json::parse(written);
   EXPECT_EQ(line["level"], "warning");
   EXPECT_EQ(line["message"], "braces {} {0}");
   EXPECT_EQ(std::string(line["time"]).back(), 'Z');
+}
+
+TEST(LogWriterTest, DropsAndCountsWhatNobodyReads) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  auto* const writer = new LogWriter(ends[1]);
+  const std::string line(1 << 16, 'x');  // As much as the pipe holds.
+  constexpr int kLines = 3 * LogWriter::kMaxWaitingBytes / (1 << 16);
+  for (int i = 0; i < kLines; ++i) writer->Write(line);
+  EXPECT_FALSE(writer->Flush(absl::Now()));
+  EXPECT_EQ(writer->TakeDropped(), 0) << "there is no room to tell of it";
+  ASSERT_EQ(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+  std::string buffer(1 << 20, '\0');
+  size_t read_bytes = 0;
+  while (true) {
+    const ssize_t got = read(ends[0], buffer.data(), buffer.size());
+    if (got > 0) {
+      read_bytes += static_cast<size_t>(got);
+    } else if (writer->Flush(absl::Now() + absl::Milliseconds(1))) {
+      const ssize_t rest = read(ends[0], buffer.data(), buffer.size());
+      if (rest <= 0) break;
+      read_bytes += static_cast<size_t>(rest);
+    }
+  }
+  const int64_t dropped = writer->TakeDropped();
+  EXPECT_GT(dropped, 0);
+  EXPECT_EQ(read_bytes, (kLines - dropped) * line.size()) << "what is not dropped is written, whole";
+  EXPECT_EQ(writer->TakeDropped(), 0) << "counted once";
 }
 
 }  // namespace
