@@ -23,6 +23,9 @@ namespace {
 // When the device is lost its calls fail at once; this is for their answers to leave.
 constexpr absl::Duration kDeviceLostDrain = absl::Seconds(1);
 
+// For the log's last lines; whoever reads them may not.
+constexpr absl::Duration kLogFlush = absl::Milliseconds(500);
+
 // Why the server should end. Thread-safe.
 class StopRequest {
  public:
@@ -76,9 +79,11 @@ void HandleSignals(Life* life) {
       Log(LogLevel::kInfo, "signal ignored", {{"signal", name}});
     } else if (stopping) {
       Log(LogLevel::kWarning, "second signal: ending now", {{"signal", name}});
+      FlushLog(absl::Now() + kLogFlush);
       std::_Exit(128 + signal);
     } else if (!life->serving) {
       Log(LogLevel::kInfo, "stopped while starting", {{"signal", name}});
+      FlushLog(absl::Now() + kLogFlush);
       std::_Exit(0);
     } else {
       Log(LogLevel::kInfo, "stopping", {{"signal", name}});
@@ -107,7 +112,9 @@ int CannotStart(const ServerOptions& options, const absl::Status& status) {
   const absl::string_view message = status.message();
   if (options.log_format == LogFormat::kJson) {
     Log(LogLevel::kError, "cannot start", {{"error", std::string_view(message.data(), message.size())}});
-  } else {
+  }
+  FlushLog(absl::Now() + kLogFlush);
+  if (options.log_format == LogFormat::kText) {
     std::fprintf(stderr, "hearwire-server: %.*s\n", static_cast<int>(message.size()), message.data());
   }
   return kExitCannotStart;
@@ -144,6 +151,7 @@ int RunServer(const ServerOptions& options, ServerSeams seams) {
   }
   server->Drain(absl::Now() + (device_lost ? kDeviceLostDrain : options.drain_deadline));
   Log(LogLevel::kInfo, "ended");
+  FlushLog(absl::Now() + kLogFlush);
   return device_lost ? kExitDeviceLost : 0;
 }
 

@@ -6,11 +6,14 @@
 #include <atomic>
 #include <thread>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/concurrency/mutex.h"
 #include "server/grpc_server.h"
 #include "server/health_service.h"
+#include "server/names/nearest_names.h"
 #include "server/pipeline/metrics_observer.h"
 #include "server/pipeline/pipeline.h"
 #include "server/rpc/embedding_service.h"
@@ -28,6 +31,8 @@ constexpr absl::Duration kFarewell = absl::Seconds(1);
 // While draining: how long the last answers have to reach their callers, and how often to look for calls.
 constexpr absl::Duration kSettle = absl::Milliseconds(100);
 constexpr absl::Duration kDrainLook = absl::Milliseconds(10);
+
+constexpr int kSuggestions = 3;  // Of names.
 
 absl::Status ShuttingDownError() { return absl::UnavailableError("the server is shutting down"); }
 
@@ -114,6 +119,18 @@ ComposedServer::~ComposedServer() {
   if (grpc_.server != nullptr) grpc_.server->Shutdown(absl::ToChronoTime(absl::Now()));
 }
 
+absl::Status CheckDefaultConfig(const std::string& name) {
+  if (FindConfig(name) != nullptr) return absl::OkStatus();
+  std::vector<std::string_view> names;
+  for (const Config& config : Configs()) names.push_back(config.name);
+  std::string message = absl::StrCat("--default-config: no config is called ", Quoted(name));
+  std::string_view separator = "; did you mean ";
+  for (const std::string_view near : NearestNames(name, names, kSuggestions)) {
+    message.append(std::exchange(separator, ", ")).append(near);
+  }
+  return absl::InvalidArgumentError(message);
+}
+
 absl::Status ComposedServer::LoadNetworks() {
   absl::StatusOr<std::unique_ptr<Backend>> backend = seams_.make_backend(options_);
   if (!backend.ok()) return backend.status();
@@ -180,6 +197,8 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
 
 absl::Status ComposedServer::Start() {
   const absl::Time started = absl::Now();
+  // Before anything is loaded, which takes long.
+  if (const absl::Status status = CheckDefaultConfig(options_.default_config); !status.ok()) return status;
   if (const absl::Status status = LoadNetworks(); !status.ok()) return status;
 
   FillFromMachine(seams_.machine, backend_->device(), &options_);

@@ -67,7 +67,7 @@ absl::StatusOr<std::unique_ptr<EmbeddingServiceImpl>> EmbeddingServiceImpl::Crea
     const absl::Status& status = fault->error.status;
     const absl::StatusCode code =
         status.code() == absl::StatusCode::kNotFound ? absl::StatusCode::kInvalidArgument : status.code();
-    return absl::Status(code, absl::StrCat("service: default_config: ", status.message()));
+    return absl::Status(code, absl::StrCat("--default-config: ", status.message()));
   }
   return std::unique_ptr<EmbeddingServiceImpl>(new EmbeddingServiceImpl(
       options, networks, pipeline, metrics, std::string(std::get<ServedConfig>(served).network->info->name)));

@@ -1,12 +1,16 @@
 #include "server/telemetry/log.h"
 
-#include <spdlog/sinks/ansicolor_sink.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <mutex>
+
+#include "server/telemetry/log_writer.h"
 
 namespace hearwire {
 namespace {
@@ -27,16 +31,29 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
   return spdlog::level::info;
 }
 
+LogWriter& Writer() {
+  static auto* const writer = new LogWriter(STDERR_FILENO);
+  return *writer;
+}
+
+// Makes a line and hands it to the writer.
+class WriterSink final : public spdlog::sinks::base_sink<std::mutex> {
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    Writer().Write(std::string(line.data(), line.size()));
+  }
+  void flush_() override {}
+};
+
 std::shared_ptr<spdlog::logger> NewLogger(LogFormat format, LogLevel least) {
-  auto logger =
-      std::make_shared<spdlog::logger>("hearwire", std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>("hearwire", std::make_shared<WriterSink>());
   // The text of a line is escaped before it gets here, so the pattern may put it into a JSON object as it is.
   logger->set_pattern(format == LogFormat::kJson ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})"
-                                                 : "%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v",
+                                                 : "%Y-%m-%dT%H:%M:%S.%eZ %l %v",
                       spdlog::pattern_time_type::utc);
   logger->set_level(ToSpdlog(least));
-  logger->flush_on(spdlog::level::debug);
-  logger->set_error_handler([](const std::string&) {});  // A closed standard error is no reason to stop.
   return logger;
 }
 
@@ -126,10 +143,15 @@ void StartLog(LogFormat format, LogLevel least) {
   spdlog::set_default_logger(NewLogger(format, least));
 }
 
+bool FlushLog(absl::Time deadline) { return Writer().Flush(deadline); }
+
 bool LogEnabled(LogLevel level) { return Logger().should_log(ToSpdlog(level)); }
 
 void Log(LogLevel level, std::string_view message, absl::Span<const LogField> fields) {
   if (!LogEnabled(level)) return;
+  if (const int64_t dropped = Writer().TakeDropped(); dropped > 0) {
+    Log(LogLevel::kWarning, "standard error was not read in time: log lines are missing", {{"lines", dropped}});
+  }
   Logger().log(ToSpdlog(level), spdlog::string_view_t(FormatLogLine(current_format, message, fields)));
 }
 

@@ -2,7 +2,7 @@
 //
 // A line is a message, which is a constant of the program, and fields, whose values may come from callers: they are
 // escaped, so that a line stays one line and a JSON object stays one object whatever they hold. Everything is
-// thread-safe.
+// thread-safe, and nobody who logs waits for whoever reads the lines: only FlushLog does.
 
 #ifndef HEARWIRE_SERVER_TELEMETRY_LOG_H_
 #define HEARWIRE_SERVER_TELEMETRY_LOG_H_
@@ -55,6 +55,10 @@ void Log(LogLevel level, std::string_view message, absl::Span<const LogField> fi
 inline void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {}) {
   Log(level, message, absl::Span<const LogField>(fields.begin(), fields.size()));
 }
+
+// Waits until every line that was logged has been written, or until `deadline`; false: some have not. To be called
+// before the process ends.
+bool FlushLog(absl::Time deadline);
 
 // The body of a line, without time and level. kText: `message name=value name="a value"`;
 // kJson: `"message":"message","name":1`. Not UTF-8: the byte is replaced by U+FFFD.

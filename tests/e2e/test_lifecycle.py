@@ -216,7 +216,7 @@ def test_a_busy_port_is_one_clear_line(flag):
         (["--grpc-prot=1"], "--grpc-port"),
         (["--grpc-port=x"], "grpc-port"),
         (["--workers=-1"], "workers"),
-        (["--default-config=mn99"], "mn99"),
+        (["--default-config=mn99"], "--default-config"),
         (["--networks=mn04_as"], "mn04_as"),
         (["--model-repository=/no/such/folder"], "/no/such/folder"),
         (["--backend=abacus"], "abacus"),

@@ -270,6 +270,21 @@ TEST_F(RunServerTest, SaysInOneLineWhatIsWrongWithItsOptions) {
   }
 }
 
+TEST_F(RunServerTest, RefusesAnUnknownDefaultConfigBeforeItLoadsNetworks) {
+  Fifo backend;  // Nobody writes to it: making the backend would not end.
+  Start({"--default-config=mn10_nothing"}, {{"STAGED_BACKEND", backend.path()}});
+  EXPECT_EQ(process_->Wait(), 1);
+  EXPECT_THAT(process_->ReadErrors(), HasSubstr("hearwire-server: --default-config: no config is called"));
+}
+
+TEST_F(RunServerTest, EndsWithoutAWarningWhenIdleAndGivenNoTime) {
+  Start({"--lame-duck=0", "--drain-deadline=0"});
+  Connect();
+  process_->Signal(SIGTERM);
+  EXPECT_EQ(process_->Wait(), 0);
+  EXPECT_THAT(process_->ReadErrors(), Not(HasSubstr("warning")));
+}
+
 TEST_F(RunServerTest, RunsWithoutStandardStreams) {
   Start({});
   Connect();

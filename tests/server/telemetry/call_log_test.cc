@@ -20,6 +20,7 @@ std::string LoggedCall(const absl::Status& status, absl::Duration total, absl::D
   call.status = status;
   call.total = total;
   LogCall(call, slow_call);
+  EXPECT_TRUE(FlushLog(absl::Now() + absl::Seconds(20)));
   return testing::internal::GetCapturedStderr();
 }
 
