@@ -82,7 +82,7 @@ std::vector<PercentilePoint> PercentilePoints(const Measurement& measurement, co
   std::vector<PercentilePoint> points;
   if (histogram.count() == 0) return points;
   // Eight points each time the share above falls to a tenth, as far as single calls can be told apart.
-  for (int i = 0;; ++i) {
+  for (int i = 1;; ++i) {
     const double above = std::pow(10.0, -i / 8.0);
     if (above * static_cast<double>(histogram.count()) < 1) break;
     points.push_back({1 - above, Milliseconds(histogram.Quantile(1 - above))});
