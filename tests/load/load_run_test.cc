@@ -25,6 +25,12 @@ class LoadRunTest : public testing::Test {
     options_.deadline = absl::Seconds(20);
   }
 
+  // However slow the machine is.
+  void EndAfter(int64_t calls) {
+    options_.max_calls = calls;
+    options_.duration = absl::Minutes(1);
+  }
+
   Measurement Run(const WorkloadOptions& workload_options = {.lengths = *ClipLengths::Parse("0.01")}) {
     const auto workload = Workload::Create(workload_options, {});
     EXPECT_TRUE(workload.ok()) << workload.status();
@@ -60,8 +66,7 @@ TEST_F(LoadRunTest, AClosedLoopKeepsAsManyCallsInFlightAsItHasCallers) {
 TEST_F(LoadRunTest, EndsAtTheMostCallsAllowed) {
   for (const bool open : {false, true}) {
     if (open) options_.rate = 1000;
-    options_.max_calls = 10;
-    options_.duration = absl::Seconds(60);
+    EndAfter(10);
     const Measurement measurement = Run();
     EXPECT_EQ(measurement.sent, 10);
     EXPECT_TRUE(measurement.reached_max_calls);
@@ -72,7 +77,7 @@ TEST_F(LoadRunTest, EndsAtTheMostCallsAllowed) {
 TEST_F(LoadRunTest, CountsARefusedCallAsRefusedAndTriesItOnce) {
   server_.service().RefuseNext(4, grpc::StatusCode::RESOURCE_EXHAUSTED, "1");
   options_.concurrency = 1;
-  options_.max_calls = 10;
+  EndAfter(10);
   const Measurement measurement = Run();
   EXPECT_THAT(measurement.failed, ElementsAre(Pair(absl::StatusCode::kResourceExhausted, 4)));
   EXPECT_EQ(measurement.succeeded, 6);
@@ -82,7 +87,7 @@ TEST_F(LoadRunTest, CountsARefusedCallAsRefusedAndTriesItOnce) {
 
 TEST_F(LoadRunTest, CallsThatExpireCountWithTheirDeadline) {
   options_.concurrency = 2;
-  options_.max_calls = 2;
+  EndAfter(2);
   options_.deadline = absl::Milliseconds(200);
   const std::string file = testing::TempDir() + "/hang.wav";
   std::ofstream(file) << "hang";
@@ -112,7 +117,7 @@ TEST_F(LoadRunTest, CancelsTheCallsThatAreChosen) {
   const std::string file = testing::TempDir() + "/hang.wav";
   std::ofstream(file) << "hang";
   options_.concurrency = 4;
-  options_.max_calls = 8;
+  EndAfter(8);
   options_.cancel_share = 1;
   options_.cancel_after = absl::Milliseconds(20);
   const Measurement measurement = Run({.files = {file}});
