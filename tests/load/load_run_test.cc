@@ -46,11 +46,11 @@ TEST_F(LoadRunTest, AnOpenLoopMakesTheCallsThatAreDue) {
   options_.rate = 100;
   options_.arrivals = ArrivalKind::kConstant;
   const Measurement measurement = Run();
-  EXPECT_EQ(measurement.sent, 29);  // Due every 10 ms, after the start and before the end.
+  EXPECT_EQ(measurement.totals.sent, 29);  // Due every 10 ms, after the start and before the end.
   EXPECT_EQ(measurement.succeeded, 29);
   EXPECT_EQ(measurement.latency.count(), 29);
   EXPECT_EQ(server_.service().attempts(), 29);
-  EXPECT_EQ(measurement.failed_locally, 0);
+  EXPECT_EQ(measurement.totals.failed_locally, 0);
   EXPECT_GT(measurement.bytes_sent, 29 * 640);
   EXPECT_GT(measurement.bytes_received, 0);
 }
@@ -59,7 +59,7 @@ TEST_F(LoadRunTest, AClosedLoopKeepsAsManyCallsInFlightAsItHasCallers) {
   options_.concurrency = 3;
   const Measurement measurement = Run();
   EXPECT_GT(measurement.succeeded, 3);
-  EXPECT_EQ(measurement.sent, server_.service().attempts());
+  EXPECT_EQ(measurement.totals.sent, server_.service().attempts());
   EXPECT_LE(server_.service().most_at_once(), 3);
 }
 
@@ -68,7 +68,7 @@ TEST_F(LoadRunTest, EndsAtTheMostCallsAllowed) {
     if (open) options_.rate = 1000;
     EndAfter(10);
     const Measurement measurement = Run();
-    EXPECT_EQ(measurement.sent, 10);
+    EXPECT_EQ(measurement.totals.sent, 10);
     EXPECT_TRUE(measurement.reached_max_calls);
     EXPECT_LT(measurement.measured, absl::Seconds(50));
   }
@@ -94,7 +94,7 @@ TEST_F(LoadRunTest, CallsThatExpireCountWithTheirDeadline) {
   const Measurement measurement = Run({.files = {file}});
   EXPECT_THAT(measurement.failed, ElementsAre(Pair(absl::StatusCode::kDeadlineExceeded, 2)));
   EXPECT_GE(measurement.latency.Quantile(0), absl::Milliseconds(199));
-  EXPECT_EQ(measurement.failed_locally, 2);
+  EXPECT_EQ(measurement.totals.failed_locally, 2);
 }
 
 TEST_F(LoadRunTest, WaitingForASlotCountsAndMayExpire) {
@@ -108,8 +108,8 @@ TEST_F(LoadRunTest, WaitingForASlotCountsAndMayExpire) {
   // Five calls are due, at 50 ms and so on, each for 120 ms: those that wait expire together with the one in flight.
   EXPECT_EQ(measurement.calls, 5);
   EXPECT_THAT(measurement.failed, ElementsAre(Pair(absl::StatusCode::kDeadlineExceeded, 5)));
-  EXPECT_LT(measurement.sent, 5 + 1);
-  EXPECT_EQ(measurement.sent + measurement.expired_unsent, 5);
+  EXPECT_LT(measurement.totals.sent, 5 + 1);
+  EXPECT_EQ(measurement.totals.sent + measurement.expired_unsent, 5);
   EXPECT_GE(measurement.latency.Quantile(0), absl::Milliseconds(119));
 }
 
@@ -141,7 +141,7 @@ TEST_F(LoadRunTest, AStopEndsTheRunAndItsCalls) {
   });
   const Measurement measurement = Run({.files = {file}});
   EXPECT_TRUE(measurement.interrupted);
-  EXPECT_EQ(measurement.sent, 4);
+  EXPECT_EQ(measurement.totals.sent, 4);
   EXPECT_LT(measurement.measured, absl::Minutes(1));
 }
 
@@ -149,8 +149,8 @@ TEST_F(LoadRunTest, AServerThatHasGoneFailsCallsHere) {
   server_.Shutdown();
   options_.rate = 50;
   const Measurement measurement = Run();
-  EXPECT_GT(measurement.sent, 0);
-  EXPECT_EQ(measurement.failed_locally, measurement.sent);
+  EXPECT_GT(measurement.totals.sent, 0);
+  EXPECT_EQ(measurement.totals.failed_locally, measurement.totals.sent);
   EXPECT_THAT(measurement.failed, ElementsAre(Pair(absl::StatusCode::kUnavailable, measurement.calls)));
 }
 
