@@ -84,9 +84,12 @@ class Session {
 
 absl::StatusOr<Session::Run> Session::Make(const LoadOptions& load, const std::string& label) {
   absl::StatusOr<MetricsPage> before = MetricsPage();
-  const bool with_metrics = !options_.metrics_url.empty();
+  bool with_metrics = !options_.metrics_url.empty();
   if (with_metrics) before = FetchMetrics(options_.metrics_url);
-  if (!before.ok()) return before.status();
+  if (!before.ok()) {
+    if (!first_page_) return before.status();
+    with_metrics = false;  // What was measured so far is not thrown away.
+  }
   std::function<void(const Progress&)> show;
   if (terminal_.is_terminal()) {
     show = [&](const Progress& progress) {
