@@ -20,7 +20,8 @@ step() {
   else
     local code=$?
     printf 'failed after %d s\n' $((SECONDS - start)) >&2
-    tail -n 25 "$log" | sed 's/^/    /' >&2
+    # pip's retries say the same thing many times, before the line that says what is wrong.
+    grep -v '^WARNING: Retrying ' "$log" | tail -n 25 | sed 's/^/    /' >&2
     fail "$name failed (exit code $code; all of its output: ${log#"$root"/})${advice:+. $advice}"
   fi
 }

@@ -66,4 +66,6 @@ absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(const ServerOptions& option
   return MakeNative();
 }
 
+absl::StatusOr<std::unique_ptr<Backend>> MakeReferenceBackend() { return MakeNativeBackend({.plain_kernels = true}); }
+
 }  // namespace hearwire

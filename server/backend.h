@@ -27,6 +27,9 @@ absl::StatusOr<BackendPlan> PlanBackend(const ServerOptions& options, bool cuda)
 // Loads it. Not OK: what was asked for cannot be had, and what would help.
 absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(const ServerOptions& options);
 
+// The plainest there is, for others to be checked against: slow.
+absl::StatusOr<std::unique_ptr<Backend>> MakeReferenceBackend();
+
 }  // namespace hearwire
 
 #endif  // HEARWIRE_SERVER_BACKEND_H_

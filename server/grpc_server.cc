@@ -77,6 +77,4 @@ int64_t CountCallsInFlight() {
   return in_flight;
 }
 
-void CloseConnections(grpc::Server* server) { grpc_server_cancel_all_calls(server->c_server()); }
-
 }  // namespace hearwire

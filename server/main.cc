@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/backend.h"
+#include "server/check_server.h"
 #include "server/parse_options.h"
 #include "server/pipeline/self_test.h"
 #include "server/run_server.h"
@@ -26,7 +27,9 @@ int main(int argc, char** argv) {
   }
   hearwire::ServerSeams seams;
   seams.make_backend = hearwire::MakeBackend;
+  seams.make_reference = hearwire::MakeReferenceBackend;
   seams.self_test = [](const hearwire::NetworkCatalog& networks, std::string_view precision,
                        hearwire::Batcher* batcher) { return hearwire::RunSelfTest(networks, precision, batcher); };
+  if (parsed->self_test) std::_Exit(hearwire::CheckServer(parsed->options, seams));
   std::_Exit(hearwire::RunServer(parsed->options, std::move(seams)));
 }

@@ -2,13 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "server/names/nearest_names.h"
 #include "server/parse_values.h"
 
 namespace hearwire {
@@ -28,21 +28,6 @@ bool IsGiven(const std::vector<std::string>& arguments, const std::string& flag)
   return std::any_of(arguments.begin(), arguments.end(), [&](const std::string& argument) {
     return argument == "--" + flag || argument.rfind("--" + flag + "=", 0) == 0;
   });
-}
-
-// Steps from one word to another: letters put in, left out or replaced.
-size_t EditDistance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
 }
 
 // The flags of hearwire-server, each bound to its field.
@@ -83,6 +68,7 @@ class Flags {
   const std::vector<std::string> arguments_;
   const GetEnvironment environment_;
   ServerOptions options_;
+  bool self_test_ = false;
   std::vector<std::string> names_;
   CLI::App app_{"Embeddings and tags of audio over gRPC."};
 };
@@ -165,7 +151,9 @@ Flags::Flags(const std::vector<std::string>& arguments, const GetEnvironment& en
   app_.set_help_flag("--help,-h", "Print this and end");
   app_.set_version_flag("--version", "hearwire-server " HEARWIRE_VERSION, "Print the version and end");
   app_.set_config("--config", "", "File of lines like max-clips=256")->type_name("FILE")->envname("HEARWIRE_CONFIG");
-  names_ = {"help", "version", "config"};
+  app_.add_flag("--self-test", self_test_,
+                "Load the networks, print how far they are from the expected numbers, and end: 0 when all is well");
+  names_ = {"help", "version", "self-test", "config"};
   app_.allow_config_extras(CLI::config_extras_mode::error);
   app_.footer(
       "A flag goes before its variable in the environment, that before the configuration file; an empty variable "
@@ -254,21 +242,18 @@ absl::Status Flags::UnknownArgument(const std::string& argument) const {
   }
   const std::string name(absl::StripPrefix(absl::StripPrefix(argument, "-"), "-"));
   const std::string word = name.substr(0, name.find('='));
-  std::string nearest = names_.front();
-  for (const std::string& known : names_) {
-    if (EditDistance(word, known) < EditDistance(word, nearest)) nearest = known;
-  }
-  const bool near = EditDistance(word, nearest) <= std::max<size_t>(2, nearest.size() / 3);
+  const std::vector<std::string_view> flags(names_.begin(), names_.end());
+  const std::vector<std::string_view> nearest = NearestNames(word, flags, 1);
   return absl::InvalidArgumentError(
       absl::StrCat("unknown flag ", argument.substr(0, argument.find('=')),
-                   near ? absl::StrCat(": did you mean --", nearest, "?") : ", see --help"));
+                   nearest.empty() ? ", see --help" : absl::StrCat(": did you mean --", std::string(nearest[0]), "?")));
 }
 
 absl::StatusOr<ParsedOptions> Flags::Parse() {
   // CLI11 would put the file before the environment, so the environment's values come as flags of their own.
   std::vector<std::string> all;
   for (const std::string& flag : names_) {
-    if (flag == "help" || flag == "version" || IsGiven(arguments_, flag)) continue;
+    if (flag == "help" || flag == "version" || flag == "self-test" || IsGiven(arguments_, flag)) continue;
     if (const std::string value = Environment(flag); !value.empty())
       all.push_back(absl::StrCat("--", flag, "=", value));
   }
@@ -277,9 +262,9 @@ absl::StatusOr<ParsedOptions> Flags::Parse() {
   try {
     app_.parse(all);
   } catch (const CLI::CallForHelp&) {
-    return ParsedOptions{options_, app_.help()};
+    return ParsedOptions{options_, app_.help(), false};
   } catch (const CLI::CallForVersion& version) {
-    return ParsedOptions{options_, absl::StrCat(version.what(), "\n")};
+    return ParsedOptions{options_, absl::StrCat(version.what(), "\n"), false};
   } catch (const CLI::ExtrasError&) {
     return UnknownArgument(app_.remaining().front());
   } catch (const CLI::ConfigError& error) {
@@ -291,7 +276,7 @@ absl::StatusOr<ParsedOptions> Flags::Parse() {
   } catch (const CLI::Error& error) {
     return absl::InvalidArgumentError(std::string(error.what()).substr(0, std::string(error.what()).find('\n')));
   }
-  return ParsedOptions{options_, std::nullopt};
+  return ParsedOptions{options_, std::nullopt, self_test_};
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ namespace hearwire {
 struct ParsedOptions {
   ServerOptions options;
   std::optional<std::string> text;  // --help, --version: print it and end well.
+  bool self_test = false;           // --self-test: CheckServer instead of RunServer.
 };
 
 // The value of an environment variable, null when it is not set.

@@ -22,10 +22,10 @@
 namespace hearwire {
 namespace {
 
-// From the moment when the batcher fails what is left until gRPC gives such calls up, and then until we do.
-constexpr absl::Duration kFarewell = absl::Milliseconds(500);
+// From the moment when the batcher fails what is left until such calls are given up.
+constexpr absl::Duration kFarewell = absl::Seconds(1);
 
-// While draining: how long clients have at least to see that they should go, and how often to look for calls.
+// While draining: how long the last answers have to reach their callers, and how often to look for calls.
 constexpr absl::Duration kSettle = absl::Milliseconds(100);
 constexpr absl::Duration kDrainLook = absl::Milliseconds(10);
 
@@ -82,8 +82,8 @@ class ComposedServer final : public Server {
   absl::Status LoadNetworks();
   absl::Status StartPipeline(const Capacity& capacity);
   void OnDeviceLost(const absl::Status& status);
-  // Waits until Shutdown, which has begun, has ended; closes the connections when no call is left on them.
-  bool AwaitCalls(Ended* answered, absl::Time deadline);
+  // Waits until no call is in flight and the last answers have had time to arrive. False: not so by the deadline.
+  bool AwaitCalls(absl::Time deadline);
   // Answers everything that is in flight.
   void FailCalls() {
     pipeline_->BeginShutdown();
@@ -119,7 +119,7 @@ absl::Status ComposedServer::LoadNetworks() {
   if (!backend.ok()) return backend.status();
   backend_ = *std::move(backend);
   absl::StatusOr<NetworkCatalog> networks =
-      NetworkCatalog::Load({options_.model_repository, options_.networks}, backend_.get());
+      NetworkCatalog::Load({options_.model_repository, options_.networks, seams_.make_reference}, backend_.get());
   if (!networks.ok()) return networks.status();
   networks_ = std::make_unique<NetworkCatalog>(*std::move(networks));
 
@@ -137,6 +137,7 @@ absl::Status ComposedServer::LoadNetworks() {
   for (const Config& config : Configs()) {
     if (networks_->Find(config.network->name) != nullptr) metrics.configs.emplace_back(config.name);
   }
+  metrics.refusals.assign(reason::kRefusals.begin(), reason::kRefusals.end());
   metrics_ = Metrics::Create(metrics, registry_);
   exposer_->Add(registry_);
   return absl::OkStatus();
@@ -200,15 +201,15 @@ absl::Status ComposedServer::Start() {
   grpc_ = *std::move(grpc);
 
   Log(LogLevel::kInfo, "listening; testing before serving", {{"grpc", grpc_address()}});
-  const absl::StatusOr<double> error = seams_.self_test(*networks_, backend_->precision(), batcher_.get());
-  if (!error.ok()) return error.status();
+  const absl::StatusOr<SelfTestReport> tested = seams_.self_test(*networks_, backend_->precision(), batcher_.get());
+  if (!tested.ok()) return tested.status();
   service_->Open();
   health_->SetServing(true);
   if (device_lost_) health_->SetServing(false);
   Log(LogLevel::kInfo, "serving",
       {{"grpc", grpc_address()},
        {"metrics", FormatAddress(options_.host, exposer_->port())},
-       {"self_test_error", *error},
+       {"self_test_error", tested->LargestError()},
        {"start_seconds", absl::Now() - started}});
   return absl::OkStatus();
 }
@@ -220,31 +221,38 @@ void ComposedServer::OnDeviceLost(const absl::Status& status) {
   if (seams_.on_device_lost) seams_.on_device_lost();
 }
 
-bool ComposedServer::AwaitCalls(Ended* answered, absl::Time deadline) {
-  const absl::Time clients_know = absl::Now() + kSettle;
-  bool closed = false;
-  while (absl::Now() < deadline) {
-    if (answered->WaitUntil(std::min(deadline, absl::Now() + kDrainLook))) return true;
-    if (!closed && absl::Now() >= clients_know && CountCallsInFlight() == 0) {
-      CloseConnections(grpc_.server.get());
-      closed = true;
+bool ComposedServer::AwaitCalls(absl::Time deadline) {
+  absl::Time last_seen = absl::Now();
+  while (true) {
+    const absl::Time now = absl::Now();
+    if (service_->calls_in_flight() > 0) {
+      last_seen = now;
+    } else if (now >= last_seen + kSettle && CountCallsInFlight() == 0) {
+      return true;
     }
+    if (now >= deadline) return false;
+    absl::SleepFor(std::min(kDrainLook, deadline - now));
   }
-  return false;
 }
 
 bool ComposedServer::Drain(absl::Time deadline) {
   health_->SetServing(false);
   health_->EndWatches();
-  // On threads of their own, which are left behind when a call or a batch does not end.
-  const auto answered =
-      RunApart([this, deadline] { grpc_.server->Shutdown(absl::ToChronoTime(deadline + kFarewell)); });
-  if (AwaitCalls(answered.get(), deadline)) return true;
-  Log(LogLevel::kWarning, "drain deadline: failing the calls that are left", {{"calls", CountCallsInFlight()}});
+  service_->BeginDrain(std::max<int64_t>(0, CountCallsInFlight() - service_->calls_in_flight()));
+  if (AwaitCalls(deadline)) return true;
+  const int64_t taken = service_->calls_in_flight();
+  const int64_t arriving = CountCallsInFlight() - taken;
+  if (taken > 0) {
+    Log(LogLevel::kWarning, "drain deadline: failing the calls that are left", {{"calls", taken}});
+  } else if (arriving > 0) {
+    Log(LogLevel::kInfo, "drain deadline: leaving requests that are still arriving", {{"calls", arriving}});
+  }
+  // On a thread of its own, which is left behind when a batch does not end.
   const auto failed = RunApart([this] { FailCalls(); });
-  const absl::Time end = deadline + 2 * kFarewell;
-  if (AwaitCalls(answered.get(), end) && failed->WaitUntil(end)) return true;
-  Log(LogLevel::kWarning, "some calls did not end");
+  const absl::Time end = absl::Now() + kFarewell;
+  while (service_->calls_in_flight() > 0 && absl::Now() < end) absl::SleepFor(kDrainLook);
+  if (service_->calls_in_flight() == 0 && failed->WaitUntil(end)) return true;
+  Log(LogLevel::kWarning, "some calls did not end", {{"calls", service_->calls_in_flight()}});
   return false;
 }
 

@@ -16,6 +16,7 @@
 #include "server/machine.h"
 #include "server/options.h"
 #include "server/pipeline/network_catalog.h"
+#include "server/pipeline/self_test.h"
 #include "server/telemetry/exposer.h"
 
 namespace hearwire {
@@ -23,8 +24,10 @@ namespace hearwire {
 // What a server needs from outside; tests bring their own.
 struct ServerSeams {
   std::function<absl::StatusOr<std::unique_ptr<Backend>>(const ServerOptions&)> make_backend;
-  // Before it serves: the largest error found, or why it must not serve. As RunSelfTest.
-  std::function<absl::StatusOr<double>(const NetworkCatalog&, std::string_view precision, Batcher*)> self_test;
+  // As NetworkCatalogOptions::make_reference.
+  std::function<absl::StatusOr<std::unique_ptr<Backend>>()> make_reference;
+  // Before it serves: what was found, or why it must not serve. As RunSelfTest.
+  std::function<absl::StatusOr<SelfTestReport>(const NetworkCatalog&, std::string_view precision, Batcher*)> self_test;
   Machine machine;
   // Called once, on a worker's thread, when the device is lost: health says NOT_SERVING already. Must not block.
   std::function<void()> on_device_lost;
@@ -50,9 +53,13 @@ class Server {
   // Health says NOT_SERVING from now on; calls are still taken. Does not block.
   virtual void EnterLameDuck() = 0;
 
-  // Takes no more calls, tells clients to go elsewhere (GOAWAY), and waits for calls in flight; at `deadline` those
-  // that are left fail with UNAVAILABLE. Returns true when all are answered, false when some did not end within a
-  // second of that: their threads still run, and the process should end without tidying up. Once.
+  // From now on new calls are answered UNAVAILABLE, SHUTTING_DOWN, on old connections and new. Waits until those begun
+  // before are answered and no request is arriving; at `deadline` calls that are left fail with UNAVAILABLE. Returns
+  // true when all are answered, false when some did not end within a second of that. Once.
+  //
+  // It still listens, so that no caller hears anything but the above; the process should then end without tidying up,
+  // which closes the connections. gRPC's own Shutdown would answer CANCELLED to every call that it has not handed to a
+  // handler yet.
   virtual bool Drain(absl::Time deadline) = 0;
 };
 

@@ -135,7 +135,7 @@ int Fetch(const CheckpointsOptions& options) {
   int failed = 0;
   for (const NetworkInfo* network : networks) {
     const absl::Status status = FetchNetwork(*network, options);
-    if (InterruptToken().stop_requested()) {
+    if (Interrupted()) {
       Complain("interrupted; the same command goes on where it stopped");
       return InterruptExitCode();
     }

@@ -68,7 +68,7 @@ int ListConfigs(const ConfigsOptions& options) {
   client::CallOptions call;
   call.cancellation = InterruptToken();
   auto configs = (*client)->ListConfigs(options.loaded, call);
-  if (InterruptToken().stop_requested()) return InterruptExitCode();
+  if (Interrupted()) return InterruptExitCode();
   if (!configs.ok()) return Complain(FailureText(configs.status(), options.connection)), 1;
   options.format == "json" ? PrintJson(*configs) : PrintText(*configs);
   return 0;

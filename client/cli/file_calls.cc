@@ -39,7 +39,7 @@ bool ConcernsOneInput(const absl::Status& failure) {
 }
 
 int ReportOutcome(const FileCallsOutcome& outcome, const Inputs& inputs) {
-  if (InterruptToken().stop_requested()) return InterruptExitCode();
+  if (Interrupted()) return InterruptExitCode();
   const auto count = static_cast<int64_t>(inputs.files.size());
   if (const int64_t left = count - outcome.succeeded - outcome.failed; left > 0 && count > 1) {
     Complain(absl::StrCat("stopped: ", left, " of ", count, " files were not done"));

@@ -66,7 +66,7 @@ FileCallsOutcome RunFileCalls(const FileCallOptions& options, const Inputs& inpu
     const Input& input = inputs.files[index];
     if (progress && (prints || !reply.ok())) progress->Clear();
     absl::Status status = reply.ok() ? take(input, *reply) : reply.status();
-    if (InterruptToken().stop_requested()) return false;
+    if (Interrupted()) return false;
     const bool go_on = !reply.ok() ? ConcernsOneInput(status)
                                    : status.ok() || absl::IsInvalidArgument(status) || absl::IsAlreadyExists(status);
     if (status.ok()) {

@@ -20,7 +20,7 @@ int CheckHealth(const HealthOptions& options) {
   client::CallOptions call;
   call.cancellation = InterruptToken();
   const auto status = (*client)->CheckHealth(options.service, call);
-  if (InterruptToken().stop_requested()) return InterruptExitCode();
+  if (Interrupted()) return InterruptExitCode();
   if (absl::IsNotFound(status.status())) {
     return Complain("the server has no service called " + options.service), 1;
   }

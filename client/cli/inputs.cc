@@ -108,6 +108,7 @@ absl::StatusOr<std::string> ReadInput(const Input& input, int64_t max_bytes) {
     return absl::Status(absl::ErrnoToStatusCode(number), std::generic_category().message(number));
   };
   struct stat about = {};
+  if (Interrupted()) return absl::CancelledError();  // While a named pipe waited for its writer, for example.
   if (file.fd < 0 || fstat(file.fd, &about) != 0) return error(errno);
   if (S_ISDIR(about.st_mode)) return error(EISDIR);
   if (S_ISREG(about.st_mode) && about.st_size > max_bytes) return TooLarge(input, max_bytes);
@@ -117,11 +118,12 @@ absl::StatusOr<std::string> ReadInput(const Input& input, int64_t max_bytes) {
   if (S_ISREG(about.st_mode)) bytes.reserve(static_cast<size_t>(about.st_size) + kStepBytes);
   for (;;) {
     std::array<pollfd, 2> waiting = {{{file.fd, POLLIN, 0}, {InterruptFd(), POLLIN, 0}}};
-    if (!S_ISREG(about.st_mode)) poll(waiting.data(), waiting.size(), -1);
-    if (InterruptToken().stop_requested() || (waiting[1].revents & POLLIN) != 0) return absl::CancelledError();
+    if (!S_ISREG(about.st_mode) && poll(waiting.data(), waiting.size(), -1) < 0 && !Interrupted()) continue;
     const size_t size = bytes.size();
     bytes.resize(size + kStepBytes);
-    const ssize_t count = read(file.fd, bytes.data() + size, kStepBytes);
+    // The signal may come with the end of a pipe whose writer it has ended too: that is no end of the sound.
+    const ssize_t count = Interrupted() ? 0 : read(file.fd, bytes.data() + size, kStepBytes);
+    if (Interrupted()) return absl::CancelledError();
     if (count < 0 && errno != EINTR) return error(errno);
     bytes.resize(size + static_cast<size_t>(std::max<ssize_t>(count, 0)));
     if (static_cast<int64_t>(bytes.size()) > max_bytes) return TooLarge(input, max_bytes);

@@ -46,6 +46,8 @@ void WatchForInterrupts() {
   }
 }
 
+bool Interrupted() { return received != 0; }
+
 std::stop_token InterruptToken() { return Source().get_token(); }
 
 int InterruptFd() { return wake_pipe[0]; }

@@ -10,6 +10,9 @@ namespace hearwire::cli {
 // Call it once, before any other thread is started. From then on SIGINT, SIGTERM and SIGHUP make InterruptToken() stop.
 void WatchForInterrupts();
 
+// Whether the program shall end: at once after the signal, while InterruptToken() takes a moment to stop. Thread-safe.
+bool Interrupted();
+
 // Stops when the program shall end. Thread-safe.
 std::stop_token InterruptToken();
 

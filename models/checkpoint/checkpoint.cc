@@ -117,7 +117,7 @@ absl::StatusOr<std::map<std::string, Tensor, std::less<>>> ReadTensors(std::stri
   const std::string pickle_name = absl::StrCat(prefix, "/data.pkl");
   const absl::StatusOr<std::vector<PickledTensor>> pickled = ReadTensorPickle(records->at(pickle_name));
   if (!pickled.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("record ", Quote(pickle_name), ", ", pickled.status().message()));
+    return absl::InvalidArgumentError(absl::StrCat("record ", Quote(pickle_name), ": ", pickled.status().message()));
   }
 
   std::map<std::string, Tensor, std::less<>> tensors;
@@ -168,7 +168,7 @@ absl::StatusOr<Checkpoint> LoadCheckpoint(const std::string& path) {
   const absl::Cleanup close_file = [file] { close(file); };
   struct stat info;
   if (fstat(file, &info) != 0) return absl::ErrnoToStatus(errno, path);
-  if (!S_ISREG(info.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, ": not a file"));
+  if (!S_ISREG(info.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, ": not a regular file"));
   if (info.st_size > kMaxFileBytes) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": has ", info.st_size, " bytes; a checkpoint has at most ", kMaxFileBytes));

@@ -14,7 +14,7 @@ constexpr size_t kMaxPickleBytes = 1 << 20;
 absl::StatusOr<std::vector<PickledTensor>> ReadTensorPickle(std::string_view pickle) {
   if (pickle.size() > kMaxPickleBytes) {
     return absl::InvalidArgumentError(
-        absl::StrCat("a pickle of ", pickle.size(), " bytes; a checkpoint's has at most ", kMaxPickleBytes));
+        absl::StrCat("the pickle has ", pickle.size(), " bytes; a checkpoint's has at most ", kMaxPickleBytes));
   }
   return PickleMachine(pickle).Run();
 }

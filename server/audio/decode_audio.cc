@@ -44,7 +44,7 @@ absl::Status CheckByteCount(const PcmAudio& audio) {
 
 using OpenedSource = std::variant<std::unique_ptr<SampleSource>, AudioError>;
 
-OpenedSource OpenPcm(const PcmAudio& audio, const AudioLimits& limits) {
+std::optional<AudioError> CheckPcm(const PcmAudio& audio, const AudioLimits& limits) {
   const std::pair<absl::Status, AudioField> checks[] = {
       {CheckEncoding(audio.encoding), AudioField::kEncoding},
       {CheckSampleRate(audio.sample_rate_hz, limits), AudioField::kSampleRate},
@@ -53,6 +53,11 @@ OpenedSource OpenPcm(const PcmAudio& audio, const AudioLimits& limits) {
     if (!status.ok()) return AudioError{status, field};
   }
   if (absl::Status status = CheckByteCount(audio); !status.ok()) return AudioError{status, AudioField::kSamples};
+  return std::nullopt;
+}
+
+OpenedSource OpenPcm(const PcmAudio& audio, const AudioLimits& limits) {
+  if (std::optional<AudioError> error = CheckPcm(audio, limits)) return *std::move(error);
   return std::make_unique<PcmSource>(audio);
 }
 
@@ -85,7 +90,16 @@ class ClipMaker {
   ClipMaker(int64_t channel_count, std::unique_ptr<Resampler> resampler)
       : channel_count_(channel_count), resampler_(std::move(resampler)) {}
 
-  void Reserve(int64_t clip_samples) { clip_.reserve(clip_samples); }
+  // Makes room for a clip of so many samples, if take_room allows. False, and nothing done, when it does not.
+  bool Reserve(int64_t clip_samples, const std::function<bool(int64_t)>& take_room) {
+    const auto held = static_cast<int64_t>(clip_.capacity());
+    if (clip_samples <= held) return true;
+    // By half at least, so that a clip is not moved at every piece.
+    const int64_t room = std::max(clip_samples, held + held / 2);
+    if (take_room && !take_room((room - held) * static_cast<int64_t>(sizeof(float)))) return false;
+    clip_.reserve(room);
+    return true;
+  }
   int64_t samples_taken() const { return samples_taken_; }
 
   // Overwrites the values.
@@ -121,7 +135,9 @@ class ClipMaker {
 };
 
 absl::StatusOr<std::vector<float>> DecodeSamples(SampleSource& source, const AudioLimits& limits, int sample_rate_hz,
-                                                 const std::function<bool()>& is_cancelled) {
+                                                 const std::function<bool()>& is_cancelled,
+                                                 const std::function<bool(int64_t)>& take_room) {
+  const absl::Status no_room = absl::CancelledError("there is no room for this clip");
   const int64_t channels = source.channel_count();
   const int64_t source_rate_hz = source.sample_rate_hz();
   const int64_t max_samples = MaxSamples(limits, source_rate_hz);
@@ -137,14 +153,15 @@ absl::StatusOr<std::vector<float>> DecodeSamples(SampleSource& source, const Aud
     resampler = *std::move(created);
   }
   ClipMaker maker(channels, std::move(resampler));
-  if (claimed) {
-    // Room for the resampler's last piece too, so that the clip is never moved.
-    const int64_t room = Resampler::ResampledCount(*claimed + kPieceValues, source_rate_hz, sample_rate_hz) + 1024;
-    maker.Reserve(std::min(room, kMaxReservedSamples));
-  }
+  // Room for the resampler's last piece too, so that a clip that is as long as it claims is never moved.
+  const auto room_for = [&](int64_t samples) {
+    return Resampler::ResampledCount(samples + kPieceValues, source_rate_hz, sample_rate_hz) + 1024;
+  };
+  if (claimed && !maker.Reserve(std::min(room_for(*claimed), kMaxReservedSamples), take_room)) return no_room;
   std::vector<float> piece(kPieceValues / channels * channels);
   while (true) {
     if (is_cancelled && is_cancelled()) return absl::CancelledError("nobody waits for this clip any more");
+    if (!maker.Reserve(room_for(maker.samples_taken()), take_room)) return no_room;
     const absl::StatusOr<int64_t> count = source.Read(absl::MakeSpan(piece));
     if (!count.ok()) return count.status();
     if (*count == 0) return maker.Finish();
@@ -156,15 +173,22 @@ absl::StatusOr<std::vector<float>> DecodeSamples(SampleSource& source, const Aud
 }  // namespace
 
 std::variant<std::vector<float>, AudioError> DecodeAudio(const AudioSource& source, const AudioLimits& limits,
-                                                         int sample_rate_hz,
-                                                         const std::function<bool()>& is_cancelled) {
+                                                         int sample_rate_hz, const std::function<bool()>& is_cancelled,
+                                                         const std::function<bool(int64_t)>& take_room) {
   const auto* pcm = std::get_if<PcmAudio>(&source);
   OpenedSource opened = pcm != nullptr ? OpenPcm(*pcm, limits) : OpenEncoded(std::get<EncodedAudio>(source), limits);
   if (auto* error = std::get_if<AudioError>(&opened)) return *std::move(error);
   absl::StatusOr<std::vector<float>> clip =
-      DecodeSamples(*std::get<std::unique_ptr<SampleSource>>(opened), limits, sample_rate_hz, is_cancelled);
+      DecodeSamples(*std::get<std::unique_ptr<SampleSource>>(opened), limits, sample_rate_hz, is_cancelled, take_room);
   if (!clip.ok()) return AudioError{clip.status(), pcm != nullptr ? AudioField::kSamples : AudioField::kEncoded};
   return *std::move(clip);
+}
+
+int64_t CountDecodedSamples(const PcmAudio& audio, const AudioLimits& limits, int sample_rate_hz) {
+  if (CheckPcm(audio, limits)) return 0;
+  const int64_t samples = PcmSource(audio).claimed_samples().value();
+  if (samples > MaxSamples(limits, audio.sample_rate_hz)) return 0;
+  return Resampler::ResampledCount(samples, audio.sample_rate_hz, sample_rate_hz);
 }
 
 }  // namespace hearwire

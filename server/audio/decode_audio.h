@@ -60,11 +60,17 @@ struct AudioError {
 // over max_decoded. Messages name the formats and limits that would be right.
 //
 // Memory is that of the samples decoded so far (half as much again while a long clip grows), whatever a header claims,
-// and a few mebibytes. is_cancelled, where given, is asked between pieces (at most 32768 samples each) on this thread;
-// once it says true, the answer is CANCELLED. Thread-safe.
+// and a few mebibytes. Before each piece of at most 32768 samples, on this thread: is_cancelled, where given, is asked,
+// and once it says true, the answer is CANCELLED; take_room, where given, is asked before the clip grows, with the
+// bytes that it is about to take up beyond those asked for so far, and once it says false, the answer is CANCELLED too.
+// Thread-safe.
 std::variant<std::vector<float>, AudioError> DecodeAudio(const AudioSource& source, const AudioLimits& limits,
                                                          int sample_rate_hz,
-                                                         const std::function<bool()>& is_cancelled = nullptr);
+                                                         const std::function<bool()>& is_cancelled = nullptr,
+                                                         const std::function<bool(int64_t)>& take_room = nullptr);
+
+// How many samples DecodeAudio makes of PCM, without looking at them: 0 when it refuses it for its form or its length.
+int64_t CountDecodedSamples(const PcmAudio& audio, const AudioLimits& limits, int sample_rate_hz);
 
 }  // namespace hearwire
 

@@ -3,6 +3,8 @@
 #ifndef HEARWIRE_SERVER_PIPELINE_CALL_H_
 #define HEARWIRE_SERVER_PIPELINE_CALL_H_
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -28,7 +30,7 @@ enum class CallKind {
   kTags,        // As kScene, then the sigmoid of every value: the readout is the logits.
 };
 
-// Why a call failed: the reason of a google.rpc.ErrorInfo, and the label of hearwire_rejected_total.
+// Why a call failed: the reason of a google.rpc.ErrorInfo.
 namespace reason {
 inline constexpr std::string_view kQueueFull = "QUEUE_FULL";            // Too much waits; later it may fit.
 inline constexpr std::string_view kTooManyCalls = "TOO_MANY_CALLS";     // Likewise, in calls.
@@ -49,6 +51,16 @@ inline constexpr std::string_view kDeviceLost = "DEVICE_LOST";
 inline constexpr std::string_view kDeadline = "DEADLINE";
 inline constexpr std::string_view kCancelled = "CANCELLED";
 inline constexpr std::string_view kInternal = "INTERNAL";
+
+// Those of calls that were refused for what the server can or may do, not for what was asked: exactly these are counted
+// by hearwire_rejected_total{reason}, from zero.
+inline constexpr std::array kRefusals = {kQueueFull,     kTooManyCalls, kMemoryFull,   kCallTooLarge,
+                                         kReplyTooLarge, kAudioTooLong, kTooManyClips, kDeviceMemory,
+                                         kStarting,      kShuttingDown, kDeviceLost};
+
+constexpr bool IsRefusal(std::string_view reason) {
+  return std::find(kRefusals.begin(), kRefusals.end(), reason) != kRefusals.end();
+}
 }  // namespace reason
 
 struct CallError {

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "models/configs/network_shape.h"
 #include "server/pipeline/call_errors.h"
 #include "server/pipeline/clip_preparation.h"
@@ -30,6 +31,7 @@ CallRun::CallRun(const PipelineParts& parts, CallRequest request, std::unique_pt
       windows_per_clip_(request_.clips.size()) {}
 
 void CallRun::Start() {
+  if (std::optional<CallError> error = TooLargeInAnyCase()) return Finish(*std::move(error));
   parts_.batcher->BeginPreparation();
   const int tasks = std::min(clip_count_, parts_.options.threads);
   {
@@ -85,10 +87,21 @@ void CallRun::PrepareNextClip() {
 
 std::optional<CallError> CallRun::PrepareClip(int clip) {
   std::optional<CallError> stop;
-  auto decoded = DecodeClip(request_, clip, parts_.options.audio, [&] {
+  const auto is_cancelled = [&] {
     stop = WhyStop();
     return stop.has_value();
-  });
+  };
+  int64_t sample_bytes = 0;
+  const absl::Cleanup give_back = [&] { share_->Shrink(sample_bytes); };  // After the samples have gone.
+  const auto take_room = [&](int64_t bytes) {
+    if (share_->Grow(bytes)) {
+      sample_bytes += bytes;
+    } else {
+      stop = NoMemory();
+    }
+    return !stop;
+  };
+  auto decoded = DecodeClip(request_, clip, parts_.options.audio, is_cancelled, take_room);
   if (stop) return stop;
   if (CallError* error = std::get_if<CallError>(&decoded)) return std::move(*error);
   const std::vector<float>& samples = std::get<std::vector<float>>(decoded);
@@ -110,19 +123,10 @@ std::optional<CallError> CallRun::PrepareClip(int clip) {
   return std::nullopt;
 }
 
-std::optional<CallError> CallRun::TakeRoom(const WindowCount& count) {
+std::optional<CallError> CallRun::TooLarge(int64_t frames, int64_t rows, bool at_least) const {
   const PipelineOptions& options = parts_.options;
-  const int64_t rows = request_.kind == CallKind::kTimestamps ? count.windows : 1;
-  int64_t frames;
-  int64_t reply_bytes;
-  bool at_least;
-  {
-    MutexLock lock(&mu_);
-    frames = frames_ += count.total_frames();
-    reply_rows_ += rows;
-    reply_bytes = request_.reply.fixed + clip_count_ * request_.reply.per_clip + reply_rows_ * request_.reply.per_row;
-    at_least = ++counted_clips_ < clip_count_;
-  }
+  const int64_t reply_bytes =
+      request_.reply.fixed + clip_count_ * request_.reply.per_clip + rows * request_.reply.per_row;
   if (reply_bytes > options.max_reply_bytes) {
     return ReplyTooLarge(reply_bytes, options.max_reply_bytes, at_least);
   }
@@ -130,11 +134,44 @@ std::optional<CallError> CallRun::TakeRoom(const WindowCount& count) {
     return CallTooLarge(frames, options.max_queued_frames,
                         LongestClip(request_, options.max_queued_frames, options.audio.max_decoded), at_least);
   }
+  return std::nullopt;
+}
+
+std::optional<CallError> CallRun::TooLargeInAnyCase() const {
+  int64_t frames = 0;
+  int64_t rows = 0;
+  bool all_known = true;
+  for (int clip = 0; clip < clip_count_; ++clip) {
+    const WindowCount count = CountWindows(request_, LeastSamples(request_, clip, parts_.options.audio));
+    frames += count.total_frames();
+    rows += RowCount(count);
+    all_known = all_known && std::holds_alternative<PcmAudio>(request_.clips[clip]);
+  }
+  return TooLarge(frames, rows, !all_known);
+}
+
+CallError CallRun::NoMemory() const {
+  return NotAdmitted(Admission::Refusal::kMemoryFull, parts_.options.max_calls, parts_.options.max_bytes_in_flight,
+                     *parts_.batcher);
+}
+
+std::optional<CallError> CallRun::TakeRoom(const WindowCount& count) {
+  const int64_t rows = RowCount(count);
+  int64_t frames;
+  int64_t reply_rows;
+  bool at_least;
+  {
+    MutexLock lock(&mu_);
+    frames = frames_ += count.total_frames();
+    reply_rows = reply_rows_ += rows;
+    at_least = ++counted_clips_ < clip_count_;
+  }
+  if (std::optional<CallError> error = TooLarge(frames, reply_rows, at_least)) return error;
   const int64_t bytes_per_window = row_size_ * sizeof(float) + sizeof(Window) + sizeof(WindowRequest);
   const int64_t bytes = FrameBytes(count.total_frames(), request_.network->info->mel.n_mels) +
                         count.windows * bytes_per_window + request_.reply.per_clip + rows * request_.reply.per_row;
   if (share_->Grow(bytes)) return std::nullopt;
-  return NotAdmitted(Admission::Refusal::kMemoryFull, options.max_calls, options.max_bytes_in_flight, *parts_.batcher);
+  return NoMemory();
 }
 
 std::optional<CallError> CallRun::WhyStop() const {
@@ -197,9 +234,7 @@ void CallRun::Finish(std::variant<CallResult, CallError> outcome) {
     report = report_;
   }
   if (const CallError* error = std::get_if<CallError>(&outcome)) {
-    if (absl::IsResourceExhausted(error->status) || absl::IsUnavailable(error->status)) {
-      parts_.metrics->OnRejected(error->reason);
-    }
+    if (reason::IsRefusal(error->reason)) parts_.metrics->OnRejected(error->reason);
   } else {
     parts_.metrics->OnAudio(report.audio);
   }

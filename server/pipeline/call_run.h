@@ -43,10 +43,19 @@ class CallRun : public std::enable_shared_from_this<CallRun> {
   // Prepares one clip and schedules itself for the next, so that calls take turns.
   void PrepareNextClip() ABSL_LOCKS_EXCLUDED(mu_);
   std::optional<CallError> PrepareClip(int clip) ABSL_LOCKS_EXCLUDED(mu_);
+  // The limit that so many frames and rows pass, if they do. at_least: not every clip has been counted.
+  std::optional<CallError> TooLarge(int64_t frames, int64_t rows, bool at_least) const;
+  // What is known of the whole call's size before anything is decoded.
+  std::optional<CallError> TooLargeInAnyCase() const;
+  CallError NoMemory() const;
   // Counts a clip's windows and takes the memory they need, or says which limit they pass.
   std::optional<CallError> TakeRoom(const WindowCount& count) ABSL_LOCKS_EXCLUDED(mu_);
   // Whether anybody still waits and the server still serves.
   std::optional<CallError> WhyStop() const;
+  // What a clip of so many windows has in the reply.
+  int64_t RowCount(const WindowCount& count) const {
+    return request_.kind == CallKind::kTimestamps ? count.windows : 1;
+  }
   void Submit();
   void OnBatched(const absl::Status& status, const BatchTimes& times);
   void Finish(std::variant<CallResult, CallError> outcome);

@@ -19,8 +19,9 @@ absl::StatusOr<ClipWindows> WindowsOf(const CallRequest& request, absl::Span<con
 }  // namespace
 
 std::variant<std::vector<float>, CallError> DecodeClip(const CallRequest& request, int clip, const AudioLimits& limits,
-                                                       const std::function<bool()>& is_cancelled) {
-  auto decoded = DecodeAudio(request.clips[clip], limits, kSampleRateHz, is_cancelled);
+                                                       const std::function<bool()>& is_cancelled,
+                                                       const std::function<bool(int64_t)>& take_room) {
+  auto decoded = DecodeAudio(request.clips[clip], limits, kSampleRateHz, is_cancelled, take_room);
   if (AudioError* error = std::get_if<AudioError>(&decoded)) {
     if (absl::IsCancelled(error->status)) return CallError{.status = error->status, .reason = reason::kCancelled};
     const bool too_long = absl::IsResourceExhausted(error->status);
@@ -37,6 +38,12 @@ std::variant<std::vector<float>, CallError> DecodeClip(const CallRequest& reques
     return BadClip(request, clip, windows.ok() ? "too short" : std::string(windows.status().message()));
   }
   return std::move(samples);
+}
+
+int64_t LeastSamples(const CallRequest& request, int clip, const AudioLimits& limits) {
+  const auto* pcm = std::get_if<PcmAudio>(&request.clips[clip]);
+  // Shorter ones are refused.
+  return std::max(pcm == nullptr ? 0 : CountDecodedSamples(*pcm, limits, kSampleRateHz), request.min_samples);
 }
 
 WindowCount CountWindows(const CallRequest& request, int64_t samples) {

@@ -16,9 +16,14 @@
 
 namespace hearwire {
 
-// Mono samples at kSampleRateHz, enough of them for a window. CANCELLED once is_cancelled says so.
+// Mono samples at kSampleRateHz, enough of them for a window. CANCELLED once is_cancelled says so, or
+// take_room does not let the samples grow (see DecodeAudio).
 std::variant<std::vector<float>, CallError> DecodeClip(const CallRequest& request, int clip, const AudioLimits& limits,
-                                                       const std::function<bool()>& is_cancelled);
+                                                       const std::function<bool()>& is_cancelled,
+                                                       const std::function<bool(int64_t)>& take_room);
+
+// The least that a clip can have, known without decoding it.
+int64_t LeastSamples(const CallRequest& request, int clip, const AudioLimits& limits);
 
 // Windows of a clip of so many samples, as many as DecodeClip lets through. Computes nothing.
 WindowCount CountWindows(const CallRequest& request, int64_t samples);

@@ -13,6 +13,7 @@
 #include "models/checkpoint/checkpoint.h"
 #include "models/checkpoint/network_weights.h"
 #include "models/weights/embedded_network.h"
+#include "server/pipeline/self_test_window.h"
 
 namespace hearwire {
 namespace {
@@ -57,31 +58,45 @@ struct FoundFile {
   std::optional<std::string> shadowed;
 };
 
-FoundFile FindCheckpoint(const NetworkInfo& network, const std::string& folder) {
+// Whatever bears a checkpoint's name is meant as one: what cannot be read is an error, not a file less.
+absl::StatusOr<FoundFile> FindCheckpoint(const NetworkInfo& network, const std::string& folder) {
   FoundFile found;
   for (const std::string& name : {OwnFile(network), std::string(network.published_file)}) {
     if (name.empty()) continue;
     std::error_code error;
     const fs::path path = fs::path(folder) / name;
-    if (fs::is_directory(path, error) || !fs::exists(path, error)) continue;
+    const fs::file_type type = fs::symlink_status(path, error).type();
+    if (type == fs::file_type::not_found) continue;
+    const bool leads_nowhere = !error && fs::status(path, error).type() == fs::file_type::not_found;
+    if (leads_nowhere)
+      return absl::NotFoundError(absl::StrCat(path.string(), " is a link to a file that is not there"));
+    if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat(path.string(), " cannot be looked at"));
     (found.path ? found.shadowed : found.path) = path.string();
   }
   return found;
 }
 
-absl::StatusOr<LoadedNetwork> AddNetwork(const NetworkInfo& info, const absl::StatusOr<Checkpoint>& checkpoint,
-                                         std::string source, Backend* backend) {
+absl::StatusOr<LoadedNetwork> AddNetwork(const NetworkInfo& info, absl::StatusOr<Checkpoint> checkpoint,
+                                         std::string source, const NetworkCatalogOptions& options, Backend* backend) {
   if (!checkpoint.ok()) return checkpoint.status();
   absl::StatusOr<NetworkWeights> weights = MakeNetworkWeights(*checkpoint, source);
   if (!weights.ok()) return weights.status();
+  checkpoint->tensors.clear();  // As large as the weights.
   if (std::abs(weights->width - info.width) > 1e-6 || weights->head != info.head) {
     return absl::InvalidArgumentError(absl::StrCat(
         source, " holds a network of width ", weights->width, " with the ", HeadName(weights->head), " head; ",
         std::string(info.name), " has width ", info.width, " and the ", HeadName(info.head), " head"));
   }
   LoadedNetwork loaded{.info = &info, .shape = weights->shape, .sha256 = weights->sha256, .source = std::move(source)};
-  const absl::StatusOr<int> index =
-      backend->AddNetwork(std::make_shared<const NetworkWeights>(*std::move(weights)), info.mel);
+  const auto shared = std::make_shared<const NetworkWeights>(*std::move(weights));
+  if (options.make_reference) {
+    absl::StatusOr<std::unique_ptr<Backend>> reference = options.make_reference();
+    if (!reference.ok()) return reference.status();
+    absl::StatusOr<std::vector<float>> row = ComputeReferenceRow(shared, info.mel, reference->get());
+    if (!row.ok()) return row.status();
+    loaded.reference_row = *std::move(row);
+  }
+  const absl::StatusOr<int> index = backend->AddNetwork(shared, info.mel);
   if (!index.ok()) return index.status();
   loaded.index = *index;
   return loaded;
@@ -102,38 +117,45 @@ absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions&
 
   NetworkCatalog catalog;
   const NetworkInfo& embedded = *FindNetwork(kEmbeddedNetworkName);
-  absl::StatusOr<LoadedNetwork> loaded = AddNetwork(
-      embedded, ParseCheckpoint(EmbeddedCheckpoint(), "the embedded network"), std::string(kEmbeddedSource), backend);
+  absl::StatusOr<LoadedNetwork> loaded =
+      AddNetwork(embedded, ParseCheckpoint(EmbeddedCheckpoint(), "the embedded network"), std::string(kEmbeddedSource),
+                 options, backend);
   if (!loaded.ok()) return loaded.status();
   catalog.networks_.push_back(*std::move(loaded));
   if (options.model_repository.empty()) return catalog;
 
   for (const NetworkInfo& network : Networks()) {
     if (!options.networks.empty() && !IsListed(options.networks, network.name)) continue;
-    const FoundFile file = FindCheckpoint(network, options.model_repository);
+    const absl::StatusOr<FoundFile> file = FindCheckpoint(network, options.model_repository);
+    if (!file.ok()) return file.status();
     if (network.name == kEmbeddedNetworkName) {
-      if (file.path) {
-        catalog.warnings_.push_back(absl::StrCat(*file.path, " is not read: the program holds this network itself"));
+      if (file->path) {
+        catalog.warnings_.push_back(absl::StrCat(*file->path, " is not read: the program holds this network itself"));
       }
       continue;
     }
-    if (!file.path) {
+    if (!file->path) {
       if (options.networks.empty()) continue;
       return absl::NotFoundError(absl::StrCat("network ", std::string(network.name), " has no checkpoint in ",
                                               options.model_repository, ": ",
                                               HowToGetNetwork(network, options.model_repository)));
     }
-    if (file.shadowed) {
-      catalog.warnings_.push_back(absl::StrCat(*file.shadowed, " is not read: ", *file.path, " goes before it"));
+    if (file->shadowed) {
+      catalog.warnings_.push_back(absl::StrCat(*file->shadowed, " is not read: ", *file->path, " goes before it"));
     }
-    loaded = AddNetwork(network, LoadCheckpoint(*file.path), *file.path, backend);
+    loaded = AddNetwork(network, LoadCheckpoint(*file->path), *file->path, options, backend);
     if (!loaded.ok()) return loaded.status();
     if (!network.sha256.empty() && loaded->sha256 != network.sha256) {
-      catalog.warnings_.push_back(absl::StrCat(*file.path, " is not the published checkpoint: its SHA-256 is ",
+      catalog.warnings_.push_back(absl::StrCat(*file->path, " is not the published checkpoint: its SHA-256 is ",
                                                loaded->sha256, ", the published file's is ",
                                                std::string(network.sha256)));
     }
     catalog.networks_.push_back(*std::move(loaded));
+  }
+  if (catalog.networks_.size() == 1 && options.networks.empty()) {
+    catalog.warnings_.push_back(absl::StrCat("no checkpoint was found in ", options.model_repository,
+                                             ": only the embedded network is served. For another, ",
+                                             HowToGetNetwork(*FindNetwork("mn10_as"), options.model_repository)));
   }
   return catalog;
 }

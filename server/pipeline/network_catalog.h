@@ -3,6 +3,8 @@
 #ifndef HEARWIRE_SERVER_PIPELINE_NETWORK_CATALOG_H_
 #define HEARWIRE_SERVER_PIPELINE_NETWORK_CATALOG_H_
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +23,8 @@ struct LoadedNetwork {
   NetworkShape shape = {};
   std::string sha256 = {};  // Of the checkpoint file, lower-case hexadecimal.
   std::string source = {};  // The file's path, or "embedded".
+  // Of the self-test's window, from NetworkCatalogOptions::make_reference; empty without it.
+  std::vector<float> reference_row = {};
 };
 
 struct NetworkCatalogOptions {
@@ -29,6 +33,8 @@ struct NetworkCatalogOptions {
   std::string model_repository = {};
   // Networks to load besides the embedded one. Empty: every checkpoint that is found.
   std::vector<std::string> networks = {};
+  // Makes a backend whose numbers the self-test compares with; called for each network. May be empty.
+  std::function<absl::StatusOr<std::unique_ptr<Backend>>()> make_reference = {};
 };
 
 // Immutable once loaded; thread-safe.
@@ -36,7 +42,8 @@ class NetworkCatalog {
  public:
   // Reads the embedded network, which is always there, and the repository's, and hands them to `backend`, before its
   // first embedder is made. A checkpoint whose width or head differ from its network's is an error, as is one that
-  // cannot be read. NOT_FOUND: no such folder, or a network of the list without a checkpoint in it (the message names
+  // cannot be read, be it a link that leads nowhere, a folder, or a file in a folder that this process may not enter.
+  // NOT_FOUND: no such folder or linked file, or a network of the list without a checkpoint in it (the message names
   // the files and the command that gets one). INVALID_ARGUMENT: an unknown network's name, or a bad checkpoint.
   static absl::StatusOr<NetworkCatalog> Load(const NetworkCatalogOptions& options, Backend* backend);
 
@@ -46,7 +53,8 @@ class NetworkCatalog {
   // The embedded network first, then in the order of Networks().
   absl::Span<const LoadedNetwork> networks() const { return networks_; }
 
-  // What an operator should know: a file shadowed by another, weights that are not the published ones.
+  // What an operator should know: a file shadowed by another, weights that are not the published ones, a
+  // repository with no checkpoint in it.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:

@@ -1,12 +1,9 @@
 // From a call's audio to its rows: decoding, spectrograms, batching, and the rows put together in order.
 //
 // What is in memory is bounded, whatever callers send:
-// - requests, spectrograms, rows and replies of all calls together by max_bytes_in_flight, reserved before they are
-// made (a
-//   request is there already when it is counted; the service's message limit and streams bound that);
-// - decoded samples by threads x the longest clip (audio.max_decoded): a thread decodes one clip at a time and keeps
-// its
-//   spectrogram, not its samples;
+// - requests, decoded samples, spectrograms, rows and replies of all calls together by max_bytes_in_flight, reserved
+//   before they are made (a request is there already when it is counted; the service's message limit and streams bound
+//   that). A thread decodes one clip at a time and keeps its spectrogram, not its samples;
 // - calls by max_calls; windows that wait, by the batcher's queue.
 
 #ifndef HEARWIRE_SERVER_PIPELINE_PIPELINE_H_

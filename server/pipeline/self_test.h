@@ -3,7 +3,9 @@
 #ifndef HEARWIRE_SERVER_PIPELINE_SELF_TEST_H_
 #define HEARWIRE_SERVER_PIPELINE_SELF_TEST_H_
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -12,13 +14,24 @@
 
 namespace hearwire {
 
-// Runs the embedded network's stored sounds through the front end and the batcher, compares the rows with the stored
-// ones, and runs a second of sound through every other network, whose row must be finite. This also warms the networks
-// up. Returns the largest error, relative to the larger of 1 and the stored row's largest value. INTERNAL: larger than
-// the precision allows (1e-4 for "float32", 2e-2 for others), or not finite; the message names network, sound and
-// value. Otherwise what the batcher said; DEADLINE_EXCEEDED after `limit`. Blocks: not for a worker's thread.
-absl::StatusOr<double> RunSelfTest(const NetworkCatalog& networks, std::string_view precision, Batcher* batcher,
-                                   absl::Duration limit = absl::Minutes(2));
+struct SelfTestReport {
+  struct Check {
+    std::string what;
+    double error = 0;  // The largest, relative to the larger of 1 and the expected row's largest value.
+  };
+  std::vector<Check> checks;
+  double tolerance = 0;  // What every error stayed within.
+
+  double LargestError() const;
+};
+
+// Through the front end and the batcher: one short window of every network, compared with its reference row when it has
+// one, and the embedded network's stored sounds, compared with the stored rows. All must be finite. This also warms the
+// networks up. INTERNAL: an error larger than the precision allows (1e-4 for "float32", 2e-2 for others), or a value
+// that is not finite; the message names network, sound and value. Otherwise what the batcher said; DEADLINE_EXCEEDED
+// after `limit`. Blocks: not for a worker's thread.
+absl::StatusOr<SelfTestReport> RunSelfTest(const NetworkCatalog& networks, std::string_view precision, Batcher* batcher,
+                                           absl::Duration limit = absl::Minutes(2));
 
 }  // namespace hearwire
 

@@ -21,15 +21,12 @@ CallReactor::CallReactor(grpc::CallbackServerContext* context, std::string_view 
 }
 
 void CallReactor::Fail(const RequestFault& fault) {
-  const absl::StatusCode code = fault.error.status.code();
-  if (code == absl::StatusCode::kUnavailable || fault.error.reason == reason::kTooManyClips) {
-    sinks_.metrics->OnRejected(fault.error.reason);
-  }
+  if (reason::IsRefusal(fault.error.reason)) sinks_.metrics->OnRejected(fault.error.reason);
   FailWith(fault, CallReport{});
 }
 
 void CallReactor::Succeed() {
-  Report(absl::OkStatus(), CallReport{});
+  Report(absl::OkStatus(), "", CallReport{});
   Finish(grpc::Status::OK);
 }
 
@@ -57,18 +54,18 @@ void CallReactor::OnOutcome(const std::variant<CallResult, CallError>& outcome, 
   const std::optional<RequestFault> fault =
       write_reply(std::get<CallResult>(outcome), absl::Now() - start_, report.times);
   if (fault) return FailWith(*fault, report);
-  Report(absl::OkStatus(), report);
+  Report(absl::OkStatus(), "", report);
   Finish(grpc::Status::OK);
 }
 
 void CallReactor::FailWith(const RequestFault& fault, const CallReport& report) {
   RpcStatus answer = ToRpcStatus(fault.error, fault.field);
   if (answer.pushback_ms) context_->AddTrailingMetadata(kPushbackKey, *answer.pushback_ms);
-  Report(absl::Status(fault.error.status.code(), answer.status.error_message()), report);
+  Report(absl::Status(fault.error.status.code(), answer.status.error_message()), fault.error.reason, report);
   Finish(answer.status);
 }
 
-void CallReactor::Report(const absl::Status& status, const CallReport& report) {
+void CallReactor::Report(const absl::Status& status, std::string_view reason, const CallReport& report) {
   const absl::Duration total = absl::Now() - start_;
   sinks_.metrics->OnCall(method_, config_, status.code(), total);
   if (!sinks_.on_call) return;
@@ -78,6 +75,7 @@ void CallReactor::Report(const absl::Status& status, const CallReport& report) {
                   .request_id = request_id_,
                   .peer = peer,
                   .status = status,
+                  .reason = reason,
                   .clips = clip_count_,
                   .audio = report.audio,
                   .total = total,

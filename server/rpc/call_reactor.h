@@ -5,6 +5,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -49,14 +50,20 @@ class CallReactor final : public grpc::ServerUnaryReactor {
   // The config's or network's name for logs and metrics; the first 200 bytes are kept.
   void set_config(std::string_view name) { config_ = std::string(name.substr(0, 200)); }
 
+  // Takes one off `in_flight`, which outlives this, when the answer has been sent or cannot be.
+  void CountOut(std::atomic<int64_t>* in_flight) { in_flight_ = in_flight; }
+
  private:
   void OnCancel() override;
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    if (in_flight_ != nullptr) in_flight_->fetch_sub(1);
+    delete this;
+  }
 
   void OnOutcome(const std::variant<CallResult, CallError>& outcome, const CallReport& report, const AudioClips& clips,
                  const WriteReply& write_reply);
-  // Reports the call, then ends it; this may be gone afterwards.
-  void Report(const absl::Status& status, const CallReport& report);
+  // To the sinks; reason: of a failure. Finishing the call comes after it, for this may be gone then.
+  void Report(const absl::Status& status, std::string_view reason, const CallReport& report);
   void FailWith(const RequestFault& fault, const CallReport& report);
 
   grpc::CallbackServerContext* const context_;
@@ -66,6 +73,7 @@ class CallReactor final : public grpc::ServerUnaryReactor {
   std::string request_id_;
   std::string config_;
   int clip_count_ = 0;
+  std::atomic<int64_t>* in_flight_ = nullptr;
   std::shared_ptr<CallWork> work_;  // Set before the handler returns, if at all; OnCancel comes later.
 };
 

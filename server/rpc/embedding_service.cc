@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/pipeline/call_errors.h"
 #include "server/rpc/call_reactor.h"
 #include "server/rpc/read_request.h"
 #include "server/rpc/write_reply.h"
@@ -12,12 +13,19 @@ namespace hearwire {
 namespace {
 
 constexpr absl::Duration kRetryWhileStarting = absl::Seconds(1);
+constexpr absl::Duration kRetryWhileDraining = absl::Seconds(1);  // Another server, or this one's successor.
 
 RequestFault Starting() {
   return {{.status = absl::UnavailableError("the server is starting: its networks are not checked yet"),
            .reason = reason::kStarting,
            .retry_after = kRetryWhileStarting},
           ""};
+}
+
+RequestFault Draining() {
+  CallError error = ShuttingDown();
+  error.retry_after = kRetryWhileDraining;
+  return {std::move(error), ""};
 }
 
 // Takes the value out of a step's result, or fails the call.
@@ -73,15 +81,25 @@ EmbeddingServiceImpl::EmbeddingServiceImpl(const EmbeddingServiceOptions& option
       pipeline_(pipeline),
       metrics_(metrics) {}
 
+bool EmbeddingServiceImpl::Admit(CallReactor* call) {
+  // Counted before it looks: whoever drains sets the state first and then reads the count.
+  in_flight_.fetch_add(1);
+  const State state = state_.load();
+  if (state == State::kOpen || (state == State::kDraining && late_admissions_.fetch_sub(1) > 0)) {
+    call->CountOut(&in_flight_);
+    return true;
+  }
+  in_flight_.fetch_sub(1);
+  call->Fail(state == State::kStarting ? Starting() : Draining());
+  return false;
+}
+
 template <typename Request>
 bool EmbeddingServiceImpl::ReadEmbeddingRequest(const Request& request, CallKind kind, CallReactor* call,
-                                                EmbeddingCall* asked) const {
+                                                EmbeddingCall* asked) {
   const std::string& name = request.config().empty() ? options_.default_config : request.config();
   call->set_config(name);
-  if (!open_.load()) {
-    call->Fail(Starting());
-    return false;
-  }
+  if (!Admit(call)) return false;
   CallRequest& out = asked->request;
   ServedConfig served;
   if (!Take(ReadConfig(name, *networks_), &served, call) ||
@@ -143,10 +161,7 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTags(grpc::CallbackServerCont
   auto* call = new CallReactor(context, "GetTags", {metrics_, options_.on_call});
   const std::string& name = request->network().empty() ? default_network_ : request->network();
   call->set_config(name);
-  if (!open_.load()) {
-    call->Fail(Starting());
-    return call;
-  }
+  if (!Admit(call)) return call;
   CallRequest out;
   ServedConfig served;
   if (!Take(ReadNetwork(name, *networks_), &served, call) ||
@@ -177,6 +192,10 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListConfigs(grpc::CallbackServer
                                                             const v1::ListConfigsRequest* request,
                                                             v1::ListConfigsResponse* response) {
   auto* call = new CallReactor(context, "ListConfigs", {metrics_, options_.on_call});
+  if (state_.load() == State::kDraining) {
+    call->Fail(Draining());
+    return call;
+  }
   for (const Config& config : Configs()) {
     const LoadedNetwork* loaded = networks_->Find(config.network->name);
     if (loaded == nullptr && request->loaded_only()) continue;

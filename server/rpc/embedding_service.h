@@ -8,6 +8,7 @@
 #define HEARWIRE_SERVER_RPC_EMBEDDING_SERVICE_H_
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -49,7 +50,17 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
 
   // Before the first Open, calls are answered UNAVAILABLE, STARTING (try again in a second). Call it when the self-test
   // has passed.
-  void Open() { open_.store(true); }
+  void Open() { state_.store(State::kOpen); }
+
+  // From now on calls are answered UNAVAILABLE, SHUTTING_DOWN (try again in a second), but for the first `arriving`:
+  // the calls that had begun and whose messages were still on their way. Those taken before go on. Once.
+  void BeginDrain(int64_t arriving) {
+    late_admissions_.store(arriving);
+    state_.store(State::kDraining);
+  }
+
+  // Calls that were taken and whose answers have not been sent. One that is refused counts for that moment.
+  int64_t calls_in_flight() const { return in_flight_.load(); }
 
   grpc::ServerUnaryReactor* GetSceneEmbeddings(grpc::CallbackServerContext* context,
                                                const v1::GetSceneEmbeddingsRequest* request,
@@ -63,6 +74,8 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
                                         v1::ListConfigsResponse* response) override;
 
  private:
+  enum class State { kStarting, kOpen, kDraining };
+
   // A request for embeddings, read and checked.
   struct EmbeddingCall {
     const Config* config = nullptr;
@@ -73,16 +86,21 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
   EmbeddingServiceImpl(const EmbeddingServiceOptions& options, const NetworkCatalog* networks, Pipeline* pipeline,
                        Metrics* metrics, std::string default_network);
 
-  // False: the call has been failed.
+  // Counts the call in. False: the call has been failed.
+  bool Admit(CallReactor* call);
+
+  // Likewise.
   template <typename Request>
-  bool ReadEmbeddingRequest(const Request& request, CallKind kind, CallReactor* call, EmbeddingCall* asked) const;
+  bool ReadEmbeddingRequest(const Request& request, CallKind kind, CallReactor* call, EmbeddingCall* asked);
 
   const EmbeddingServiceOptions options_;
   const std::string default_network_;
   const NetworkCatalog* const networks_;
   Pipeline* const pipeline_;
   Metrics* const metrics_;
-  std::atomic<bool> open_ = false;
+  std::atomic<State> state_ = State::kStarting;
+  std::atomic<int64_t> in_flight_ = 0;
+  std::atomic<int64_t> late_admissions_ = 0;
 };
 
 }  // namespace hearwire

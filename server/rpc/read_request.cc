@@ -6,7 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "server/rpc/nearest_names.h"
+#include "server/names/nearest_names.h"
 
 namespace hearwire {
 namespace {
@@ -19,8 +19,11 @@ RequestFault Unknown(const char* what, std::string_view name, const Entries& ent
   for (const auto& entry : entries) names.push_back(entry.name);
   std::vector<std::string> nearest;
   for (const std::string_view near : NearestNames(name, names, kSuggestions)) nearest.emplace_back(near);
-  return {{.status = absl::NotFoundError(absl::StrCat("no ", what, " is called ", Quoted(name), "; the nearest are ",
-                                                      absl::StrJoin(nearest, ", "), "; ListConfigs lists all")),
+  const std::string suggestion = nearest.empty() ? ""
+                                                 : absl::StrCat("; the nearest ", nearest.size() == 1 ? "is " : "are ",
+                                                                absl::StrJoin(nearest, ", "));
+  return {{.status = absl::NotFoundError(
+               absl::StrCat("no ", what, " is called ", Quoted(name), suggestion, "; ListConfigs lists all")),
            .reason = reason},
           ""};
 }

@@ -7,6 +7,13 @@
 #include "absl/strings/str_cat.h"
 
 namespace hearwire {
+namespace {
+
+// A connection holds a thread until its request has come: idle ones must not keep a scrape waiting.
+constexpr char kThreads[] = "8";
+constexpr char kRequestTimeoutMs[] = "1000";
+
+}  // namespace
 
 std::string FormatAddress(const std::string& host, int port) {
   const bool bare_ipv6 = host.find(':') != std::string::npos && host.front() != '[';
@@ -17,7 +24,8 @@ absl::StatusOr<std::unique_ptr<Exposer>> Exposer::Create(const std::string& host
   std::unique_ptr<Exposer> exposer(new Exposer());
   const std::string address = FormatAddress(host, port);
   try {
-    exposer->http_ = std::make_unique<prometheus::Exposer>(address, /*num_threads=*/2);
+    exposer->http_ = std::make_unique<prometheus::Exposer>(std::vector<std::string>{
+        "listening_ports", address, "num_threads", kThreads, "request_timeout_ms", kRequestTimeoutMs});
     const std::vector<int> ports = exposer->http_->GetListeningPorts();
     if (ports.empty()) return absl::InternalError(absl::StrCat("metrics: nothing listens on ", address));
     exposer->port_ = ports.front();

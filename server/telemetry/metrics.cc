@@ -34,11 +34,6 @@ constexpr std::array kConfigMethods = {std::string_view("GetSceneEmbeddings"),
 constexpr std::array kNetworkMethods = {std::string_view("GetTags")};
 constexpr std::string_view kListConfigs = "ListConfigs";
 constexpr std::array kStages = {std::string_view("decode"), std::string_view("queue"), std::string_view("inference")};
-constexpr std::array kReasons = {
-    std::string_view("QUEUE_FULL"),     std::string_view("TOO_MANY_CALLS"),  std::string_view("MEMORY_FULL"),
-    std::string_view("CALL_TOO_LARGE"), std::string_view("REPLY_TOO_LARGE"), std::string_view("CLIP_TOO_LONG"),
-    std::string_view("DEVICE_MEMORY"),  std::string_view("STARTING"),        std::string_view("SHUTTING_DOWN"),
-};
 
 Histogram::BucketBoundaries DurationBuckets() {
   return {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300};
@@ -145,9 +140,7 @@ PrometheusMetrics::PrometheusMetrics(const MetricsOptions& options, std::shared_
                          .Register(all)
                          .Add({});
   rejected_ = &BuildCounter().Name("hearwire_rejected_total").Help("Calls refused, by reason.").Register(all);
-  for (const std::string_view reason : kReasons) {
-    rejected_usual_[std::string(reason)] = &rejected_->Add({{"reason", std::string(reason)}});
-  }
+  for (const std::string& reason : options.refusals) rejected_usual_[reason] = &rejected_->Add({{"reason", reason}});
   Family<Counter>& cancelled = BuildCounter()
                                    .Name("hearwire_cancelled_total")
                                    .Help("Calls given up because nobody waited for them any more, by stage.")

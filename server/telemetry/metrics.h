@@ -22,6 +22,7 @@ namespace hearwire {
 struct MetricsOptions {
   std::vector<std::string> configs;   // Loaded ones, each a value of the label `config`.
   std::vector<std::string> networks;  // Loaded ones; GetTags calls are labelled with them.
+  std::vector<std::string> refusals;  // What OnRejected may be told: the values of the label `reason`.
   // For hearwire_build_info.
   std::string version;
   std::string backend;

@@ -21,13 +21,14 @@ ALLOWED = {
     "models/torch": MODELS | {"models/torch_module"},
     "models/torch_module": MODELS,
     "server/concurrency": set(),
+    "server/names": set(),
     "server/telemetry": set(),
     "server/machine": set(),
     "server/audio": set(),
     "server/batching": MODELS | {"server/concurrency"},
     "server/pipeline": MODELS
     | {"models/weights", "server/audio", "server/batching", "server/concurrency", "server/telemetry"},
-    "server/rpc": MODELS | {"server/audio", "server/pipeline", "server/telemetry", "server/concurrency"},
+    "server/rpc": MODELS | {"server/audio", "server/concurrency", "server/names", "server/pipeline", "server/telemetry"},
     "server": MODELS
     | {
         "models/native",
@@ -36,6 +37,7 @@ ALLOWED = {
         "server/batching",
         "server/concurrency",
         "server/machine",
+        "server/names",
         "server/pipeline",
         "server/rpc",
         "server/telemetry",

@@ -1,5 +1,6 @@
 """Starting, health, reflection, metrics, draining and ending."""
 
+import re
 import signal
 import socket
 import subprocess
@@ -9,10 +10,11 @@ import time
 import grpc
 import numpy as np
 import pytest
+from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-from hearwire_server import BIN, PATIENCE, Server, chirp, pb, pcm, wait_until
+from hearwire_server import BIN, MESSAGE_OPTIONS, PATIENCE, Server, chirp, pb, pb_grpc, pcm, wait_until
 
 SERVICE = "hearwire.v1.EmbeddingService"
 
@@ -84,6 +86,17 @@ def test_metrics_exist_at_zero_from_the_start():
         assert server.metric("hearwire_audio_seconds_total") == pytest.approx(1.0, abs=1e-3)
 
 
+def test_idle_connections_do_not_keep_a_scrape_waiting():
+    with Server() as server:
+        host, port = server.metrics_address.rsplit(":", 1)
+        idle = [socket.create_connection((host, int(port))) for _ in range(4)]
+        for connection in idle:
+            connection.sendall(b"GET /metr")
+        server.metrics()
+        for connection in idle:
+            connection.close()
+
+
 def test_sigterm_finishes_what_runs_and_exits_0():
     server = Server()
     # Many calls under way, none of them lost.
@@ -98,6 +111,61 @@ def test_sigterm_finishes_what_runs_and_exits_0():
     replies = [call.result() for call in calls]
     assert all(reply.clips[0].embeddings.rows == 101 for reply in replies)
     assert server.process.wait(30 * PATIENCE) == 0
+
+
+def error_reason(error):
+    """The ErrorInfo reason of a failed call, None when it carries none: the server did not write the answer."""
+    for key, value in error.trailing_metadata() or ():
+        if key != "grpc-status-details-bin":
+            continue
+        for detail in status_pb2.Status.FromString(value).details:
+            info = error_details_pb2.ErrorInfo()
+            if detail.Unpack(info):
+                return info.reason
+    return None
+
+
+# A second of audio answers at once; a minute's message is long on its way and gRPC has not handed it on yet when the
+# drain begins.
+@pytest.mark.parametrize("seconds, callers", [(1.0, 12), (60.0, 4)])
+def test_clients_that_call_on_through_a_drain_are_told_to_go_elsewhere(seconds, callers):
+    server = Server("--lame-duck=200ms", "--drain-deadline=20s")
+    request = pb.GetSceneEmbeddingsRequest(clips=[pcm(chirp(seconds))])
+    outcomes, under_way, gone = [], threading.Barrier(callers + 1), threading.Event()
+
+    def call_on():
+        with grpc.insecure_channel(
+            server.address, options=[*MESSAGE_OPTIONS, ("grpc.use_local_subchannel_pool", 1)]
+        ) as channel:
+            stub = pb_grpc.EmbeddingServiceStub(channel)
+            stub.GetSceneEmbeddings(request, timeout=60 * PATIENCE)
+            under_way.wait()
+            while not gone.is_set():
+                try:
+                    stub.GetSceneEmbeddings(request, timeout=60 * PATIENCE)
+                    outcomes.append((grpc.StatusCode.OK, None, ""))
+                except grpc.RpcError as error:
+                    outcomes.append((error.code(), error_reason(error), error.details()))
+                    time.sleep(0.02)  # As a client with a retry policy does, only shorter.
+
+    threads = [threading.Thread(target=call_on) for _ in range(callers)]
+    for thread in threads:
+        thread.start()
+    under_way.wait()
+    server.process.send_signal(signal.SIGTERM)
+    code = server.process.wait(40 * PATIENCE)
+    gone.set()
+    for thread in threads:
+        thread.join()
+    assert code == 0, server.log()
+    connection = r"[Ss]ocket closed|[Cc]onnection|recvmsg|sendmsg|GOAWAY|[Bb]roken pipe|failed to connect|[Uu]navailable"
+    for status, reason, text in outcomes:
+        assert status in (grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE), (status, reason, text)
+        if status == grpc.StatusCode.UNAVAILABLE:
+            assert reason == "SHUTTING_DOWN" or re.search(connection, text), (status, reason, text)
+    assert any(status == grpc.StatusCode.OK for status, _, _ in outcomes), "the lame duck answers"
+    assert any(reason == "SHUTTING_DOWN" for _, reason, _ in outcomes), "the drain refuses"
+    assert "some calls did not end" not in server.log()
 
 
 def test_sigterm_fails_what_outlasts_the_drain_deadline():

@@ -183,6 +183,14 @@ TEST_F(ParseOptionsTest, RefusesWhatItDoesNotKnowInTheFile) {
   EXPECT_THAT(ParseBad({"--config", "/no/such/file.conf"}), HasSubstr("/no/such/file.conf"));
 }
 
+TEST_F(ParseOptionsTest, TestsItselfOnlyWhenAsked) {
+  EXPECT_FALSE(Parse({})->self_test);
+  const absl::StatusOr<ParsedOptions> asked = Parse({"--self-test", "--workers=3"});
+  ASSERT_TRUE(asked.ok()) << asked.status();
+  EXPECT_TRUE(asked->self_test);
+  EXPECT_EQ(asked->options.workers, 3);
+}
+
 TEST_F(ParseOptionsTest, PrintsHelpAndVersion) {
   const absl::StatusOr<ParsedOptions> help = Parse({"--help"});
   ASSERT_TRUE(help.ok() && help->text.has_value());

@@ -43,9 +43,9 @@ int Run(int argc, char** argv) {
     backend->set_before_embed([](int, absl::Span<const WindowRequest>) { return WaitForWord("STAGED_EMBED"); });
     return backend;
   };
-  seams.self_test = [](const NetworkCatalog&, std::string_view, Batcher*) -> absl::StatusOr<double> {
+  seams.self_test = [](const NetworkCatalog&, std::string_view, Batcher*) -> absl::StatusOr<SelfTestReport> {
     if (absl::Status status = WaitForWord("STAGED_SELF_TEST"); !status.ok()) return status;
-    return 0;
+    return SelfTestReport{};
   };
   return RunServer(parsed->options, std::move(seams));
 }

@@ -1,5 +1,9 @@
 // The program hearwire, as a user runs it, against a fake server.
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdlib>
 #include <string>
@@ -260,6 +264,23 @@ TEST_F(HearwireTest, EndsCleanlyWhenInterrupted) {
   EXPECT_EQ(result.exit_code, 130);
   EXPECT_THAT(folder_.Files(), ElementsAre("a.wav", "b.wav"));
   EXPECT_EQ(result.err, "");
+}
+
+TEST_F(HearwireTest, TakesNoInterruptForTheEndOfItsInput) {
+  const std::string pipe = folder_ / "pipe.wav";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  for (int i = 0; i < 5; ++i) {
+    Program program({"embed", pipe});
+    const int writer = open(pipe.c_str(), O_WRONLY);  // Returns when the program reads.
+    // Ctrl-C ends the writer too: the end of the pipe and the signal come together.
+    program.Signal(SIGSTOP);
+    program.Signal(SIGINT);
+    close(writer);
+    program.Signal(SIGCONT);
+    const ProgramResult result = program.Wait();
+    EXPECT_EQ(result.exit_code, 130);
+    EXPECT_EQ(result.err, "");
+  }
 }
 
 TEST_F(HearwireTest, ShowsNoProgressWhereThereIsNoTerminal) {

@@ -166,7 +166,7 @@ TEST(CheckpointTest, RefusesOtherArchives) {
   EXPECT_THAT(Refusal(WriteZip({{"word/document.xml", "<x/>"}})), HasSubstr("not a checkpoint"));
   EXPECT_THAT(Refusal(WriteZip({{"a/data.pkl", ""}, {"b/data.pkl", ""}})), HasSubstr("two records FOLDER/data.pkl"));
   EXPECT_THAT(Refusal(WriteZip({{"a/data.pkl", "\x80\x02N."}})),
-              HasSubstr("record 'a/data.pkl', byte 3: the checkpoint is None"));
+              HasSubstr("record 'a/data.pkl': byte 3: the checkpoint is None"));
   EXPECT_THAT(Refusal(WriteZip({{"a/data.pkl", "\x80\x02}.", 8}})), HasSubstr("record 'a/data.pkl' is compressed"));
 }
 
@@ -199,9 +199,9 @@ TEST_F(CheckpointFileTest, IsNamedInRefusals) {
 }
 
 TEST_F(CheckpointFileTest, IsNoFolderPipeOrGiant) {
-  EXPECT_THAT(std::string(LoadCheckpoint(testing::TempDir()).status().message()), HasSubstr("not a file"));
+  EXPECT_THAT(std::string(LoadCheckpoint(testing::TempDir()).status().message()), HasSubstr("not a regular file"));
   ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
-  EXPECT_THAT(std::string(LoadCheckpoint(path_).status().message()), HasSubstr("not a file"));
+  EXPECT_THAT(std::string(LoadCheckpoint(path_).status().message()), HasSubstr("not a regular file"));
   unlink(path_.c_str());
   std::ofstream(path_) << "x";
   ASSERT_EQ(truncate(path_.c_str(), off_t{1} << 40), 0);  // Sparse.

@@ -161,7 +161,7 @@ TEST(PickleTest, RefusesABrokenStackOrMemo) {
 TEST(PickleTest, RefusesHugeTexts) {
   EXPECT_THAT(Refusal(kProto + "X\xff\xff\xff\xffx."), HasSubstr("truncated"));
   EXPECT_THAT(Refusal(kProto + "c" + std::string(100, 'x')), HasSubstr("the name of a global has no end"));
-  EXPECT_THAT(Refusal(std::string(2 << 20, 'N')), HasSubstr("a pickle of 2097152 bytes"));
+  EXPECT_THAT(Refusal(std::string(2 << 20, 'N')), HasSubstr("the pickle has 2097152 bytes"));
 }
 
 TEST(PickleTest, RefusesACycleWithoutFollowingIt) {

@@ -151,6 +151,45 @@ TEST(DecodeAudioTest, GoesOnWhileSomebodyWaits) {
   EXPECT_GE(asked, 10);  // 320000 samples in pieces of at most 32768.
 }
 
+TEST(DecodeAudioTest, AsksForRoomBeforeTheClipGrows) {
+  constexpr int64_t kClipBytes = int64_t{600} * 16000 * 2 * sizeof(float);  // Beyond what is reserved for a claim.
+  const std::string pcm(size_t{600} * 16000 * 2, '\0');
+  int64_t taken = 0;
+  int asked = 0;
+  const PcmAudio audio{Encoding::kLinear16, 16000, 1, pcm};
+  const auto all = DecodeAudio(audio, {}, kRateHz, nullptr, [&](int64_t bytes) {
+    taken += bytes;
+    return ++asked > 0;
+  });
+  const auto* clip = std::get_if<std::vector<float>>(&all);
+  ASSERT_NE(clip, nullptr);
+  EXPECT_GE(taken, kClipBytes);
+  EXPECT_EQ(taken, static_cast<int64_t>(clip->capacity() * sizeof(float)));
+  EXPECT_GE(asked, 2);
+
+  const auto refused = DecodeAudio(audio, {}, kRateHz, nullptr, [&](int64_t) { return --asked > 0; });
+  ASSERT_TRUE(std::holds_alternative<AudioError>(refused));
+  EXPECT_EQ(std::get<AudioError>(refused).status.code(), absl::StatusCode::kCancelled);
+}
+
+TEST(DecodeAudioTest, CountsTheSamplesOfPcmWithoutDecodingThem) {
+  for (const int64_t rate_hz : {8000, 32000, 44100, 48000}) {
+    const std::string bytes(10007 * 4, '\0');
+    const PcmAudio stereo{Encoding::kLinear16, rate_hz, 2, bytes};
+    EXPECT_EQ(CountDecodedSamples(stereo, {}, kRateHz), static_cast<int64_t>(Decode(stereo).size())) << rate_hz;
+  }
+}
+
+TEST(DecodeAudioTest, CountsNoSamplesOfPcmThatIsRefused) {
+  const std::string bytes(32000, '\0');
+  EXPECT_EQ(CountDecodedSamples({Encoding::kUnspecified, kRateHz, 1, bytes}, {}, kRateHz), 0);
+  EXPECT_EQ(CountDecodedSamples({Encoding::kFloat32, 0, 1, bytes}, {}, kRateHz), 0);
+  EXPECT_EQ(CountDecodedSamples({Encoding::kFloat32, kRateHz, 0, bytes}, {}, kRateHz), 0);
+  EXPECT_EQ(CountDecodedSamples({Encoding::kFloat32, kRateHz, 3, bytes}, {}, kRateHz), 0);
+  const AudioLimits short_clips = {.max_decoded = absl::Milliseconds(100)};
+  EXPECT_EQ(CountDecodedSamples({Encoding::kFloat32, kRateHz, 1, bytes}, short_clips, kRateHz), 0);
+}
+
 TEST(DecodeAudioTest, DecodesOnManyThreadsAtOnce) {
   const Sound sound = MakeSine(440, 44100, 2, 2);
   const std::vector<std::string> files = {MakeOgg(sound), MakeMp3(sound), MakeFlac(sound), MakeWav(sound)};

@@ -64,7 +64,6 @@ TEST_F(NetworkCatalogTest, FindsCheckpointsByOwnAndByPublishedNameAndIgnoresOthe
   Put("mn01_as_mAP_298.pt");
   Put("mn01_as_seeded.pt", "not looked at");
   Put("README.md", "not looked at");
-  fs::create_directory(folder_ + "/mn10_as.pt");
   auto catalog = Load();
   ASSERT_TRUE(catalog.ok()) << catalog.status();
   EXPECT_THAT(Names(*catalog), ElementsAre("hearwire_mn01", "mn01_as"));
@@ -131,6 +130,37 @@ TEST_F(NetworkCatalogTest, RefusesAFileThatIsNoCheckpoint) {
   const auto catalog = Load();
   EXPECT_EQ(catalog.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(catalog.status().message()), HasSubstr("mn01_as.pt"));
+}
+
+TEST_F(NetworkCatalogTest, RefusesWhatBearsACheckpointsNameAndCannotBeRead) {
+  const std::string path = folder_ + "/mn01_as_mAP_298.pt";
+  const auto refusal = [&] { return std::string(Load().status().message()); };
+  fs::create_directory(path);
+  EXPECT_THAT(refusal(), AllOf(HasSubstr(path), HasSubstr("not a regular file")));
+  fs::remove(path);
+  fs::create_symlink(folder_ + "/moved_away.pt", path);
+  EXPECT_THAT(refusal(), AllOf(HasSubstr(path), HasSubstr("is a link to a file that is not there")));
+  fs::remove(path);
+  fs::create_symlink(path, path);
+  EXPECT_THAT(refusal(), AllOf(HasSubstr(path), HasSubstr("symbolic links")));
+}
+
+TEST_F(NetworkCatalogTest, RefusesAFolderWhoseFilesCannotBeLookedAt) {
+  // Long enough that it can be opened and nothing in it can: permissions would not stop a privileged user.
+  const std::string folder = folder_ + std::string(4090 - folder_.size(), '/');
+  const auto catalog = NetworkCatalog::Load({.model_repository = folder}, &backend_);
+  EXPECT_THAT(std::string(catalog.status().message()), HasSubstr("cannot be looked at"));
+}
+
+TEST_F(NetworkCatalogTest, WarnsWhenARepositoryHasNothingForIt) {
+  Put("mn10_as.pth", "not looked at");
+  const auto catalog = Load();
+  ASSERT_TRUE(catalog.ok()) << catalog.status();
+  EXPECT_THAT(catalog->warnings(), ElementsAre(AllOf(HasSubstr("no checkpoint was found in " + folder_),
+                                                     HasSubstr("hearwire checkpoints fetch mn10_as"))));
+  const auto wanted = Load({"hearwire_mn01"});
+  ASSERT_TRUE(wanted.ok()) << wanted.status();
+  EXPECT_THAT(wanted->warnings(), IsEmpty());
 }
 
 TEST_F(NetworkCatalogTest, TellsThePublishedFileFromOthersByItsHash) {

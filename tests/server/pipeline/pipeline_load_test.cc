@@ -92,12 +92,38 @@ TEST_F(GatedPipelineTest, RefusesBytesBeyondWhatCallsMayHold) {
   EXPECT_EQ(at_once.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(at_once.reason(), reason::kMemoryFull);
   CallRequest small_request = harness.Request({Tone(0.5)});
-  small_request.request_bytes = 50'000;  // Fits; its spectrogram does not.
+  small_request.request_bytes = 50'000;  // Fits; its samples do not.
   const Answer later = harness.Run(std::move(small_request));
   EXPECT_EQ(later.reason(), reason::kMemoryFull);
   EXPECT_TRUE(later.error().retry_after.has_value());
   gate_.Open();
   EXPECT_TRUE(running.get().ok());
+}
+
+TEST_F(GatedPipelineTest, CountsTheSamplesOfAClipWhileItIsPrepared) {
+  // Four seconds have half a megabyte of samples, and a spectrogram of 205 kB.
+  PipelineHarness harness(Gated({.max_bytes_in_flight = 600'000}));
+  std::future<Answer> running = Occupy(&harness);
+  CallRequest long_request = harness.Request({Tone(4)});
+  long_request.request_bytes = 0;
+  const Answer refused = harness.Run(std::move(long_request));
+  EXPECT_EQ(refused.reason(), reason::kMemoryFull);
+  EXPECT_TRUE(refused.error().retry_after.has_value());
+  EXPECT_EQ(refused.report.audio, absl::ZeroDuration());
+  EXPECT_EQ(harness.metrics.count("rejected MEMORY_FULL"), 1);
+
+  // Half a second's 64 kB (a piece's 131 kB more are reserved) fit, one after the other: they are given back.
+  std::vector<std::future<Answer>> waiting;
+  for (int i = 1; i <= 4; ++i) {
+    CallRequest request = harness.Request({Tone(0.5)});
+    request.request_bytes = 0;
+    waiting.push_back(harness.Start(std::move(request)));
+    harness.metrics.WaitForPendingFrames(i * kHalfASecond);
+  }
+  gate_.Open();
+  EXPECT_TRUE(running.get().ok());
+  for (std::future<Answer>& answer : waiting) EXPECT_TRUE(answer.get().ok());
+  EXPECT_TRUE(harness.Run(harness.Request({Tone(4)})).ok()) << "alone, a call is taken whatever it holds";
 }
 
 TEST_F(GatedPipelineTest, GivesUpACallWhoseCallerHasGoneWhileItWaits) {

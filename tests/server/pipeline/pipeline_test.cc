@@ -182,6 +182,24 @@ TEST(PipelineTest, RefusesACallLargerThanTheQueueAndNamesTheLongestClipThatFits)
   EXPECT_EQ(harness.Run(harness.Request({Tone(2), Tone(2)})).reason(), reason::kCallTooLarge) << "all clips count";
 }
 
+TEST(PipelineTest, DecodesNothingOfACallWhoseLengthsSayThatItCannotFit) {
+  PipelineHarness harness({.pipeline = {.max_queued_frames = 300, .max_reply_bytes = 20000}});
+  const Answer large = harness.Run(harness.Request({Tone(2), Tone(2)}));
+  EXPECT_EQ(large.reason(), reason::kCallTooLarge);
+  EXPECT_EQ(large.report.audio, absl::ZeroDuration());
+  EXPECT_EQ(harness.metrics.count("rejected CALL_TOO_LARGE"), 1);
+  // Two seconds have 41 rows of 736 bytes.
+  const Answer long_reply = harness.Run(harness.Request({Tone(2)}, CallKind::kTimestamps));
+  EXPECT_EQ(long_reply.reason(), reason::kReplyTooLarge);
+  EXPECT_EQ(long_reply.report.audio, absl::ZeroDuration());
+  // Of a file nothing is known but that it has a window.
+  CallRequest mixed = harness.Request({Tone(4)});
+  mixed.clips.push_back(EncodedAudio{"no audio"});
+  const Answer at_least = harness.Run(std::move(mixed));
+  EXPECT_EQ(at_least.reason(), reason::kCallTooLarge);
+  EXPECT_THAT(std::string(at_least.error().status.message()), HasSubstr("at least"));
+}
+
 TEST(PipelineTest, RefusesAReplyOverTheLimitAndSaysItsSize) {
   PipelineHarness harness({.pipeline = {.max_reply_bytes = 10000}});
   // 21 rows of 184 floats, 100 bytes fixed, 10 for the clip.
@@ -204,6 +222,9 @@ TEST(PipelineTest, RefusesClipsOverTheDecodedLimit) {
   EXPECT_EQ(answer.reason(), reason::kAudioTooLong);
   EXPECT_EQ(answer.error().clip, 1);
   EXPECT_TRUE(answer.error().never_retry);
+  options.max_queued_frames = 150;
+  PipelineHarness small({.pipeline = options});
+  EXPECT_EQ(small.Run(small.Request({Tone(1), Tone(2.1)})).reason(), reason::kAudioTooLong) << "a clip goes before all";
 }
 
 TEST(PipelineTest, ReportsALostDevice) {

@@ -44,10 +44,11 @@ class ReplayingBackend : public FakeBackend {
   const float error_;
 };
 
-absl::StatusOr<double> SelfTestOf(Backend* backend, std::string_view precision) {
+absl::StatusOr<SelfTestReport> SelfTestOf(Backend* backend, std::string_view precision,
+                                          const NetworkCatalogOptions& options = {}) {
   RecordedMetrics metrics;
   MetricsObserver observer(&metrics, {});
-  const NetworkCatalog networks = NetworkCatalog::Load({}, backend).value();
+  const NetworkCatalog networks = NetworkCatalog::Load(options, backend).value();
   const auto batcher = Batcher::Create({}, backend, &observer).value();
   return RunSelfTest(networks, precision, batcher.get());
 }
@@ -56,12 +57,13 @@ TEST(RunSelfTestTest, ReturnsTheLargestErrorOfABackendThatComputesRight) {
   ReplayingBackend exact(0);
   const auto none = SelfTestOf(&exact, "float32");
   ASSERT_TRUE(none.ok()) << none.status();
-  EXPECT_EQ(*none, 0);
+  EXPECT_EQ(none->LargestError(), 0);
   ReplayingBackend close(1e-4f);
   const auto little = SelfTestOf(&close, "float32");
   ASSERT_TRUE(little.ok()) << little.status();
-  EXPECT_GT(*little, 0);
-  EXPECT_LE(*little, 1e-4);
+  EXPECT_GT(little->LargestError(), 0);
+  EXPECT_LE(little->LargestError(), 1e-4);
+  EXPECT_EQ(little->tolerance, double{1e-4f});
 }
 
 TEST(RunSelfTestTest, RefusesABackendThatComputesOtherNumbers) {
@@ -72,6 +74,33 @@ TEST(RunSelfTestTest, RefusesABackendThatComputesOtherNumbers) {
   EXPECT_TRUE(SelfTestOf(&wrong, "float16").ok()) << "16 bits are allowed more";
   FakeBackend fake;
   EXPECT_EQ(SelfTestOf(&fake, "float16").status().code(), absl::StatusCode::kInternal);
+}
+
+// Adds an error to one value of the window that networks are compared on.
+class ShiftedBackend : public FakeBackend {
+ public:
+  explicit ShiftedBackend(float error) : error_(error) {}
+  absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() override { return std::make_unique<Shifted>(error_); }
+
+ private:
+  struct Shifted : Embedder {
+    explicit Shifted(float error) : error(error) {}
+    absl::Status Embed(int, absl::Span<const WindowRequest> batch) override {
+      for (const WindowRequest& request : batch) request.row[3] = error;
+      return absl::OkStatus();
+    }
+    const float error;
+  };
+  const float error_;
+};
+
+TEST(RunSelfTestTest, ComparesEveryNetworkWithItsReference) {
+  NetworkCatalogOptions options;
+  options.make_reference = [] { return std::make_unique<ShiftedBackend>(0.5f); };
+  ShiftedBackend wrong(0.0f);
+  const auto error = SelfTestOf(&wrong, "float32", options);
+  EXPECT_EQ(error.status().code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(error.status().message()), HasSubstr("hearwire_mn01, one window: value 3 is 0"));
 }
 
 TEST(RunSelfTestTest, PassesOnWhatTheBatcherSays) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "server/rpc/embedding_service.h"
 #include "tests/server/rpc/service_harness.h"
 
@@ -112,6 +113,7 @@ TEST(EmbeddingServiceTest, AnswersBadRequestsByNameAndTheNextGoodOne) {
     EXPECT_THAT(failure.status.error_message(), HasSubstr(bad.field)) << bad.what;
     EXPECT_TRUE(failure.request_id.has_value()) << bad.what;
     const bool exhausted = bad.code == grpc::StatusCode::RESOURCE_EXHAUSTED;
+    EXPECT_EQ(harness.metrics.count("rejected " + std::string(bad.reason)), reason::IsRefusal(bad.reason) ? 1 : 0);
     EXPECT_EQ(failure.pushback, exhausted ? std::optional<std::string>("-1") : std::nullopt) << bad.what;
     EXPECT_TRUE(SceneFailure(&harness, TwoClips()).status.ok()) << "after " << bad.what;
   }
@@ -196,6 +198,24 @@ TEST(EmbeddingServiceTest, IsUnavailableOnceItShutsDown) {
   const Failure failure = SceneFailure(&harness, TwoClips());
   EXPECT_EQ(failure.status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(failure.reason, "SHUTTING_DOWN");
+}
+
+TEST(EmbeddingServiceTest, RefusesCallsWhileItDrains) {
+  ServiceHarness harness;
+  harness.service->BeginDrain(1);
+  EXPECT_TRUE(SceneFailure(&harness, TwoClips()).status.ok()) << "one was arriving";
+  const Failure failure = SceneFailure(&harness, TwoClips());
+  EXPECT_EQ(failure.status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(failure.reason, "SHUTTING_DOWN");
+  EXPECT_EQ(failure.retry_ms, 1000);
+  EXPECT_EQ(harness.metrics.count("rejected SHUTTING_DOWN"), 1);
+  grpc::ClientContext context;
+  v1::ListConfigsResponse response;
+  EXPECT_EQ(harness.NewStub()->ListConfigs(&context, {}, &response).error_code(), grpc::StatusCode::UNAVAILABLE);
+  // What is refused was never taken; the first leaves the count after its answer has been sent.
+  const absl::Time end = absl::Now() + absl::Seconds(30);
+  while (harness.service->calls_in_flight() != 0 && absl::Now() < end) absl::SleepFor(absl::Milliseconds(1));
+  EXPECT_EQ(harness.service->calls_in_flight(), 0);
 }
 
 TEST(EmbeddingServiceTest, GivesNoCallLongerThanItsOwnLimit) {

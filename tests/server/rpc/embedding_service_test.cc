@@ -208,6 +208,17 @@ TEST(EmbeddingServiceTest, RecordsEveryCall) {
   EXPECT_EQ(harness.metrics.count("call GetTags hearwire_mn01 OK"), 1);
 }
 
+TEST(EmbeddingServiceTest, RecordsWhyACallFailed) {
+  ServiceHarness harness;
+  SceneFailure(&harness, RequestFor<SceneRequest>({ToneClip(0.5)}));
+  SceneFailure(&harness, SceneRequest());                               // Refused by the service.
+  SceneFailure(&harness, RequestFor<SceneRequest>({ToneClip(0.001)}));  // Refused by the pipeline.
+  const std::vector<KeptRecord> records = harness.WaitForRecords(3);
+  EXPECT_EQ(records[0].reason, "");
+  EXPECT_EQ(records[1].reason, "INVALID_REQUEST");
+  EXPECT_EQ(records[2].reason, "INVALID_AUDIO");
+}
+
 // 32 callers at once, of all kinds and many lengths, get bit for bit what each gets alone.
 TEST(EmbeddingServiceTest, GivesCallersInCompanyWhatTheyGetAlone) {
   BatcherOptions two_workers;

@@ -31,6 +31,7 @@ namespace hearwire {
 struct KeptRecord {
   std::string method, config, request_id, peer;
   absl::Status status;
+  std::string reason;
   int64_t clips = 0;
   absl::Duration audio, total, decode;
 };
@@ -79,7 +80,8 @@ inline ServiceHarness::ServiceHarness(Options options) {
   options.service.on_call = [this](const CallRecord& call) {
     MutexLock lock(&mu_);
     records_.push_back({std::string(call.method), std::string(call.config), std::string(call.request_id),
-                        std::string(call.peer), call.status, call.clips, call.audio, call.total, call.decode});
+                        std::string(call.peer), call.status, std::string(call.reason), call.clips, call.audio,
+                        call.total, call.decode});
     changed_.SignalAll();
   };
   service = EmbeddingServiceImpl::Create(options.service, networks_.get(), pipeline.get(), &metrics).value();

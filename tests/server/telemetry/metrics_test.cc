@@ -68,6 +68,7 @@ class MetricsTest : public testing::Test {
     MetricsOptions options;
     options.configs = {"config_a"};
     options.networks = {"network_a"};
+    options.refusals = {"QUEUE_FULL", "TOO_LATE"};
     options.version = "1.2.3";
     options.backend = "native";
     options.device = "cpu";
@@ -90,11 +91,11 @@ TEST_F(MetricsTest, HasEveryFamilyAtZeroFromTheStart) {
         R"(hearwire_requests_total{code="OK",config="network_a",method="GetTags"})",
         R"(hearwire_requests_total{code="NOT_FOUND",config="unknown",method="GetSceneEmbeddings"})",
         R"(hearwire_request_duration_seconds_count{config="config_a",method="GetSceneEmbeddings"})",
-        R"(hearwire_rejected_total{reason="QUEUE_FULL"})", R"(hearwire_cancelled_total{stage="decode"})",
-        R"(hearwire_cancelled_total{stage="queue"})", R"(hearwire_cancelled_total{stage="inference"})",
-        "hearwire_queue_duration_seconds_count", "hearwire_inference_duration_seconds_count",
-        "hearwire_batch_windows_count", "hearwire_batch_calls_count", "hearwire_batch_frames_count",
-        "hearwire_pending_frames", "hearwire_audio_seconds_total"}) {
+        R"(hearwire_rejected_total{reason="QUEUE_FULL"})", R"(hearwire_rejected_total{reason="TOO_LATE"})",
+        R"(hearwire_cancelled_total{stage="decode"})", R"(hearwire_cancelled_total{stage="queue"})",
+        R"(hearwire_cancelled_total{stage="inference"})", "hearwire_queue_duration_seconds_count",
+        "hearwire_inference_duration_seconds_count", "hearwire_batch_windows_count", "hearwire_batch_calls_count",
+        "hearwire_batch_frames_count", "hearwire_pending_frames", "hearwire_audio_seconds_total"}) {
     ASSERT_TRUE(samples.contains(name)) << name;
     EXPECT_EQ(samples.at(name), 0) << name;
   }

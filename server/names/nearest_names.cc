@@ -1,4 +1,4 @@
-#include "server/rpc/nearest_names.h"
+#include "server/names/nearest_names.h"
 
 #include <algorithm>
 #include <numeric>
@@ -8,6 +8,7 @@ namespace hearwire {
 namespace {
 
 constexpr size_t kMaxLength = 64;
+constexpr size_t kLeastPart = 3;
 
 int Edits(std::string_view a, std::string_view b) {
   std::vector<int> row(b.size() + 1);
@@ -23,13 +24,21 @@ int Edits(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+bool IsNear(std::string_view sought, std::string_view candidate, int edits) {
+  return edits <= std::max(2, static_cast<int>(candidate.size() / 3)) ||
+         (sought.size() >= kLeastPart && candidate.find(sought) != std::string_view::npos);
+}
+
 }  // namespace
 
 std::vector<std::string_view> NearestNames(std::string_view name, absl::Span<const std::string_view> names, int count) {
   const std::string_view sought = name.substr(0, kMaxLength);
   std::vector<std::pair<int, std::string_view>> ranked;
   ranked.reserve(names.size());
-  for (const std::string_view candidate : names) ranked.emplace_back(Edits(sought, candidate), candidate);
+  for (const std::string_view candidate : names) {
+    const int edits = Edits(sought, candidate);
+    if (IsNear(sought, candidate, edits)) ranked.emplace_back(edits, candidate);
+  }
   std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string_view> nearest;
   for (size_t i = 0; i < ranked.size() && i < static_cast<size_t>(count); ++i) nearest.push_back(ranked[i].second);

@@ -1,0 +1,192 @@
+"""Between what the clients take and give, and the messages on the wire."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable
+from typing import Any, Callable, Generic, Optional, TypeVar
+
+import grpc
+import numpy as np
+import numpy.typing as npt
+
+from hearwire.audio import Audio, Clip, Encoding, as_audio
+from hearwire.errors import HearwireError
+from hearwire.replies import (
+    ClipTimestampEmbeddings,
+    ConfigInfo,
+    EmbeddingSpace,
+    Floats,
+    SceneEmbeddings,
+    Tag,
+    Tags,
+    TimestampEmbeddings,
+    Timings,
+)
+from hearwire.v1 import embedding_pb2 as pb
+
+Reply = TypeVar("Reply")
+Clips = TypeVar("Clips")
+
+
+@dataclasses.dataclass(frozen=True)
+class Call(Generic[Reply]):
+    """One RPC to make."""
+
+    method: str  # As the proto names it.
+    request: Any
+    decode: Callable[[Any, str], Reply]  # The reply's message and the request id.
+
+    def check_size(self, max_message_bytes: int) -> None:
+        size = self.request.ByteSize()
+        if size > max_message_bytes:
+            raise HearwireError(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"a request of {size} bytes is larger than the limit of {max_message_bytes} bytes for a message: "
+                "send fewer or shorter clips",
+            )
+
+
+def scene_embeddings(
+    clips: Iterable[Clip], config: str, sample_rate: Optional[int], dtype: npt.DTypeLike
+) -> Call[SceneEmbeddings]:
+    request = pb.GetSceneEmbeddingsRequest(
+        config=config, clips=_audios(clips, sample_rate), element_type=_element_type(dtype)
+    )
+
+    def decode(reply: pb.GetSceneEmbeddingsResponse, request_id: str) -> SceneEmbeddings:
+        embeddings = _array(reply.embeddings)
+        _check_count(len(embeddings), len(request.clips))
+        return SceneEmbeddings(embeddings, _space(reply.space), _timings(reply.timings), request_id)
+
+    return Call("GetSceneEmbeddings", request, decode)
+
+
+def timestamp_embeddings(
+    clips: Iterable[Clip], config: str, sample_rate: Optional[int], dtype: npt.DTypeLike
+) -> Call[TimestampEmbeddings]:
+    request = pb.GetTimestampEmbeddingsRequest(
+        config=config, clips=_audios(clips, sample_rate), element_type=_element_type(dtype)
+    )
+
+    def decode(reply: pb.GetTimestampEmbeddingsResponse, request_id: str) -> TimestampEmbeddings:
+        _check_count(len(reply.clips), len(request.clips))
+        decoded = []
+        for clip in reply.clips:
+            embeddings = _array(clip.embeddings)
+            if len(embeddings) != len(clip.timestamps_ms):
+                raise _contradiction(f"{len(clip.timestamps_ms)} timestamps for {len(embeddings)} embeddings")
+            decoded.append(ClipTimestampEmbeddings(embeddings, np.array(clip.timestamps_ms, np.float64)))
+        return TimestampEmbeddings(decoded, _space(reply.space), _timings(reply.timings), request_id)
+
+    return Call("GetTimestampEmbeddings", request, decode)
+
+
+def tags(clips: Iterable[Clip], network: str, sample_rate: Optional[int], top_k: int) -> Call[Tags]:
+    if top_k < 0:
+        raise ValueError(f"top_k={top_k}: 0 (all classes) or more would be right")
+    request = pb.GetTagsRequest(network=network, clips=_audios(clips, sample_rate), top_k=top_k)
+
+    def decode(reply: pb.GetTagsResponse, request_id: str) -> Tags:
+        _check_count(len(reply.clips), len(request.clips))
+        decoded = [[Tag(tag.index, tag.name, tag.probability) for tag in clip.tags] for clip in reply.clips]
+        return Tags(decoded, _space(reply.space), _timings(reply.timings), request_id)
+
+    return Call("GetTags", request, decode)
+
+
+def configs(loaded_only: bool) -> Call[list[ConfigInfo]]:
+    def decode(reply: pb.ListConfigsResponse, request_id: str) -> list[ConfigInfo]:
+        return [_config(config) for config in reply.configs]
+
+    return Call("ListConfigs", pb.ListConfigsRequest(loaded_only=loaded_only), decode)
+
+
+def check_clips(clips: Clips) -> Clips:
+    """Refuses what is a clip itself, or an array that may be one clip of several channels or several clips."""
+    if isinstance(clips, (Audio, str, os.PathLike, bytes, bytearray, memoryview, np.ndarray)):
+        raise TypeError(
+            f"clips is a list of clips, not {type(clips).__name__}: [clip] for one, list(array) for its rows"
+        )
+    return clips
+
+
+def _audios(clips: Iterable[Clip], sample_rate: Optional[int]) -> list[pb.Audio]:
+    return [_audio(as_audio(clip, sample_rate)) for clip in check_clips(clips)]
+
+
+def _audio(audio: Audio) -> pb.Audio:
+    if audio.encoding is Encoding.FILE:
+        return pb.Audio(encoded=audio.data)
+    encoding = pb.Pcm.LINEAR16 if audio.encoding is Encoding.LINEAR16 else pb.Pcm.FLOAT32
+    # What the message has no room for, the server could only have refused.
+    for name, value in (("sample_rate", audio.sample_rate), ("channels", audio.channels)):
+        if not 0 <= value < 2**32:
+            raise ValueError(f"{name}={value} is out of range")
+    return pb.Audio(
+        pcm=pb.Pcm(
+            encoding=encoding,
+            sample_rate_hertz=audio.sample_rate,
+            channel_count=audio.channels,
+            samples=audio.data,
+        )
+    )
+
+
+def _element_type(dtype: npt.DTypeLike) -> pb.ElementType:
+    kind = np.dtype(dtype)
+    if kind == np.float32:
+        return pb.ELEMENT_TYPE_FLOAT32
+    if kind == np.float16:
+        return pb.ELEMENT_TYPE_FLOAT16
+    raise ValueError(f"dtype={kind}: float32 or float16 would be right")
+
+
+def _contradiction(what: str) -> HearwireError:
+    return HearwireError(grpc.StatusCode.INTERNAL, f"the server's reply contradicts itself: {what}")
+
+
+def _check_count(found: int, asked: int) -> None:
+    if found != asked:
+        raise _contradiction(f"it answers {found} clips of {asked}")
+
+
+def _array(matrix: pb.Matrix) -> Floats:
+    kinds = {pb.ELEMENT_TYPE_FLOAT32: "<f4", pb.ELEMENT_TYPE_FLOAT16: "<f2"}
+    kind = kinds.get(matrix.element_type)
+    if kind is None:
+        raise _contradiction(f"a matrix of the unknown element type {matrix.element_type}")
+    dtype = np.dtype(kind)
+    if len(matrix.data) != matrix.rows * matrix.columns * dtype.itemsize:
+        raise _contradiction(
+            f"{matrix.rows} x {matrix.columns} values of {dtype.itemsize} bytes stand in {len(matrix.data)} bytes"
+        )
+    values = np.frombuffer(matrix.data, dtype).reshape(matrix.rows, matrix.columns)
+    # A copy, in the machine's byte order, that the caller may write to.
+    return values.astype(dtype.newbyteorder("="))
+
+
+def _space(space: pb.EmbeddingSpace) -> EmbeddingSpace:
+    return EmbeddingSpace(space.config, space.weights_sha256, space.frontend, space.precision)
+
+
+def _timings(timings: pb.Timings) -> Timings:
+    return Timings(timings.total_ns / 1e9, timings.decode_ns / 1e9, timings.queue_ns / 1e9, timings.inference_ns / 1e9)
+
+
+def _config(config: pb.Config) -> ConfigInfo:
+    return ConfigInfo(
+        name=config.name,
+        network=config.network,
+        loaded=config.loaded,
+        is_default=config.is_default,
+        sample_rate=config.sample_rate,
+        scene_embedding_size=config.scene_embedding_size,
+        timestamp_embedding_size=config.timestamp_embedding_size,
+        timestamp_window_ms=config.timestamp_window_ms,
+        timestamp_hop_ms=config.timestamp_hop_ms,
+        min_scene_samples=config.min_scene_samples,
+        min_timestamp_samples=config.min_timestamp_samples,
+        space=_space(config.space) if config.HasField("space") else None,
+    )

@@ -1,0 +1,78 @@
+"""The connection to a server, set up for messages as large as audio is: as the C++ client sets up its own."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from typing import Any, Optional, Union
+
+from hearwire._version import __version__
+
+DEFAULT_SERVER = "127.0.0.1:8001"
+_LOCAL = ("127.", "localhost:", "[::1]:", "unix:", "unix-abstract:", "ipv4:127.", "ipv6:[::1]")
+
+
+def server_address(server: Optional[str]) -> str:
+    return server or os.environ.get("HEARWIRE_SERVER") or DEFAULT_SERVER
+
+
+def check_deadline(deadline: float) -> float:
+    if not (deadline > 0 and math.isfinite(deadline)):
+        raise ValueError(f"deadline={deadline}: it must be positive and finite, in seconds")
+    return deadline
+
+
+def service_config(max_attempts: int) -> dict[str, Any]:
+    """Which calls are made again, when, and how often. Health is left out: its answer is wanted as it is."""
+    if max_attempts < 2:
+        return {}
+    return {
+        "methodConfig": [
+            {
+                "name": [{"service": "hearwire.v1.EmbeddingService"}],
+                "retryPolicy": {
+                    "maxAttempts": max_attempts,
+                    "initialBackoff": "0.1s",
+                    "maxBackoff": "5s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
+                },
+            }
+        ],
+        # Stops retries while most calls fail.
+        "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.5},
+    }
+
+
+def channel_options(server: str, max_attempts: int, max_message_bytes: int) -> list[tuple[str, Union[int, str]]]:
+    if not 1 <= max_attempts <= 5:
+        raise ValueError(f"max_attempts={max_attempts}: 1 (no retries) to 5 would be right")
+    if not 1 <= max_message_bytes < 2**31 - 2**16:
+        raise ValueError(f"max_message_bytes={max_message_bytes}: 1 to {2**31 - 2**16 - 1} would be right")
+    options: list[tuple[str, Union[int, str]]] = [
+        ("grpc.max_send_message_length", max_message_bytes),
+        # The server bounds its replies, by --max-reply-bytes.
+        ("grpc.max_receive_message_length", -1),
+        ("grpc.service_config", json.dumps(service_config(max_attempts))),
+        ("grpc.enable_retries", 1 if max_attempts > 1 else 0),
+        # gRPC keeps 256 KiB of a call for retries and silently retries nothing larger. Beside the message it keeps a
+        # little more (framing, metadata).
+        ("grpc.per_rpc_retry_buffer_size", max_message_bytes + 2**16),
+        # A dead connection is noticed while calls wait on it, by no more pings than a server with defaults tolerates.
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.max_pings_without_data", 2),
+        # A retry must find the server that has just come back.
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        ("grpc.min_reconnect_backoff_ms", 5_000),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+        # Probing the bandwidth costs large requests time; a larger window saves it.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", 4 << 20),
+        ("grpc.primary_user_agent", f"hearwire-python/{__version__}"),
+    ]
+    # A proxy of the environment is for the world outside: it cannot reach this machine's own sockets.
+    if server.startswith(_LOCAL):
+        options.append(("grpc.enable_http_proxy", 0))
+    return options

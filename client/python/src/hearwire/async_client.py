@@ -1,0 +1,197 @@
+"""The client for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Iterable
+from typing import Any, Callable, Optional, TypeVar, Union
+
+import grpc
+import numpy as np
+import numpy.typing as npt
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from hearwire import _calls
+from hearwire._calls import Call
+from hearwire._channel import channel_options, check_deadline, server_address
+from hearwire._in_order import AsyncReplies, check_in_flight, in_order_async
+from hearwire.audio import Clip
+from hearwire.errors import from_rpc_error, request_id
+from hearwire.replies import ConfigInfo, SceneEmbeddings, ServingStatus, Tags, TimestampEmbeddings
+from hearwire.v1 import embedding_pb2_grpc
+
+Reply = TypeVar("Reply")
+
+
+class AsyncClient:
+    """hearwire.Client's twin, with the same arguments. Belongs to one event loop, that of its first call."""
+
+    def __init__(
+        self,
+        server: Optional[str] = None,
+        *,
+        deadline: float = 30.0,
+        max_attempts: int = 4,
+        max_message_bytes: int = 64 << 20,
+    ):
+        self.server = server_address(server)
+        self._deadline = check_deadline(deadline)
+        self._max_message_bytes = max_message_bytes
+        self._options = channel_options(self.server, max_attempts, max_message_bytes)
+        self._channel: Any = None
+
+    async def get_scene_embeddings(
+        self,
+        clips: Iterable[Clip],
+        config: str = "",
+        *,
+        sample_rate: Optional[int] = None,
+        dtype: npt.DTypeLike = np.float32,
+        deadline: Optional[float] = None,
+    ) -> SceneEmbeddings:
+        """One embedding for each clip, in one request: all clips are answered, or none. config "": the server's."""
+        return await self._run(lambda: _calls.scene_embeddings(clips, config, sample_rate, dtype), deadline)
+
+    async def get_timestamp_embeddings(
+        self,
+        clips: Iterable[Clip],
+        config: str = "",
+        *,
+        sample_rate: Optional[int] = None,
+        dtype: npt.DTypeLike = np.float32,
+        deadline: Optional[float] = None,
+    ) -> TimestampEmbeddings:
+        """One embedding every 50 ms of each clip, in one request: all clips are answered, or none."""
+        return await self._run(lambda: _calls.timestamp_embeddings(clips, config, sample_rate, dtype), deadline)
+
+    async def get_tags(
+        self,
+        clips: Iterable[Clip],
+        network: str = "",
+        *,
+        top_k: int = 0,
+        sample_rate: Optional[int] = None,
+        deadline: Optional[float] = None,
+    ) -> Tags:
+        """AudioSet's most probable classes for each clip; top_k=0: all of them. network "": the default config's."""
+        return await self._run(lambda: _calls.tags(clips, network, sample_rate, top_k), deadline)
+
+    def map_scene_embeddings(
+        self,
+        clips: Union[Iterable[Clip], AsyncIterable[Clip]],
+        config: str = "",
+        *,
+        sample_rate: Optional[int] = None,
+        dtype: npt.DTypeLike = np.float32,
+        deadline: Optional[float] = None,
+        in_flight: int = 16,
+        progress: bool = True,
+    ) -> AsyncReplies[SceneEmbeddings]:
+        """A request for each clip, `in_flight` of them at once; yields their replies in the order of the clips.
+
+        Clips are read as they are needed. progress: a bar on standard error, if that is a terminal.
+        """
+        return self._map(
+            clips,
+            lambda clip: _calls.scene_embeddings([clip], config, sample_rate, dtype),
+            deadline,
+            in_flight,
+            progress,
+        )
+
+    def map_timestamp_embeddings(
+        self,
+        clips: Union[Iterable[Clip], AsyncIterable[Clip]],
+        config: str = "",
+        *,
+        sample_rate: Optional[int] = None,
+        dtype: npt.DTypeLike = np.float32,
+        deadline: Optional[float] = None,
+        in_flight: int = 16,
+        progress: bool = True,
+    ) -> AsyncReplies[TimestampEmbeddings]:
+        """As map_scene_embeddings."""
+        return self._map(
+            clips,
+            lambda clip: _calls.timestamp_embeddings([clip], config, sample_rate, dtype),
+            deadline,
+            in_flight,
+            progress,
+        )
+
+    def map_tags(
+        self,
+        clips: Union[Iterable[Clip], AsyncIterable[Clip]],
+        network: str = "",
+        *,
+        top_k: int = 0,
+        sample_rate: Optional[int] = None,
+        deadline: Optional[float] = None,
+        in_flight: int = 16,
+        progress: bool = True,
+    ) -> AsyncReplies[Tags]:
+        """As map_scene_embeddings."""
+        return self._map(
+            clips, lambda clip: _calls.tags([clip], network, sample_rate, top_k), deadline, in_flight, progress
+        )
+
+    async def list_configs(self, loaded_only: bool = False, *, deadline: Optional[float] = None) -> list[ConfigInfo]:
+        """What the server knows, or what it serves."""
+        return await self._run(lambda: _calls.configs(loaded_only), deadline)
+
+    async def check_health(self, service: str = "", *, deadline: Optional[float] = None) -> ServingStatus:
+        """The server's own word on its health, never asked for twice. service "": the whole server."""
+        stub = health_pb2_grpc.HealthStub(self._connected())
+        seconds = self._seconds(deadline)
+        try:
+            reply = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=seconds)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, self.server, seconds) from None
+        return ServingStatus(reply.status)
+
+    async def close(self) -> None:
+        """Ends the connection; calls under way end with CANCELLED."""
+        if self._channel is not None:
+            await self._channel.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _connected(self) -> Any:
+        # A channel of gRPC's binds itself to the loop that runs when it is made.
+        if self._channel is None:
+            self._channel = grpc.aio.insecure_channel(self.server, options=self._options)
+        return self._channel
+
+    def _seconds(self, deadline: Optional[float]) -> float:
+        return self._deadline if deadline is None else check_deadline(deadline)
+
+    async def _run(self, make: Callable[[], Call[Reply]], deadline: Optional[float]) -> Reply:
+        seconds = self._seconds(deadline)
+        # Reads files and copies samples: not on the loop.
+        call = await asyncio.get_running_loop().run_in_executor(None, make)
+        call.check_size(self._max_message_bytes)
+        stub = embedding_pb2_grpc.EmbeddingServiceStub(self._connected())
+        rpc = getattr(stub, call.method)(call.request, timeout=seconds)
+        try:
+            reply = await rpc
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, self.server, seconds) from None
+        return call.decode(reply, request_id(await rpc.initial_metadata(), await rpc.trailing_metadata()))
+
+    def _map(
+        self,
+        clips: Union[Iterable[Clip], AsyncIterable[Clip]],
+        call: Callable[[Clip], Call[Reply]],
+        deadline: Optional[float],
+        in_flight: int,
+        progress: bool,
+    ) -> AsyncReplies[Reply]:
+        async def run(clip: Clip) -> Reply:
+            return await self._run(lambda: call(clip), deadline)
+
+        self._seconds(deadline)
+        return AsyncReplies(in_order_async(_calls.check_clips(clips), run, check_in_flight(in_flight), progress))

@@ -1,0 +1,82 @@
+"""One clip to send: raw samples, or the bytes of an audio file."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import os
+import pathlib
+from typing import Any, Optional, Union
+
+import numpy as np
+import numpy.typing as npt
+
+MAX_CHANNELS = 32
+
+
+class Encoding(enum.Enum):
+    FILE = "file"  # A whole WAV, FLAC, Ogg (Vorbis, Opus) or MP3 file.
+    LINEAR16 = "linear16"  # Signed 16-bit samples; 32768 is full scale.
+    FLOAT32 = "float32"  # 1.0 is full scale; larger values are taken as they are.
+
+
+@dataclasses.dataclass(frozen=True)
+class Audio:
+    """A clip as it travels. The server mixes it down to mono and resamples it to 32 kHz."""
+
+    encoding: Encoding
+    data: bytes = dataclasses.field(repr=False)  # The file, or little-endian samples with their channels interleaved.
+    sample_rate: int = 0  # Hertz, 1000 to 384000; of no meaning for FILE.
+    channels: int = 1  # 1 to 32; likewise.
+
+    @staticmethod
+    def from_bytes(data: Union[bytes, bytearray, memoryview]) -> Audio:
+        """`data` is the content of an audio file."""
+        return Audio(Encoding.FILE, bytes(data))
+
+    @staticmethod
+    def from_file(path: Union[str, os.PathLike[str]]) -> Audio:
+        """Reads an audio file. Raises OSError when it cannot be read; the server decodes it."""
+        return Audio(Encoding.FILE, pathlib.Path(path).read_bytes())
+
+    @staticmethod
+    def from_samples(samples: npt.ArrayLike, sample_rate: int) -> Audio:
+        """samples: [samples] or [samples, channels], of floats (1.0 is full scale) or int16.
+
+        Raises TypeError for other elements, ValueError for other shapes.
+        """
+        array: npt.NDArray[Any] = np.asarray(samples)
+        if array.ndim not in (1, 2) or (array.ndim == 2 and not 1 <= array.shape[1] <= MAX_CHANNELS):
+            raise ValueError(
+                f"a clip of shape {array.shape}: [samples], or [samples, channels] with 1 to {MAX_CHANNELS} channels, "
+                "would be right"
+            )
+        if array.dtype.kind == "f":
+            encoding, kind = Encoding.FLOAT32, "<f4"
+        elif array.dtype.kind == "i" and array.dtype.itemsize == 2:
+            encoding, kind = Encoding.LINEAR16, "<i2"
+        else:
+            raise TypeError(f"a clip of {array.dtype}: floats with 1.0 as full scale, or int16, would be right")
+        channels = array.shape[1] if array.ndim == 2 else 1
+        return Audio(encoding, array.astype(kind, copy=False).tobytes(), int(sample_rate), channels)
+
+
+# What the client's methods take for a clip: audio, the name of a file, a file's content, or samples.
+Clip = Union[Audio, str, "os.PathLike[str]", bytes, bytearray, memoryview, "npt.NDArray[Any]"]
+
+
+def as_audio(clip: Clip, sample_rate: Optional[int]) -> Audio:
+    """sample_rate: of arrays, which do not say theirs. Raises TypeError, ValueError or OSError."""
+    if isinstance(clip, Audio):
+        return clip
+    if isinstance(clip, (str, os.PathLike)):
+        return Audio.from_file(clip)
+    if isinstance(clip, (bytes, bytearray, memoryview)):
+        return Audio.from_bytes(clip)
+    if isinstance(clip, np.ndarray):
+        if sample_rate is None:
+            raise ValueError("an array does not say its sample rate: give sample_rate=, in hertz")
+        return Audio.from_samples(clip, sample_rate)
+    raise TypeError(
+        f"a clip is a file's name, a file's bytes, a numpy array or a hearwire.Audio, not {type(clip).__name__}"
+    )

@@ -1,0 +1,217 @@
+"""A client that waits for its replies. hearwire.AsyncClient is its twin for asyncio."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Iterable
+from typing import Any, Callable, Optional, TypeVar
+
+import grpc
+import numpy as np
+import numpy.typing as npt
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from hearwire import _calls
+from hearwire._calls import Call
+from hearwire._channel import channel_options, check_deadline, server_address
+from hearwire._in_order import Pending, Replies, check_in_flight, in_order
+from hearwire.audio import Clip
+from hearwire.errors import from_rpc_error, request_id
+from hearwire.replies import ConfigInfo, SceneEmbeddings, ServingStatus, Tags, TimestampEmbeddings
+from hearwire.v1 import embedding_pb2_grpc
+
+Reply = TypeVar("Reply")
+
+
+class Client:
+    """Audio in, embeddings and tags out. Thread-safe.
+
+    server: HOST:PORT, or an address as gRPC writes it (unix:/path/to/socket, dns:///host:port); None: what
+        HEARWIRE_SERVER names, else 127.0.0.1:8001. It is connected to with the first call.
+    deadline: seconds for a call that sets none of its own, retries included.
+    max_attempts: how often a call is made at most, the first time included, 1 to 5. Calls that the server could not
+        take (UNAVAILABLE, RESOURCE_EXHAUSTED) are made again within the deadline, after as long as the server asks.
+    max_message_bytes: requests larger than this fail before they are sent. The server's limit is its own.
+
+    A clip is a file's name, a file's bytes, a numpy array ([samples] or [samples, channels]; floats or int16) with
+    sample_rate=, in hertz, or a hearwire.Audio. Calls raise HearwireError; TypeError, ValueError and OSError say that a
+    clip could not even be sent. Replies of dtype float16 take half the bytes, rounded once by the server.
+    """
+
+    def __init__(
+        self,
+        server: Optional[str] = None,
+        *,
+        deadline: float = 30.0,
+        max_attempts: int = 4,
+        max_message_bytes: int = 64 << 20,
+    ):
+        self.server = server_address(server)
+        self._deadline = check_deadline(deadline)
+        self._max_message_bytes = max_message_bytes
+        self._channel = grpc.insecure_channel(
+            self.server, options=channel_options(self.server, max_attempts, max_message_bytes)
+        )
+        self._stub: Any = embedding_pb2_grpc.EmbeddingServiceStub(self._channel)
+
+    def get_scene_embeddings(
+        self,
+        clips: Iterable[Clip],
+        config: str = "",
+        *,
+        sample_rate: Optional[int] = None,
+        dtype: npt.DTypeLike = np.float32,
+        deadline: Optional[float] = None,
+    ) -> SceneEmbeddings:
+        """One embedding for each clip, in one request: all clips are answered, or none. config "": the server's."""
+        return self._run(_calls.scene_embeddings(clips, config, sample_rate, dtype), deadline)
+
+    def get_timestamp_embeddings(
+        self,
+        clips: Iterable[Clip],
+        config: str = "",
+        *,
+        sample_rate: Optional[int] = None,
+        dtype: npt.DTypeLike = np.float32,
+        deadline: Optional[float] = None,
+    ) -> TimestampEmbeddings:
+        """One embedding every 50 ms of each clip, in one request: all clips are answered, or none."""
+        return self._run(_calls.timestamp_embeddings(clips, config, sample_rate, dtype), deadline)
+
+    def get_tags(
+        self,
+        clips: Iterable[Clip],
+        network: str = "",
+        *,
+        top_k: int = 0,
+        sample_rate: Optional[int] = None,
+        deadline: Optional[float] = None,
+    ) -> Tags:
+        """AudioSet's most probable classes for each clip; top_k=0: all of them. network "": the default config's."""
+        return self._run(_calls.tags(clips, network, sample_rate, top_k), deadline)
+
+    def map_scene_embeddings(
+        self,
+        clips: Iterable[Clip],
+        config: str = "",
+        *,
+        sample_rate: Optional[int] = None,
+        dtype: npt.DTypeLike = np.float32,
+        deadline: Optional[float] = None,
+        in_flight: int = 16,
+        progress: bool = True,
+    ) -> Replies[SceneEmbeddings]:
+        """A request for each clip, `in_flight` of them at once; yields their replies in the order of the clips.
+
+        Clips are read as they are needed. progress: a bar on standard error, if that is a terminal.
+        """
+        return self._map(
+            clips,
+            lambda clip: _calls.scene_embeddings([clip], config, sample_rate, dtype),
+            deadline,
+            in_flight,
+            progress,
+        )
+
+    def map_timestamp_embeddings(
+        self,
+        clips: Iterable[Clip],
+        config: str = "",
+        *,
+        sample_rate: Optional[int] = None,
+        dtype: npt.DTypeLike = np.float32,
+        deadline: Optional[float] = None,
+        in_flight: int = 16,
+        progress: bool = True,
+    ) -> Replies[TimestampEmbeddings]:
+        """As map_scene_embeddings."""
+        return self._map(
+            clips,
+            lambda clip: _calls.timestamp_embeddings([clip], config, sample_rate, dtype),
+            deadline,
+            in_flight,
+            progress,
+        )
+
+    def map_tags(
+        self,
+        clips: Iterable[Clip],
+        network: str = "",
+        *,
+        top_k: int = 0,
+        sample_rate: Optional[int] = None,
+        deadline: Optional[float] = None,
+        in_flight: int = 16,
+        progress: bool = True,
+    ) -> Replies[Tags]:
+        """As map_scene_embeddings."""
+        return self._map(
+            clips, lambda clip: _calls.tags([clip], network, sample_rate, top_k), deadline, in_flight, progress
+        )
+
+    def list_configs(self, loaded_only: bool = False, *, deadline: Optional[float] = None) -> list[ConfigInfo]:
+        """What the server knows, or what it serves."""
+        return self._run(_calls.configs(loaded_only), deadline)
+
+    def check_health(self, service: str = "", *, deadline: Optional[float] = None) -> ServingStatus:
+        """The server's own word on its health, never asked for twice. service "": the whole server."""
+        stub = health_pb2_grpc.HealthStub(self._channel)
+        seconds = self._seconds(deadline)
+        try:
+            reply = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=seconds)
+        except grpc.RpcError as error:
+            raise from_rpc_error(error, self.server, seconds) from None
+        return ServingStatus(reply.status)
+
+    def close(self) -> None:
+        """Ends the connection; calls under way end with CANCELLED."""
+        self._channel.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _seconds(self, deadline: Optional[float]) -> float:
+        return self._deadline if deadline is None else check_deadline(deadline)
+
+    def _run(self, call: Call[Reply], deadline: Optional[float]) -> Reply:
+        return self._start(call, self._seconds(deadline)).finish()
+
+    def _start(self, call: Call[Reply], seconds: float) -> Pending[Reply]:
+        call.check_size(self._max_message_bytes)
+        rpc = getattr(self._stub, call.method).future(call.request, timeout=seconds)
+
+        def finish() -> Reply:
+            try:
+                reply = rpc.result()
+            except grpc.RpcError as error:
+                raise from_rpc_error(error, self.server, seconds) from None
+            except BaseException:
+                rpc.cancel()
+                raise
+            return call.decode(reply, request_id(rpc.initial_metadata(), rpc.trailing_metadata()))
+
+        return Pending(rpc, finish)
+
+    def _map(
+        self,
+        clips: Iterable[Clip],
+        call: Callable[[Clip], Call[Reply]],
+        deadline: Optional[float],
+        in_flight: int,
+        progress: bool,
+    ) -> Replies[Reply]:
+        seconds = self._seconds(deadline)
+
+        def start(clip: Clip) -> Pending[Reply]:
+            try:
+                return self._start(call(clip), seconds)
+            except Exception as error:
+                failed: concurrent.futures.Future[Reply] = concurrent.futures.Future()
+                failed.set_exception(error)
+                return Pending(failed, failed.result)
+
+        results = in_order(_calls.check_clips(clips), start, check_in_flight(in_flight), progress)
+        return Replies(results)

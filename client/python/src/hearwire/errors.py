@@ -1,0 +1,108 @@
+"""How a call fails."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Optional, Union
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
+
+
+@dataclasses.dataclass(frozen=True)
+class FieldViolation:
+    field: str  # Of the request, such as "clips[3].pcm.samples".
+    description: str
+
+
+class HearwireError(Exception):
+    """A call that failed, in the server's words where there are any."""
+
+    def __init__(
+        self,
+        code: grpc.StatusCode,
+        message: str,
+        reason: str = "",
+        metadata: Optional[dict[str, str]] = None,
+        field_violations: tuple[FieldViolation, ...] = (),
+        retry_delay: Optional[float] = None,
+        request_id: str = "",
+        unreachable: bool = False,
+    ):
+        # All of them, so that the error survives pickling.
+        super().__init__(code, message, reason, metadata, field_violations, retry_delay, request_id, unreachable)
+        self.code: grpc.StatusCode = code
+        self.message = message
+        self.reason = reason  # Why, for programs, such as "CALL_TOO_LARGE"; empty when the server gave none.
+        self.metadata: dict[str, str] = metadata or {}  # What belongs to the reason.
+        self.field_violations = field_violations  # What the server objects to in the request.
+        self.retry_delay = retry_delay  # Seconds the server asks to wait before trying again; None: it did not say.
+        self.request_id = request_id  # As in the server's log; empty when the server gave none.
+        self.unreachable = unreachable  # No server took the call: it is not running, or its address is wrong.
+
+    def __str__(self) -> str:
+        return f"{self.code.name}: {self.message}"
+
+
+# gRPC's clients, blocking and not, give a failure these same methods.
+def from_rpc_error(error: Any, server: str, deadline: float) -> HearwireError:
+    """error: grpc.RpcError that is a call, or grpc.aio.AioRpcError. deadline: seconds that the call had."""
+    code: grpc.StatusCode = error.code()
+    message: str = error.details() or ""
+    trailing = _as_dict(error.trailing_metadata())
+    received = {**trailing, **_as_dict(error.initial_metadata())}
+    # Whatever a server sends comes with metadata, and what it sends on failure mostly with details.
+    answered = bool(received)
+    unreachable = code is grpc.StatusCode.UNAVAILABLE and not answered and "failed to connect" in message
+    if unreachable:
+        message = f"no server at {server}: {message}"
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED and not answered:
+        message = f"no reply from {server} within {deadline:g} s"
+    return HearwireError(
+        code,
+        message,
+        **_details(trailing.get("grpc-status-details-bin")),
+        request_id=request_id(received),
+        unreachable=unreachable,
+    )
+
+
+def request_id(*metadata: Any) -> str:
+    """From the metadata of a reply or failure: a call that fails at once has only the trailing one."""
+    for one in metadata:
+        found = _as_dict(one).get("x-request-id")
+        if isinstance(found, str):
+            return found
+    return ""
+
+
+def _as_dict(metadata: Any) -> dict[str, Union[str, bytes]]:
+    if isinstance(metadata, dict):
+        return metadata
+    return {key: value for key, value in metadata or ()}
+
+
+def _details(encoded: Union[str, bytes, None]) -> dict[str, Any]:
+    """HearwireError's arguments from a serialised google.rpc.Status; what cannot be read is left out."""
+    found: dict[str, Any] = {}
+    if not isinstance(encoded, bytes):
+        return found
+    status = status_pb2.Status()
+    bad_request, info = error_details_pb2.BadRequest(), error_details_pb2.ErrorInfo()
+    retry = error_details_pb2.RetryInfo()
+    try:
+        status.ParseFromString(encoded)
+        for detail in status.details:
+            if detail.Unpack(info):
+                found["reason"] = info.reason
+                found["metadata"] = dict(info.metadata)
+            elif detail.Unpack(bad_request):
+                found["field_violations"] = tuple(
+                    FieldViolation(one.field, one.description) for one in bad_request.field_violations
+                )
+            elif detail.Unpack(retry):
+                found["retry_delay"] = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
+    except DecodeError:
+        pass
+    return found

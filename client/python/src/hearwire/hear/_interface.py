@@ -1,0 +1,154 @@
+"""What the modules of the configs share."""
+
+from __future__ import annotations
+
+import csv
+import os
+import pathlib
+import tempfile
+import threading
+from collections.abc import Iterable
+
+import grpc
+import numpy as np
+
+try:
+    import torch
+except ImportError as error:
+    raise ImportError("HEAR's interface speaks PyTorch's tensors: pip install 'hearwire[hear]' brings it") from error
+
+from hearwire._own_server import OwnServer
+from hearwire.client import Client
+from hearwire.errors import HearwireError
+from hearwire.replies import ConfigInfo
+
+# Long recordings on wide networks take their time; a server bounds it further by its --max-deadline.
+DEADLINE_SECONDS = 300.0
+EMBEDDED_NETWORK = "hearwire_mn01"
+
+_lock = threading.Lock()
+_own_servers: dict[
+    tuple[str, str], OwnServer
+] = {}  # By network, and the file or folder of its checkpoint; guarded by _lock.
+
+
+class HearModel(torch.nn.Module):
+    """A config as HEAR's tools know models. It has no weights here: the server has them."""
+
+    sample_rate: int
+    scene_embedding_size: int
+    timestamp_embedding_size: int
+
+    def __init__(self, client: Client, info: ConfigInfo):
+        super().__init__()
+        self.client = client
+        self.config = info.name
+        self.sample_rate = info.sample_rate
+        self.scene_embedding_size = info.scene_embedding_size
+        self.timestamp_embedding_size = info.timestamp_embedding_size
+
+    def extra_repr(self) -> str:
+        return f"{self.config}, server={self.client.server}"
+
+
+def load_config(config: str, model_file_path: str = "") -> HearModel:
+    """Raises RuntimeError or HearwireError when no server computes the config, FileNotFoundError when there is no file.
+
+    model_file_path: a checkpoint of its network, for a server of its own, whatever HEARWIRE_SERVER names.
+    """
+    server = None if model_file_path else os.environ.get("HEARWIRE_SERVER")
+    if not server:
+        server = _own_server(config, model_file_path)
+    client = Client(server, deadline=DEADLINE_SECONDS)
+    info = next((info for info in client.list_configs() if info.name == config), None)
+    if info is None:
+        raise HearwireError(
+            grpc.StatusCode.NOT_FOUND, f"the server at {server} knows no config {config}", "UNKNOWN_CONFIG"
+        )
+    if not info.loaded:
+        raise HearwireError(
+            grpc.StatusCode.FAILED_PRECONDITION,
+            f"the server at {server} does not have the network {info.network}, which {config} needs: "
+            f"hearwire checkpoints fetch {info.network} --into DIR, and start it with --model-repository DIR",
+            "NETWORK_NOT_LOADED",
+        )
+    return HearModel(client, info)
+
+
+def get_scene_embeddings(audio: torch.Tensor, model: HearModel) -> torch.Tensor:
+    """Returns float32 [sounds, model.scene_embedding_size]. Raises ValueError for audio of another shape or kind."""
+    sounds = _sounds(audio, model)
+    replies = model.client.map_scene_embeddings(sounds, model.config, sample_rate=model.sample_rate, progress=False)
+    rows = [reply.embeddings[0] for reply in replies]
+    return _tensor(rows, (len(rows), model.scene_embedding_size), audio)
+
+
+def get_timestamp_embeddings(audio: torch.Tensor, model: HearModel) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns float32 [sounds, timestamps, model.timestamp_embedding_size] and their milliseconds [sounds, timestamps].
+
+    Raises ValueError for audio of another shape or kind.
+    """
+    sounds = _sounds(audio, model)
+    replies = model.client.map_timestamp_embeddings(sounds, model.config, sample_rate=model.sample_rate, progress=False)
+    answers = [reply.clips[0] for reply in replies]
+    shape = (len(answers), len(answers[0].timestamps_ms) if answers else 0)
+    embeddings = _tensor((answer.embeddings for answer in answers), (*shape, model.timestamp_embedding_size), audio)
+    return embeddings, _tensor((answer.timestamps_ms for answer in answers), shape, audio)
+
+
+def _sounds(audio: torch.Tensor, model: HearModel) -> list[np.ndarray]:
+    if not isinstance(model, HearModel):
+        raise ValueError(f"the model is a {type(model).__name__}: what load_model returns would be right")
+    if audio.ndim != 2:
+        raise ValueError(f"audio of shape {tuple(audio.shape)}: [sounds, samples] would be right")
+    if not audio.is_floating_point():
+        raise ValueError(f"audio of {audio.dtype}: floats within -1 and 1 would be right")
+    return list(audio.detach().to("cpu", torch.float32).numpy())
+
+
+def _tensor(rows: Iterable[np.ndarray], shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
+    values = np.empty(shape, np.float32)
+    for i, row in enumerate(rows):
+        values[i] = row
+    return torch.from_numpy(values).to(like.device)
+
+
+def _own_server(config: str, model_file_path: str) -> str:
+    """The address of this process's server for the config's network and that checkpoint."""
+    network = _network(config)
+    file = os.path.abspath(model_file_path) if model_file_path else ""
+    key = (network, file or os.environ.get("HEARWIRE_MODEL_REPOSITORY", ""))
+    with _lock:
+        server = _own_servers.get(key)
+        if server is None or not server.is_running():
+            server = _own_servers[key] = _start(config, network, file)
+        return server.address
+
+
+def _start(config: str, network: str, file: str) -> OwnServer:
+    arguments = [f"--networks={network}", f"--default-config={config}"]
+    if not file:
+        return _start_with(arguments, network)
+    if network == EMBEDDED_NETWORK:
+        raise ValueError(f"{config} takes no model_file_path: the server holds its network {network} itself")
+    if not os.path.isfile(file):
+        raise FileNotFoundError(f"model_file_path={file}: there is no such file")
+    # The server finds a checkpoint by its network's name, reads it, and does not come back to it.
+    with tempfile.TemporaryDirectory(prefix="hearwire-") as repository:
+        os.symlink(file, os.path.join(repository, f"{network}.pt"))
+        return _start_with([f"--model-repository={repository}", *arguments], network)
+
+
+def _start_with(arguments: list[str], network: str) -> OwnServer:
+    try:
+        return OwnServer(arguments)
+    except RuntimeError as error:
+        raise RuntimeError(
+            f"{error}\nA server of this process's own finds the checkpoint of {network} in the folder that "
+            "HEARWIRE_MODEL_REPOSITORY names, or is given it by load_model(FILE)"
+        ) from None
+
+
+def _network(config: str) -> str:
+    with open(pathlib.Path(__file__).with_name("configs.csv"), newline="", encoding="utf-8") as file:
+        return next(row["network"] for row in csv.DictReader(file) if row["config"] == config)

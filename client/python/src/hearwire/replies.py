@@ -1,0 +1,93 @@
+"""What calls answer."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import Any, Optional
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddingSpace:
+    """Two embeddings may be compared only when their spaces are equal."""
+
+    config: str  # Empty for tags.
+    weights_sha256: str  # Of the checkpoint file, lower-case hexadecimal.
+    frontend: str  # Version of the audio front end.
+    precision: str  # "float32", "float16" or "bfloat16": what the network computed in.
+
+
+@dataclasses.dataclass(frozen=True)
+class Timings:
+    """Seconds that the server spent on the call."""
+
+    total: float  # From the arrival of the whole request to the reply.
+    decode: float  # Decoding, resampling and spectrograms of all clips.
+    queue: float  # The longest wait of one of the call's windows for a batch.
+    inference: float  # Sum over the batches with the call's windows, shared batches counted whole.
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SceneEmbeddings:
+    embeddings: Floats  # [clips, scene_embedding_size]
+    space: EmbeddingSpace
+    timings: Timings
+    request_id: str  # As in the server's log; empty when the server gives none.
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ClipTimestampEmbeddings:
+    embeddings: Floats  # [timestamps, timestamp_embedding_size]
+    timestamps_ms: npt.NDArray[np.float64]  # [timestamps], centre of each row's window, from the clip's start.
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TimestampEmbeddings:
+    clips: list[ClipTimestampEmbeddings]  # In the order of the request.
+    space: EmbeddingSpace
+    timings: Timings
+    request_id: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Tag:
+    index: int  # Place in AudioSet's class list, 0 to 526.
+    name: str
+    probability: float  # Classes are not exclusive: probabilities do not add up to 1.
+
+
+@dataclasses.dataclass(frozen=True)
+class Tags:
+    clips: list[list[Tag]]  # In the order of the request; each with the most probable first.
+    space: EmbeddingSpace
+    timings: Timings
+    request_id: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ConfigInfo:
+    """One config that the server knows."""
+
+    name: str
+    network: str
+    loaded: bool  # Its checkpoint is in memory: calls will be answered.
+    is_default: bool  # What an empty config in a request means.
+    sample_rate: int  # Hertz.
+    scene_embedding_size: int
+    timestamp_embedding_size: int
+    timestamp_window_ms: float
+    timestamp_hop_ms: float
+    min_scene_samples: int  # Shortest clip that can be embedded, at sample_rate.
+    min_timestamp_samples: int  # Likewise.
+    space: Optional[EmbeddingSpace]  # Of the loaded checkpoint; None when none is loaded.
+
+
+class ServingStatus(enum.Enum):
+    UNKNOWN = 0
+    SERVING = 1
+    NOT_SERVING = 2

@@ -1,0 +1,67 @@
+"""What becomes of a clip before it is sent."""
+
+import pathlib
+
+import numpy as np
+import pytest
+
+from hearwire import Audio, Encoding
+from hearwire.audio import as_audio
+
+
+@pytest.mark.parametrize("kind", ["<f4", ">f4", "<f8", "<f2"])
+def test_floats_travel_as_little_endian_float32(kind):
+    audio = Audio.from_samples(np.array([0.5, -1.0, 2.0], kind), 44100)
+    assert (audio.encoding, audio.sample_rate, audio.channels) == (Encoding.FLOAT32, 44100, 1)
+    np.testing.assert_array_equal(np.frombuffer(audio.data, "<f4"), [0.5, -1.0, 2.0])
+
+
+@pytest.mark.parametrize("kind", ["<i2", ">i2"])
+def test_int16_travels_as_little_endian_int16(kind):
+    audio = Audio.from_samples(np.array([1, -2, 32767], kind), 8000)
+    assert audio.encoding is Encoding.LINEAR16
+    np.testing.assert_array_equal(np.frombuffer(audio.data, "<i2"), [1, -2, 32767])
+
+
+def test_channels_of_a_sample_stand_together():
+    left, right = np.zeros(4, np.float32), np.ones(4, np.float32)
+    for samples in (np.stack([left, right], axis=1), np.stack([left, right]).T):
+        audio = Audio.from_samples(samples, 8000)
+        assert audio.channels == 2
+        np.testing.assert_array_equal(np.frombuffer(audio.data, "<f4"), [0, 1] * 4)
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.uint8, np.complex64, bool])
+def test_other_elements_are_refused(kind):
+    with pytest.raises(TypeError, match="int16"):
+        Audio.from_samples(np.zeros(9, kind), 8000)
+
+
+@pytest.mark.parametrize("shape", [(), (2, 44100), (3, 0), (2, 3, 4)])
+def test_other_shapes_are_refused(shape):
+    with pytest.raises(ValueError, match=r"\[samples, channels\]"):
+        Audio.from_samples(np.zeros(shape, np.float32), 8000)
+
+
+def test_names_are_read_and_bytes_are_taken_as_they_are(tmp_path):
+    path = tmp_path / "sound.wav"
+    path.write_bytes(b"RIFF")
+    for clip in (path, str(path), b"RIFF", bytearray(b"RIFF"), memoryview(b"RIFF")):
+        assert as_audio(clip, None) == Audio(Encoding.FILE, b"RIFF")
+
+
+def test_a_file_that_is_not_there_is_an_oserror(tmp_path):
+    with pytest.raises(FileNotFoundError, match="none.wav"):
+        as_audio(tmp_path / "none.wav", None)
+    with pytest.raises(IsADirectoryError):
+        as_audio(pathlib.Path(tmp_path), None)
+
+
+def test_an_array_needs_its_sample_rate():
+    with pytest.raises(ValueError, match="sample_rate="):
+        as_audio(np.zeros(9, np.float32), None)
+
+
+def test_anything_else_is_no_clip():
+    with pytest.raises(TypeError, match="list"):
+        as_audio([0.0, 1.0], 8000)

@@ -1,0 +1,161 @@
+"""Failures, retries and deadlines, against a scripted server."""
+
+import pickle
+import socket
+import threading
+import time
+
+import grpc
+import numpy as np
+import pytest
+from scripted_server import bad_request, error_info, fail, retry_info, scene_reply
+
+import hearwire
+from hearwire import _calls
+from hearwire.v1 import embedding_pb2 as pb
+
+CLIP = [b"RIFF"]
+
+
+def test_a_failure_carries_all_that_the_server_says(scripted):
+    def answer(request, context):
+        details = [
+            error_info("INVALID_AUDIO", config="mn10"),
+            bad_request("clips[0].encoded", "it is no sound"),
+            retry_info(1.5),
+        ]
+        fail(context, grpc.StatusCode.INVALID_ARGUMENT, "clips[0].encoded: it is no sound", details)
+
+    scripted.answer = answer
+    with hearwire.Client(scripted.address) as client, pytest.raises(hearwire.HearwireError) as caught:
+        client.get_scene_embeddings(CLIP)
+    for error in (caught.value, pickle.loads(pickle.dumps(caught.value))):
+        assert error.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert error.message == "clips[0].encoded: it is no sound"
+        assert str(error) == "INVALID_ARGUMENT: clips[0].encoded: it is no sound"
+        assert error.reason == "INVALID_AUDIO"
+        assert error.metadata == {"config": "mn10"}
+        assert error.field_violations == (hearwire.FieldViolation("clips[0].encoded", "it is no sound"),)
+        assert error.retry_delay == pytest.approx(1.5)
+        assert error.request_id == "id-7"
+        assert not error.unreachable
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED])
+def test_large_requests_are_made_again_too(scripted, code):
+    def answer(request, context):
+        if scripted.requests < 3:
+            fail(context, code, "later", [error_info("QUEUE_FULL")], pushback_ms=1)
+        return scene_reply(request)
+
+    scripted.answer = answer
+    clip = bytes(20 << 20)
+    with hearwire.Client(scripted.address) as client:
+        assert client.get_scene_embeddings([clip]).embeddings[0, 1] == len(clip)
+    assert scripted.requests == 3
+
+
+@pytest.mark.parametrize("max_attempts", [1, 2, 4])
+def test_a_call_is_made_max_attempts_times_at_most(scripted, max_attempts):
+    scripted.answer = lambda request, context: fail(context, grpc.StatusCode.UNAVAILABLE, "no", [], pushback_ms=1)
+    with hearwire.Client(scripted.address, max_attempts=max_attempts) as client:
+        with pytest.raises(hearwire.HearwireError):
+            client.get_scene_embeddings(CLIP)
+    assert scripted.requests == max_attempts
+
+
+def test_a_pushback_of_minus_1_is_not_retried(scripted):
+    scripted.answer = lambda request, context: fail(
+        context, grpc.StatusCode.RESOURCE_EXHAUSTED, "too large", [error_info("CALL_TOO_LARGE")], pushback_ms=-1
+    )
+    with hearwire.Client(scripted.address) as client, pytest.raises(hearwire.HearwireError) as caught:
+        client.get_scene_embeddings(CLIP)
+    assert caught.value.reason == "CALL_TOO_LARGE"
+    assert scripted.requests == 1
+
+
+def test_every_call_has_a_deadline(scripted):
+    end = threading.Event()
+    scripted.answer = lambda request, context: end.wait(20)
+    with hearwire.Client(scripted.address, deadline=0.2) as client, pytest.raises(hearwire.HearwireError) as caught:
+        client.get_scene_embeddings(CLIP)
+    assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert "within 0.2 s" in caught.value.message
+    with hearwire.Client(scripted.address) as client, pytest.raises(hearwire.HearwireError, match="within 0.1 s"):
+        client.get_scene_embeddings(CLIP, deadline=0.1)
+    end.set()
+
+
+def test_the_default_deadline_reaches_the_server(scripted):
+    left = []
+
+    def answer(request, context):
+        left.append(context.time_remaining())
+        return scene_reply(request)
+
+    scripted.answer = answer
+    with hearwire.Client(scripted.address) as client:
+        client.get_scene_embeddings(CLIP)
+    assert left[0] == pytest.approx(30, abs=5)
+
+
+def test_no_server_is_said_at_once():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        start = time.monotonic()
+        with hearwire.Client(address, max_attempts=1) as client, pytest.raises(hearwire.HearwireError) as caught:
+            client.get_scene_embeddings(CLIP)
+    assert caught.value.unreachable
+    assert f"no server at {address}" in caught.value.message
+    assert time.monotonic() - start < 10
+
+
+def test_a_request_over_the_limit_is_not_sent(scripted):
+    with hearwire.Client(scripted.address, max_message_bytes=1000) as client:
+        with pytest.raises(hearwire.HearwireError, match="1000 bytes") as caught:
+            client.get_scene_embeddings([bytes(1001)])
+    assert caught.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert scripted.requests == 0
+
+
+def test_replies_over_grpcs_own_limit_arrive(scripted):
+    rows = np.zeros((1, 2_000_000), "<f4")
+    matrix = pb.Matrix(rows=1, columns=rows.size, element_type=pb.ELEMENT_TYPE_FLOAT32, data=rows.tobytes())
+    scripted.answer = lambda request, context: pb.GetSceneEmbeddingsResponse(embeddings=matrix)
+    with hearwire.Client(scripted.address) as client:
+        assert client.get_scene_embeddings(CLIP).embeddings.shape == rows.shape
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        pb.Matrix(rows=1, columns=2, element_type=pb.ELEMENT_TYPE_FLOAT32, data=bytes(7)),
+        pb.Matrix(rows=2, columns=1, element_type=pb.ELEMENT_TYPE_FLOAT32, data=bytes(8)),
+        pb.Matrix(rows=1, columns=2, element_type=pb.ELEMENT_TYPE_UNSPECIFIED, data=bytes(8)),
+    ],
+    ids=["bytes", "clips", "element type"],
+)
+def test_a_reply_that_contradicts_itself_is_an_error(scripted, matrix):
+    scripted.answer = lambda request, context: pb.GetSceneEmbeddingsResponse(embeddings=matrix)
+    with hearwire.Client(scripted.address) as client, pytest.raises(hearwire.HearwireError) as caught:
+        client.get_scene_embeddings(CLIP)
+    assert caught.value.code is grpc.StatusCode.INTERNAL
+    assert "contradicts itself" in caught.value.message
+
+
+def test_embeddings_and_timestamps_must_be_as_many():
+    matrix = pb.Matrix(rows=2, columns=1, element_type=pb.ELEMENT_TYPE_FLOAT32, data=bytes(8))
+    clip = pb.TimestampEmbeddings(embeddings=matrix, timestamps_ms=[0.0])
+    call = _calls.timestamp_embeddings(CLIP, "", None, np.float32)
+    with pytest.raises(hearwire.HearwireError, match="1 timestamps for 2 embeddings"):
+        call.decode(pb.GetTimestampEmbeddingsResponse(clips=[clip]), "")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"deadline": 0}, {"deadline": float("inf")}, {"max_attempts": 0}, {"max_attempts": 6}, {"max_message_bytes": 0}],
+)
+def test_wrong_options_are_refused(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        hearwire.Client("127.0.0.1:1", **options)

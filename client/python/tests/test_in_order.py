@@ -1,0 +1,208 @@
+"""Many clips in flight, by both clients: order, bounds, failures, the progress bar."""
+
+import asyncio
+import io
+import sys
+import threading
+
+import grpc
+import pytest
+from scripted_server import fail, scene_reply
+
+import hearwire
+
+
+def numbered(count):
+    """Clip i has i + 1 bytes, which the scripted server answers with."""
+    return [bytes(i + 1) for i in range(count)]
+
+
+def blocking(server, clips, errors=False, **options):
+    with hearwire.Client(server.address) as client:
+        replies = client.map_scene_embeddings(clips, **options)
+        return list(replies.including_errors() if errors else replies)
+
+
+def on_a_loop(server, clips, errors=False, **options):
+    async def run():
+        async with hearwire.AsyncClient(server.address) as client:
+            replies = client.map_scene_embeddings(clips, **options)
+            return [reply async for reply in (replies.including_errors() if errors else replies)]
+
+    return asyncio.run(run())
+
+
+both = pytest.mark.parametrize("run", [blocking, on_a_loop])
+
+
+def sizes(replies):
+    return [int(reply.embeddings[0, 1]) for reply in replies]
+
+
+@both
+def test_replies_keep_the_order_of_the_clips(scripted, run):
+    later_is_done = threading.Event()
+
+    def answer(request, context):
+        size = len(request.clips[0].encoded)
+        if size == 1:
+            assert later_is_done.wait(20)
+        if size == 8:
+            later_is_done.set()
+        return scene_reply(request)
+
+    scripted.answer = answer
+    assert sizes(run(scripted, numbered(8), in_flight=8)) == list(range(1, 9))
+
+
+@both
+def test_in_flight_bounds_the_calls_at_once_and_is_reached(scripted, run):
+    arrivals = threading.Condition()
+
+    def answer(request, context):
+        with arrivals:
+            arrivals.notify_all()
+            assert arrivals.wait_for(lambda: scripted.requests >= 4, 20)
+            # None of the first four is answered while a fifth could still come.
+            arrivals.wait_for(lambda: scripted.requests > 4, 0.3)
+        return scene_reply(request)
+
+    scripted.answer = answer
+    assert len(run(scripted, numbered(12), in_flight=4)) == 12
+    assert scripted.most_at_once == 4
+
+
+@both
+def test_a_slow_call_holds_back_no_more_than_four_times_in_flight(scripted, run):
+    """The first clip is answered when seven others were, and no further one comes."""
+    arrivals, seen = threading.Condition(), []
+
+    def answer(request, context):
+        with arrivals:
+            arrivals.notify_all()
+            if len(request.clips[0].encoded) == 1:
+                assert arrivals.wait_for(lambda: scripted.requests >= 8, 20)
+                arrivals.wait_for(lambda: scripted.requests > 8, 0.3)
+                seen.append(scripted.requests)
+        return scene_reply(request)
+
+    scripted.answer = answer
+    assert sizes(run(scripted, numbered(40), in_flight=2)) == list(range(1, 41))
+    assert seen == [8]
+
+
+@both
+def test_clips_are_read_as_they_are_needed(scripted, run):
+    read = []
+
+    def clips():
+        for clip in numbered(100):
+            read.append(clip)
+            yield clip
+
+    scripted.answer = lambda request, context: fail(context, grpc.StatusCode.INVALID_ARGUMENT, "no", [])
+    with pytest.raises(hearwire.HearwireError, match="no"):
+        run(scripted, clips(), in_flight=2)
+    assert len(read) <= 8
+
+
+@both
+def test_failures_stand_among_the_replies_when_asked_for(scripted, run, tmp_path):
+    def answer(request, context):
+        if len(request.clips[0].encoded) == 2:
+            fail(context, grpc.StatusCode.INVALID_ARGUMENT, "no", [])
+        return scene_reply(request)
+
+    scripted.answer = answer
+    clips = [bytes(1), bytes(2), tmp_path / "none.wav", 5, bytes(3)]
+    replies = run(scripted, clips, errors=True)
+    assert [type(reply).__name__ for reply in replies] == [
+        "SceneEmbeddings",
+        "HearwireError",
+        "FileNotFoundError",
+        "TypeError",
+        "SceneEmbeddings",
+    ]
+    assert sizes([replies[0], replies[4]]) == [1, 3]
+
+
+@both
+def test_no_clips_give_no_replies(scripted, run):
+    assert run(scripted, []) == []
+
+
+@both
+def test_a_lone_clip_is_not_taken_for_a_list(scripted, run):
+    for clip in ("dog.wav", b"RIFF"):
+        with pytest.raises(TypeError, match=r"\[clip\]"):
+            run(scripted, clip)
+
+
+@both
+def test_in_flight_must_be_positive(scripted, run):
+    with pytest.raises(ValueError, match="in_flight"):
+        run(scripted, numbered(2), in_flight=0)
+
+
+def test_clips_may_come_from_an_asynchronous_source(scripted):
+    async def clips():
+        for clip in numbered(20):
+            await asyncio.sleep(0)
+            yield clip
+
+    assert sizes(on_a_loop(scripted, clips())) == list(range(1, 21))
+
+
+def cancelled_calls(scripted):
+    """Answers the first clip once the second is there, and that one when its caller gives up: the event returned."""
+    arrived, gone = threading.Event(), threading.Event()
+
+    def answer(request, context):
+        if len(request.clips[0].encoded) == 1:
+            assert arrived.wait(20)
+            return scene_reply(request)
+        context.add_callback(gone.set)
+        arrived.set()
+        assert gone.wait(20)
+        return scene_reply(request)
+
+    scripted.answer = answer
+    return gone
+
+
+def test_leaving_early_cancels_what_is_under_way(scripted):
+    gone = cancelled_calls(scripted)
+    with hearwire.Client(scripted.address) as client:
+        replies = client.map_scene_embeddings(numbered(2))
+        next(replies)
+        replies.close()
+        assert gone.wait(10)
+
+
+def test_leaving_early_cancels_what_is_under_way_on_a_loop(scripted):
+    gone = cancelled_calls(scripted)
+
+    async def run():
+        async with hearwire.AsyncClient(scripted.address) as client:
+            replies = client.map_scene_embeddings(numbered(2))
+            await replies.__anext__()
+            await asyncio.wait_for(replies.aclose(), 10)
+            assert await asyncio.to_thread(gone.wait, 10)
+
+    asyncio.run(run())
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@both
+@pytest.mark.parametrize(
+    "kind, progress, shown", [(Terminal, True, True), (Terminal, False, False), (io.StringIO, True, False)]
+)
+def test_the_progress_bar_is_for_terminals(scripted, run, monkeypatch, kind, progress, shown):
+    stderr = kind()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    run(scripted, numbered(3), progress=progress)
+    assert ("3/3" in stderr.getvalue()) == shown

@@ -1,0 +1,351 @@
+// Runs workloads on one of the project's backends, for compare.py, which drives several programs in turns.
+//
+//   bench_worker native|torch SOUND
+//
+// SOUND: 60 s at 32 kHz, raw float32. Reads a command a line from standard input, answers each with a line:
+//   network WIDTH FILE                  writes the folded weights of the network of random weights of that width
+//   checkpoint WIDTH FILE               writes a checkpoint of random weights; answers its bytes and parameters
+//   windows WORKLOAD FILE               writes its windows, raw float32: each a number of frames, then [frames, mels]
+//   rows WIDTH WORKLOAD FILE            writes the rows of that workload, raw float32
+//   run WIDTH WORKLOAD THREADS PARTS    runs it once: seconds, CPU seconds. PARTS: engine, all (samples to rows),
+//   frames
+// Rows hold blocks 5, 11, 13 and 15, averaged over mels and time. One thread: an embedder, called directly. More: so
+// many workers behind the server's batcher, and as many callers.
+
+#include <time.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "models/native/native_backend.h"
+#include "models/torch_module/torch_module.h"
+#include "server/batching/batcher.h"
+#include "server/concurrency/mutex.h"
+#include "tests/bench/bench_clips.h"
+#include "tests/fixtures/checkpoint_writer.h"
+#include "tests/fixtures/random_network.h"
+
+namespace hearwire {
+namespace {
+
+constexpr int64_t kBatchFrames = 4096;  // As the server's default.
+
+double Seconds(clockid_t clock) {
+  timespec now;
+  clock_gettime(clock, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+template <typename T>
+T OrDie(absl::StatusOr<T> value) {
+  if (!value.ok()) {
+    std::fprintf(stderr, "%s\n", value.status().ToString().c_str());
+    std::exit(1);
+  }
+  return *std::move(value);
+}
+
+void OrDie(const absl::Status& status) {
+  if (!status.ok()) OrDie(absl::StatusOr<int>(status));
+}
+
+void WriteFloats(const std::string& path, absl::Span<const float> values) {
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(values.size() * sizeof(float)));
+}
+
+Readout BodyReadout() {
+  Readout readout;
+  for (const int block : {5, 11, 13, 15}) readout.features.Add(Block(block));
+  return readout;
+}
+
+class NoObserver : public BatchObserver {
+ public:
+  void OnBatch(int, int, int, int64_t, absl::Duration) override {}
+  void OnPendingFrames(int64_t) override {}
+  void OnDropped(absl::StatusCode) override {}
+  void OnDeviceLost(const absl::Status&) override {}
+};
+
+// One network of one width, with an embedder for one thread and a batcher for each number of workers.
+class Network {
+ public:
+  Network(std::unique_ptr<Backend> backend, double width)
+      : weights_(MakeRandomNetwork(width, HeadKind::kMlp, 1)), backend_(std::move(backend)) {
+    OrDie(backend_->AddNetwork(weights_, {}));
+    embedder_ = OrDie(backend_->NewEmbedder());
+    row_size_ = static_cast<size_t>(ReadoutSize(weights_->shape, MelSettings().n_mels, BodyReadout()));
+  }
+
+  const NetworkWeights& weights() const { return *weights_; }
+  size_t row_size() const { return row_size_; }
+
+  void Embed(absl::Span<const WindowRequest> requests) { OrDie(embedder_->Embed(0, requests)); }
+  Batcher* WithWorkers(int workers) {
+    std::unique_ptr<Batcher>& batcher = batchers_[workers];
+    if (batcher == nullptr) {
+      BatcherOptions options;
+      options.workers = workers;
+      options.queue.max_batch_frames = kBatchFrames;
+      options.queue.max_queued_frames = int64_t{1} << 30;
+      batcher = OrDie(Batcher::Create(options, backend_.get(), &observer_));
+    }
+    return batcher.get();
+  }
+
+ private:
+  const std::shared_ptr<const NetworkWeights> weights_;
+  const std::unique_ptr<Backend> backend_;
+  NoObserver observer_;
+  std::unique_ptr<Embedder> embedder_;
+  size_t row_size_ = 0;
+  std::map<int, std::unique_ptr<Batcher>> batchers_;
+};
+
+// One clip's windows and rows.
+struct Call {
+  ClipWindows windows;
+  std::vector<float> rows;
+  std::vector<WindowRequest> requests;
+
+  Call(ClipWindows made, size_t row_size) : windows(std::move(made)), rows(windows.windows.size() * row_size) {
+    for (size_t i = 0; i < windows.windows.size(); ++i) {
+      requests.push_back({windows.windows[i], BodyReadout(), rows.data() + i * row_size});
+    }
+  }
+};
+
+std::vector<Call> MakeCalls(const BenchClips& clips, size_t row_size) {
+  std::vector<Call> calls;
+  for (const auto& clip : clips.clips) calls.emplace_back(MakeWindows(clips, clip), row_size);
+  return calls;
+}
+
+// All windows of all calls, in batches as the server cuts them.
+void RunOnOneThread(absl::Span<Call> calls, Network* network) {
+  std::vector<WindowRequest> batch;
+  int64_t frames = 0;
+  const auto run = [&] {
+    network->Embed(batch);
+    batch.clear();
+    frames = 0;
+  };
+  for (const Call& call : calls) {
+    for (const WindowRequest& request : call.requests) {
+      if (frames + request.window.frame_count() > kBatchFrames) run();
+      batch.push_back(request);
+      frames += request.window.frame_count();
+    }
+  }
+  if (!batch.empty()) run();
+}
+
+// calls: prepared ones, or empty to prepare them here.
+void RunOnWorkers(const BenchClips& clips, absl::Span<Call> calls, int threads, Network* network) {
+  Batcher* const batcher = network->WithWorkers(threads);
+  Mutex mu;
+  CondVar changed;
+  size_t done = 0;
+  std::vector<std::unique_ptr<Call>> made(clips.clips.size());
+  std::atomic<size_t> next = 0;
+  const auto submit = [&] {
+    for (size_t i = next++; i < clips.clips.size(); i = next++) {
+      const Call* call = calls.empty() ? nullptr : &calls[i];
+      if (call == nullptr) {
+        made[i] = std::make_unique<Call>(MakeWindows(clips, clips.clips[i]), network->row_size());
+        call = made[i].get();
+      }
+      auto work = std::make_shared<CallWork>();
+      work->network = 0;
+      work->deadline = absl::InfiniteFuture();
+      work->requests = call->requests;
+      work->done = [&](const absl::Status& status, const BatchTimes&) {
+        OrDie(status);
+        MutexLock lock(&mu);
+        ++done;
+        changed.SignalAll();
+      };
+      OrDie(batcher->Submit(std::move(work)));
+    }
+  };
+  std::vector<std::thread> callers;
+  for (int i = 1; i < threads && clips.clips.size() > 1; ++i) callers.emplace_back(submit);
+  submit();
+  for (std::thread& caller : callers) caller.join();
+  MutexLock lock(&mu);
+  while (done < clips.clips.size()) changed.WaitUntil(&mu, absl::InfiniteFuture());
+}
+
+void WriteLayer(std::ofstream& out, const std::string& name, absl::Span<const int> shape,
+                absl::Span<const float> values) {
+  out << name;
+  for (const int size : shape) out << ' ' << size;
+  out << '\n';
+  out.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(values.size() * sizeof(float)));
+}
+
+// Each tensor: a line of its name and shape, then its values. Axes 2 and 3 of convolutions are mels and time.
+void WriteNetwork(const NetworkWeights& weights, const std::string& path) {
+  std::ofstream out(path, std::ios::binary);
+  const auto convolution = [&](const std::string& name, const ConvolutionWeights& layer) {
+    WriteLayer(out, name + ".weight", {layer.out_channels, layer.in_channels, layer.kernel, layer.kernel},
+               layer.weight);
+    WriteLayer(out, name + ".bias", {layer.out_channels}, layer.bias);
+  };
+  const auto linear = [&](const std::string& name, const LinearWeights& layer) {
+    WriteLayer(out, name + ".weight", {layer.out_channels, layer.in_channels}, layer.weight);
+    WriteLayer(out, name + ".bias", {layer.out_channels}, layer.bias);
+  };
+  convolution("stem", weights.stem);
+  for (size_t i = 0; i < weights.blocks.size(); ++i) {
+    const BlockShape& shape = weights.shape.blocks[i];
+    const BlockWeights& block = weights.blocks[i];
+    const std::string name = "b" + std::to_string(i + 1);
+    WriteLayer(out, name + ".layout", {shape.stride, shape.hardswish ? 1 : 0, shape.has_residual() ? 1 : 0}, {});
+    if (shape.has_expansion()) convolution(name + ".expansion", *block.expansion);
+    convolution(name + ".depthwise", block.depthwise);
+    if (shape.squeeze_channels > 0) {
+      linear(name + ".fc1", block.squeeze_excite->fc1);
+      linear(name + ".fc2", block.squeeze_excite->fc2);
+    }
+    convolution(name + ".projection", block.projection);
+  }
+  convolution("last", weights.last);
+  linear("hidden", weights.hidden_layer);
+  linear("classes", weights.class_layer);
+}
+
+std::string WriteCheckpoint(double width, const std::string& path) {
+  const std::vector<NamedTensor> tensors = SeededTensors(width, HeadKind::kMlp);
+  size_t parameters = 0;  // As usually counted: without the statistics of batch-norm.
+  for (const NamedTensor& tensor : tensors) {
+    if (tensor.name.find(".running_") == std::string::npos && tensor.name.find(".num_batches") == std::string::npos) {
+      parameters += tensor.values.size();
+    }
+  }
+  const std::string bytes = WriteZip(CheckpointRecords(tensors));
+  std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  return std::to_string(bytes.size()) + " " + std::to_string(parameters);
+}
+
+void WriteWindows(const BenchClips& clips, const std::string& path) {
+  std::vector<float> values;
+  for (const auto& clip : clips.clips) {
+    const ClipWindows windows = MakeWindows(clips, clip);
+    for (const Window& window : windows.windows) {
+      values.push_back(static_cast<float>(window.frame_count()));
+      for (const Window::Run& run : window.runs) {
+        values.insert(values.end(), run.frames, run.frames + int64_t{1} * run.frame_count * window.mels);
+      }
+    }
+  }
+  WriteFloats(path, values);
+}
+
+class Worker {
+ public:
+  Worker(bool torch, std::vector<float> sound) : torch_(torch), sound_(std::move(sound)) {}
+
+  std::string Answer(const std::string& line) {
+    std::istringstream words(line);
+    std::string command, width, workload, file;
+    words >> command >> width;
+    if (command == "network" || command == "checkpoint") {
+      words >> file;
+      if (command == "checkpoint") return WriteCheckpoint(std::stod(width), file);
+      WriteNetwork(*MakeRandomNetwork(std::stod(width), HeadKind::kMlp, 1), file);
+      return "ok";
+    }
+    if (command == "windows") {
+      words >> file;
+      WriteWindows(MakeBenchClips(width, sound_), file);
+      return "ok";
+    }
+    words >> workload;
+    if (command == "rows") {
+      words >> file;
+      std::vector<Call>& calls = Prepared(width, workload);
+      RunOnOneThread(absl::MakeSpan(calls), &At(width));
+      std::vector<float> rows;
+      for (const Call& call : calls) rows.insert(rows.end(), call.rows.begin(), call.rows.end());
+      WriteFloats(file, rows);
+      return "ok";
+    }
+    int threads = 1;
+    std::string parts;
+    words >> threads >> parts;
+    return Run(width, workload, threads, parts);
+  }
+
+ private:
+  Network& At(const std::string& width) {
+    std::unique_ptr<Network>& network = networks_[width];
+    if (network == nullptr) {
+      network = std::make_unique<Network>(OrDie(torch_ ? LoadTorchBackend({}) : MakeNativeBackend()), std::stod(width));
+    }
+    return *network;
+  }
+  std::vector<Call>& Prepared(const std::string& width, const std::string& workload) {
+    std::vector<Call>& calls = calls_[width + workload];
+    if (calls.empty()) calls = MakeCalls(MakeBenchClips(workload, sound_), At(width).row_size());
+    return calls;
+  }
+  std::string Run(const std::string& width, const std::string& name, int threads, const std::string& parts) {
+    const BenchClips clips = MakeBenchClips(name, sound_);
+    Network& network = At(width);
+    std::vector<Call>* const prepared = parts == "engine" ? &Prepared(width, name) : nullptr;
+    const double wall = Seconds(CLOCK_MONOTONIC), cpu = Seconds(CLOCK_PROCESS_CPUTIME_ID);
+    if (parts == "frames") {
+      for (const auto& clip : clips.clips) MakeWindows(clips, clip);
+    } else if (threads == 1) {
+      std::vector<Call> made;
+      if (prepared == nullptr) made = MakeCalls(clips, network.row_size());
+      RunOnOneThread(absl::MakeSpan(prepared == nullptr ? made : *prepared), &network);
+    } else {
+      RunOnWorkers(clips, prepared == nullptr ? absl::Span<Call>() : absl::MakeSpan(*prepared), threads, &network);
+    }
+    char answer[64];
+    std::snprintf(answer, sizeof answer, "%.9f %.9f", Seconds(CLOCK_MONOTONIC) - wall,
+                  Seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+    return answer;
+  }
+
+  const bool torch_;
+  const std::vector<float> sound_;
+  std::map<std::string, std::unique_ptr<Network>> networks_;
+  std::map<std::string, std::vector<Call>> calls_;
+};
+
+std::vector<float> ReadFloats(const std::string& path) {
+  std::ifstream in(path, std::ios::binary | std::ios::ate);
+  std::vector<float> values(static_cast<size_t>(in.tellg()) / sizeof(float));
+  in.seekg(0);
+  in.read(reinterpret_cast<char*>(values.data()), static_cast<std::streamsize>(values.size() * sizeof(float)));
+  return values;
+}
+
+}  // namespace
+}  // namespace hearwire
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: bench_worker native|torch SOUND\n");
+    return 1;
+  }
+  hearwire::Worker worker(std::string(argv[1]) == "torch", hearwire::ReadFloats(argv[2]));
+  for (std::string line; std::getline(std::cin, line);) std::cout << worker.Answer(line) << std::endl;
+  return 0;
+}

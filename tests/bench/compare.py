@@ -1,0 +1,187 @@
+"""Measures Hearwire's engine beside others on this machine, in turns, and writes what it found as JSON.
+
+    compare.py BUILD FOLDER RESULTS [--rounds N] [--widths 0.1,0.4,1.0,2.0] [--threads 1]
+
+Every program keeps its process; a round runs each case of each program once, one after the other, so that whatever the
+machine does meets all of them. First all programs must give the same rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import collections
+import json
+import os
+import pathlib
+import select
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from workloads import make_sound
+
+HERE = pathlib.Path(__file__).resolve().parent
+ENGINES = ("onnxruntime", "openvino")
+WORKLOADS = ("timestamps10", "scene10", "scene1", "mixed64")
+BATCHES = {"timestamps10": (16, 64, 201), "scene10": (1,), "scene1": (1,), "mixed64": (1, 8), "scenes16": (1, 4)}
+TOLERANCE = 1e-4
+PATIENCE = 600  # Seconds, for one answer.
+
+
+class Program:
+    def __init__(self, *command: str):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        atexit.register(self.process.kill)  # Nothing is left running when something fails.
+
+    def ask(self, *words) -> str:
+        self.process.stdin.write(" ".join(map(str, words)) + "\n")
+        self.process.stdin.flush()
+        assert select.select([self.process.stdout], [], [], PATIENCE)[0], f"{self.process.args} hangs at {words}"
+        answer = self.process.stdout.readline().strip()
+        assert answer, f"{self.process.args} ended at {words}"
+        return answer
+
+    def time(self, *words) -> list[float]:
+        return [float(word) for word in self.ask(*words).split()]
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Comparison:
+    def __init__(self, build: pathlib.Path, folder: pathlib.Path, widths: list[str], threads: tuple[int, ...]):
+        self.folder, self.widths, self.threads, self.programs = folder, widths, threads, {}
+        folder.mkdir(parents=True, exist_ok=True)
+        make_sound().tofile(folder / "sound")
+        worker = str(build / "tests/bench_worker")
+        self.programs["native"] = Program(worker, "native", str(folder / "sound"))
+        if (build / "lib/hearwire/libhearwire_torch.so").exists():
+            self.programs["torch"] = Program(worker, "torch", str(folder / "sound"))
+        for kind in ENGINES:
+            for mode in ("1", "2", "1x2") if 2 in threads else ("1",):
+                self.start(kind, mode)
+        for mode in map(str, threads):
+            self.start("pytorch", mode)
+        for width in widths:
+            self.programs["native"].ask("network", width, folder / f"network-{width}")
+        for workload in BATCHES:
+            self.programs["native"].ask("windows", workload, folder / f"windows-{workload}")
+
+    def start(self, kind: str, mode: str) -> None:
+        self.programs[f"{kind} {mode}"] = Program(
+            sys.executable, str(HERE / "contender.py"), kind, str(self.folder), mode
+        )
+
+    def check_rows(self) -> dict[str, float]:
+        """The largest difference of each program's rows from the native ones, relative to the largest value."""
+        largest: dict[str, float] = {}
+        for width in self.widths:
+            for workload in ("timestamps10", "scene10"):
+                expected = None
+                for name, program in self.programs.items():
+                    if name.split()[-1] in ("2", "1x2"):
+                        continue
+                    program.ask("rows", width, workload, self.folder / "rows")
+                    rows = np.fromfile(self.folder / "rows", "<f4")
+                    expected = rows if expected is None else expected
+                    assert rows.shape == expected.shape, f"{name}: {rows.shape} instead of {expected.shape}"
+                    error = float(np.abs(rows - expected).max() / np.abs(expected).max())
+                    assert error < TOLERANCE, f"{name} differs by {error} for width {width}, {workload}"
+                    largest[name] = max(largest.get(name, 0), error)
+        return largest
+
+    def cases(self) -> dict[str, tuple]:
+        """Name: program and words. Names are width|workload|what|threads|batch."""
+        cases = {}
+        for width in self.widths:
+            for workload in WORKLOADS:
+                for name in ("native", "torch"):
+                    if name not in self.programs:
+                        continue
+                    for parts in ("engine", "all"):
+                        for threads in self.threads:
+                            cases[f"{width}|{workload}|{name} {parts}|{threads}|"] = (
+                                name, "run", width, workload, threads, parts)
+                for kind in ENGINES:
+                    for mode in map(str, self.threads):
+                        for batch in BATCHES[workload]:
+                            cases[f"{width}|{workload}|{kind}|{mode}|{batch}"] = (
+                                f"{kind} {mode}", "run", width, workload, batch)
+                if workload != "mixed64":
+                    cases[f"{width}|{workload}|reference|1|"] = ("pytorch 1", "run", width, workload, 1)
+            for threads in self.threads if 2 in self.threads else ():
+                cases[f"{width}|scenes16|native engine|{threads}|"] = (
+                    "native", "run", width, "scenes16", threads, "engine")
+                cases[f"{width}|timestamps60|native engine|{threads}|"] = (
+                    "native", "run", width, "timestamps60", threads, "engine")
+            for kind in ENGINES:
+                for mode in ("2", "1x2") if 2 in self.threads else ():
+                    for batch in BATCHES["scenes16"]:
+                        cases[f"{width}|scenes16|{kind}|{mode}|{batch}"] = (
+                            f"{kind} {mode}", "run", width, "scenes16", batch)
+        cases["|timestamps10|native frames|1|"] = ("native", "run", self.widths[0], "timestamps10", 1, "frames")
+        cases["|timestamps10|aten frames|1|"] = ("pytorch 1", "frames")
+        for mode in map(str, self.threads):
+            for library in ("numpy", "torch"):
+                cases[f"|sgemm|{library}|{mode}|"] = (f"pytorch {mode}", "sgemm", library)
+        cases["|copy|numpy|1|"] = ("pytorch 1", "copy")
+        return cases
+
+
+def drop_slow_batches(times: dict[str, list]) -> set[str]:
+    """The cases to keep: of each engine's batch sizes the one that was fastest."""
+    best: dict[str, str] = {}
+    for case, values in times.items():
+        key = case.rsplit("|", 1)[0]
+        if key not in best or values[-1][0] < times[best[key]][-1][0]:
+            best[key] = case
+    return set(best.values())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("results", type=pathlib.Path)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--widths", default="0.1,0.4,1.0,2.0")
+    parser.add_argument("--threads", choices=("1", "1,2"), default="1,2", help="1: where a second core is not free")
+    options = parser.parse_args()
+
+    comparison = Comparison(options.build, options.folder, options.widths.split(","),
+                            tuple(map(int, options.threads.split(","))))
+    errors = comparison.check_rows()
+    print("all programs give the same rows:", {name: f"{error:.1e}" for name, error in errors.items()}, flush=True)
+
+    cases = comparison.cases()
+    times: dict[str, list] = {}
+    # Warming up: compiles models, and finds each engine's best batch size where there is a choice.
+    for case, (program, *words) in cases.items():
+        comparison.programs[program].ask(*words)
+    alternatives = collections.Counter(case.rsplit("|", 1)[0] for case in cases)
+    for case, (program, *words) in cases.items():
+        choice = alternatives[case.rsplit("|", 1)[0]] > 1
+        times[case] = [comparison.programs[program].time(*words)] if choice else [[0, 0]]
+    kept = drop_slow_batches(times)
+    cases = {case: run for case, run in cases.items() if case in kept}
+    print("warm", flush=True)
+    times = {case: [] for case in cases}
+    loads = []
+    for number in range(options.rounds):
+        started = time.time()
+        loads.append(os.getloadavg()[0])
+        for case, (program, *words) in cases.items():
+            times[case].append(comparison.programs[program].time(*words))
+        print(f"round {number + 1} of {options.rounds}: {time.time() - started:.0f} s", flush=True)
+        # After every round: what is cut short is not lost.
+        options.results.write_text(json.dumps({"errors": errors, "loads": loads, "times": times}, indent=1))
+    for program in comparison.programs.values():
+        program.close()
+
+
+if __name__ == "__main__":
+    main()

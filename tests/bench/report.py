@@ -1,0 +1,234 @@
+"""Turns what compare.py, server_cost.py and width_table.py found into the tables of docs/performance.md.
+
+    report.py FOLDER PAGE [README]
+
+FOLDER holds compare.json, server.json and widths.json. PAGE is rewritten between its lines `<!-- measured -->` and
+`<!-- end of measured -->`; so is README, with the table of widths, between `<!-- widths -->` and `<!-- end of widths -->`.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import math
+import os
+import pathlib
+import platform
+import re
+import sys
+
+import numpy as np
+
+WALL, CPU = 0, 1
+SGEMM_FLOPS = 4 * 2 * 1024**3
+# Nominal multiply-adds, from the spectrogram to block 15.
+MULTIPLY_ADDS = {("1.0", "timestamps10"): 201 * 11.30e6, ("1.0", "scene10"): 519.5e6, ("0.4", "scene10"): 107e6}
+WORKLOADS = {
+    "timestamps10": "timestamps of 10 s", "scene10": "scene of 10 s", "scene1": "scene of 1 s",
+    "mixed64": "64 mixed clips", "scenes16": "16 scenes of 10 s", "timestamps60": "timestamps of 60 s",
+}
+PEERS = ("onnxruntime", "openvino")
+
+
+def name_of(width: str) -> str:
+    return f"mn{round(10 * float(width)):02d}"
+
+
+def ms(values: np.ndarray) -> str:
+    """Median and, in brackets, the middle half."""
+    low, middle, high = np.percentile(1000 * np.asarray(values), (25, 50, 75))
+    digits = 2 if middle < 10 else 1 if middle < 100 else 0
+    return f"{middle:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+class Times:
+    """What compare.py measured; of each engine only its best batch size is there."""
+
+    def __init__(self, found: dict):
+        self.times = {case.rsplit("|", 1)[0]: np.array(values) for case, values in found["times"].items()}
+        self.batches = {case.rsplit("|", 1)[0]: case.rsplit("|", 1)[1] for case in found["times"]}
+        self.widths = list(dict.fromkeys(case.split("|")[0] for case in self.times if case[0] != "|"))
+
+    def get(self, width: str, workload: str, what: str, threads: object = 1, kind: int = CPU) -> np.ndarray | None:
+        values = self.times.get(f"{width}|{workload}|{what}|{threads}")
+        return None if values is None else values[:, kind]
+
+    def best(self, *series: np.ndarray | None) -> np.ndarray | None:
+        """The one with the least median, None when there is none."""
+        return min((one for one in series if one is not None), key=np.median, default=None)
+
+    def has_two_threads(self) -> bool:
+        return self.get("", "sgemm", "torch", 2) is not None
+
+    def sgemm(self, threads: int, kind: int) -> np.ndarray:
+        return self.best(*(self.get("", "sgemm", library, threads, kind) for library in ("numpy", "torch")))
+
+
+def ratio(slower: np.ndarray | None, faster: np.ndarray | None) -> float:
+    """The median over the rounds of what the two took in the same round; not a number when one was not measured."""
+    if slower is None or faster is None:
+        return math.nan
+    return float(np.median(slower / faster))
+
+
+def engines_table(times: Times, threads: int) -> str:
+    kind = CPU if threads == 1 else WALL
+    columns = {
+        "native": "native engine", "LibTorch backend": "torch engine", "ONNX Runtime": "onnxruntime",
+        "OpenVINO": "openvino", "native, all": "native all", "LibTorch, all": "torch all",
+    }
+    if threads == 1:
+        columns["reference's way, all"] = "reference"
+    rows = []
+    for width in times.widths:
+        for workload in ("timestamps10", "scene10", "scene1", "mixed64"):
+            row = [name_of(width), WORKLOADS[workload]]
+            for what in columns.values():
+                values = times.get(width, workload, what, threads, kind)
+                cell = "" if values is None else ms(values)
+                batch = times.batches.get(f"{width}|{workload}|{what}|{threads}", "")
+                row.append(cell + (f", n = {batch}" if cell and batch not in ("", "1") else ""))
+            rows.append(row)
+    return table(["network", "workload", *columns], rows)
+
+
+def verdict(what: str, reached: float, wanted: float, digits: int = 2) -> list[str]:
+    if math.isnan(reached):
+        return [what, "", f"{wanted:g}", "not measured"]
+    good = reached >= wanted
+    return [what, f"{reached:.{digits}f}", f"{wanted:g}", "reached" if good else "**missed**"]
+
+
+def ratios_table(times: Times, server: dict) -> str:
+    rows = []
+    for width, wanted in (("1.0", 40), ("0.4", 60)):
+        rows.append(verdict(
+            f"1. {name_of(width)} timestamps of 10 s, samples to embeddings: times the reference's way",
+            ratio(times.get(width, "timestamps10", "reference"), times.get(width, "timestamps10", "native all")),
+            wanted, 1))
+    for width, wanted in (("1.0", 2.5), ("0.4", 3.5), ("0.1", 3.5)):
+        peers = times.best(*(times.get(width, "timestamps10", peer) for peer in PEERS))
+        rows.append(verdict(f"2. {name_of(width)} windows: times the better of the two engines on ONNX",
+                            ratio(peers, times.get(width, "timestamps10", "native engine")), wanted))
+    for width in times.widths:
+        peers = times.best(*(times.get(width, "scene10", peer) for peer in PEERS))
+        rows.append(verdict(f"2. {name_of(width)} scene of 10 s: the same",
+                            ratio(peers, times.get(width, "scene10", "native engine")), 1))
+    for width in times.widths if times.has_two_threads() else ():
+        peers = times.best(*(times.get(width, "scenes16", peer, mode, WALL) for peer in PEERS for mode in ("2", "1x2")))
+        rows.append(verdict(f"2. {name_of(width)} stream of scenes on two cores: the same",
+                            ratio(peers, times.get(width, "scenes16", "native engine", 2, WALL)), 1))
+    for (width, workload), wanted in zip(MULTIPLY_ADDS, (0.65, 0.60, 0.35)):
+        share = ratio(times.sgemm(1, CPU) / SGEMM_FLOPS * 2 * MULTIPLY_ADDS[width, workload],
+                      times.get(width, workload, "native engine"))
+        what = "windows" if workload == "timestamps10" else "scene"
+        rows.append(verdict(f"3. {name_of(width)} {what}: share of sgemm's peak", share, wanted))
+    rows.append(verdict("4. front end of 201 windows: times a plain one in ATen with shared frames",
+                        ratio(times.get("", "timestamps10", "aten frames"),
+                              times.get("", "timestamps10", "native frames")), 2.6))
+    sgemm = ratio(times.sgemm(1, WALL), times.sgemm(2, WALL)) if times.has_two_threads() else 0
+    for width in times.widths if sgemm else ():
+        for workload, what in (("timestamps10", "windows of one call"), ("scenes16", "stream of scenes"),
+                               ("timestamps60", "windows of one long call")):
+            one, two = (times.get(width, workload, "native engine", threads, WALL) for threads in (1, 2))
+            rows.append(verdict(f"5. {name_of(width)} {what}: two workers over one, by sgemm's {sgemm:.2f}",
+                                ratio(one, two) / sgemm, 0.95))
+    for case, wanted in (("mn10 timestamps10", 0.95), ("mn04 timestamps10", 0.9)):
+        served, alone, _ = np.array(server["cost"][case]).T
+        rows.append(verdict(f"6. {case.replace('timestamps10', 'timestamps of 10 s')}: CPU time in one process by the server's",
+                            ratio(alone, served), wanted))
+    return table(["ratio", "measured", "wanted", ""], rows)
+
+
+def server_tables(server: dict) -> str:
+    start_rows = []
+    for name, label in (("default", "embedded network"), ("mn10", "with mn10_as")):
+        seconds, resident = np.array(server["start"][name]).T
+        after = server["memory_after_calls_default" if name == "default" else "memory_after_calls"]["VmRSS"]
+        note = "" if name == "default" else " (with mn01_as and mn04_as too)"
+        start_rows.append([label, ms(seconds), f"{np.median(resident) / 1000:.0f}", f"{after / 1000:.0f}{note}"])
+    text = table(["server", "exec to serving, ms", "resident when serving, MB", "resident after calls, MB"], start_rows)
+    text += f"\nIdle, the server uses {1000 * server['idle_cpu_per_second']:.2f} ms of CPU a second.\n\n"
+    cost_rows = []
+    for case, values in server["cost"].items():
+        served, alone, frames = np.array(values).T
+        cost_rows.append([case.replace("timestamps10", "timestamps of 10 s").replace("scene1", "scene of 1 s"),
+                          ms(served), ms(alone), ms(frames), f"{ratio(alone, served):.2f}"])
+    text += "CPU ms of a call, callers not counted:\n\n"
+    text += table(["call", "server", "in one process", "of that front end", "ratio"], cost_rows)
+    text += "\nWhere it goes for mn01 on clips of 1 s, CPU µs a call by the server's threads:\n\n"
+    meaning = {
+        "worker": "running batches and handing rows back", "decode": "decoding and spectrograms",
+        "nexting_thread": "gRPC's completion queue: reading, parsing and writing messages",
+        "default-executo": "gRPC's executor", "timer_manager": "gRPC's timers", "grpc_global_tim": "gRPC's timers",
+    }
+    spent = sorted(server["threads"]["mn01 scene1"].items(), key=lambda item: -item[1])
+    return text + table(["thread", "µs", "what it does"],
+                        [[thread, f"{1e6 * seconds:.0f}", meaning.get(thread, "")] for thread, seconds in spent])
+
+
+def machine(times: Times, found: dict) -> str:
+    processor = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text()).group(1)
+    packages = ", ".join(f"{name} {importlib.metadata.version(package)}" for name, package in (
+        ("PyTorch", "torch"), ("ONNX Runtime", "onnxruntime"), ("OpenVINO", "openvino"), ("NumPy", "numpy")))
+    rates = [f"{SGEMM_FLOPS / np.median(times.sgemm(1, CPU)) / 1e9:.0f} GFLOP/s on one thread"]
+    if times.has_two_threads():
+        rates.append(f"{SGEMM_FLOPS / np.median(times.sgemm(2, WALL)) / 1e9:.0f} on two")
+    copied = 2 * (1 << 28) / np.median(times.get("", "copy", "numpy", 1, WALL)) / 1e9
+    return (
+        f"{processor}, {os.cpu_count()} cores, {platform.system()} {platform.release()}; {packages}. "
+        f"{len(found['loads'])} rounds; load of the machine while they ran (this comparison is 1): "
+        f"{min(found['loads']):.1f} to {max(found['loads']):.1f}.\n"
+        f"sgemm of 1024 x 1024 x 1024, the better of OpenBLAS (NumPy) and PyTorch's: "
+        f"{', '.join(rates)}. "
+        f"Copying: {copied:.1f} GB/s read and written.\n"
+        "Largest difference of any program's rows from the native ones, relative to the largest value: "
+        f"{max(found['errors'].values()):.1e}.\n"
+    )
+
+
+def widths_table(widths: dict) -> str:
+    rows = []
+    for name, found in widths.items():
+        rows.append([name, f"{found['bytes'] / 1e6:.1f}", f"{found['parameters'] / 1e6:.2f}", found["map"] or "",
+                     *(f"{1000 * np.median(found[workload]):.1f}" for workload in ("scene10", "timestamps10"))])
+    head = ["network", "checkpoint, MB", "parameters, M", "published mAP", "scene of 10 s, ms", "timestamps of 10 s, ms"]
+    return table(head, rows)
+
+
+def put(path: pathlib.Path, mark: str, text: str) -> None:
+    page = path.read_text()
+    start, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
+    if start not in page:
+        print(f"{path} has no {start.strip()}: left as it is", file=sys.stderr)
+        return
+    before, rest = page.split(start)
+    path.write_text(before + start + "\n" + text + "\n" + end + rest.split(end)[1])
+
+
+def main() -> None:
+    folder, page = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    found, server, widths = (json.loads((folder / f"{name}.json").read_text()) for name in ("compare", "server", "widths"))
+    times = Times(found)
+    text = "\n".join([
+        "### The machine\n", machine(times, found),
+        "### One thread\n", "CPU ms: median, and in brackets the middle half of the rounds.\n", engines_table(times, 1),
+        "### Two threads\n",
+        "Wall ms; the peers with one session of two threads.\n" if times.has_two_threads() else
+        "Not measured here: the second core was not free.\n",
+        engines_table(times, 2) if times.has_two_threads() else "",
+        "### Ratios\n", ratios_table(times, server),
+        "### The server\n", server_tables(server),
+        "### Widths\n", "CPU ms on one thread, from samples to embeddings, weights random.\n", widths_table(widths),
+    ])
+    put(page, "measured", text)
+    if len(sys.argv) > 3:
+        put(pathlib.Path(sys.argv[3]), "widths", widths_table(widths))
+
+
+main()

@@ -1,0 +1,141 @@
+"""What serving costs: the server's CPU time per call beside the same work in one process, in turns; start-up; idling.
+
+    server_cost.py BUILD FOLDER RESULTS [--rounds N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "e2e"))
+
+from hearwire_server import Server, pb, pcm
+from workloads import make_sound
+
+NETWORKS = {"mn01": "0.1", "mn04": "0.4", "mn10": "1.0"}
+# Name: network, workload, calls in a turn.
+CASES = {
+    "mn10 timestamps10": ("mn10", "timestamps10", 8),
+    "mn04 timestamps10": ("mn04", "timestamps10", 16),
+    "mn01 scene1": ("mn01", "scene1", 100),
+}
+
+
+def cpu_seconds(pid: int) -> float:
+    """Of all its threads, those that ended too: the clock that clock_getcpuclockid names."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def thread_seconds(pid: int) -> dict[str, float]:
+    """Of the threads that live, by name."""
+    seconds: dict[str, float] = {}
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        name = (task / "comm").read_text().strip()
+        name = "worker" if name.startswith("worker-") else name
+        seconds[name] = seconds.get(name, 0) + int((task / "schedstat").read_text().split()[0]) / 1e9
+    return seconds
+
+
+def memory(pid: int) -> dict[str, int]:
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {line.split(":")[0]: int(line.split()[1]) for line in lines if line.startswith(("VmRSS", "VmHWM"))}
+
+
+def start_up(program: pathlib.Path, flags: list[str]) -> tuple[float, int]:
+    """Seconds from exec until it says that it serves, and its resident kB then."""
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [program, "--grpc-port=0", "--metrics-port=0", "--lame-duck=0s", "--device=cpu", *flags],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout.readline().startswith("gRPC listening on ")
+    seconds, resident = time.perf_counter() - start, memory(process.pid)["VmRSS"]
+    process.terminate()
+    process.wait()
+    return seconds, resident
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("results", type=pathlib.Path)
+    parser.add_argument("--rounds", type=int, default=9)
+    options = parser.parse_args()
+
+    options.folder.mkdir(parents=True, exist_ok=True)
+    sound = make_sound()
+    sound.tofile(options.folder / "sound")
+    worker = subprocess.Popen(
+        [options.build / "tests/bench_worker", "native", options.folder / "sound"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(*words) -> str:
+        worker.stdin.write(" ".join(map(str, words)) + "\n")
+        worker.stdin.flush()
+        return worker.stdout.readline().strip()
+
+    repository = options.folder / "repository"
+    for name, width in NETWORKS.items():
+        for folder in (repository, options.folder / f"repository-{name}"):
+            folder.mkdir(exist_ok=True)
+            ask("checkpoint", width, folder / f"{name}_as.pt")
+    program = options.build / "bin/hearwire-server"
+    found: dict = {"start": {}, "cost": {}, "threads": {}}
+    for _ in range(options.rounds):
+        for name, flags in {"default": [], "mn10": [f"--model-repository={options.folder}/repository-mn10"]}.items():
+            found["start"].setdefault(name, []).append(start_up(program, flags))
+
+    with Server("--device=cpu", f"--model-repository={repository}", "--log-level=warning") as server:
+        pid = server.process.pid
+
+        def call(network: str, workload: str) -> None:
+            clips = [pcm(sound[: 32000 if workload == "scene1" else 320000])]
+            config = f"{network}_all_b_mel_avgs"
+            if workload.startswith("timestamps"):
+                server.stub.GetTimestampEmbeddings(
+                    pb.GetTimestampEmbeddingsRequest(clips=clips, config=config), timeout=60)
+            else:
+                server.stub.GetSceneEmbeddings(pb.GetSceneEmbeddingsRequest(clips=clips, config=config), timeout=60)
+
+        for name, (network, workload, calls) in CASES.items():
+            call(network, workload)
+            ask("run", NETWORKS[network], workload, 1, "all")
+            found["cost"][name] = []
+            threads: dict[str, float] = {}
+            for _ in range(options.rounds):
+                before, of_threads = cpu_seconds(pid), thread_seconds(pid)
+                for _ in range(calls):
+                    call(network, workload)
+                served = (cpu_seconds(pid) - before) / calls
+                for thread, seconds in thread_seconds(pid).items():
+                    threads[thread] = threads.get(thread, 0) + seconds - of_threads.get(thread, 0)
+                alone = [float(ask("run", NETWORKS[network], workload, 1, "all").split()[1]) for _ in range(calls)]
+                frames = [float(ask("run", NETWORKS[network], workload, 1, "frames").split()[1]) for _ in range(calls)]
+                found["cost"][name].append([served, float(np.mean(alone)), float(np.mean(frames))])
+            found["threads"][name] = {
+                thread: seconds / calls / options.rounds for thread, seconds in threads.items() if seconds > 0
+            }
+        found["memory_after_calls"] = memory(pid)
+        before = cpu_seconds(pid)
+        time.sleep(5)
+        found["idle_cpu_per_second"] = (cpu_seconds(pid) - before) / 5
+    with Server("--device=cpu") as small:
+        for seconds in (1, 10) * 20:
+            small.stub.GetSceneEmbeddings(
+                pb.GetSceneEmbeddingsRequest(clips=[pcm(sound[: 32000 * seconds])]), timeout=60)
+        found["memory_after_calls_default"] = memory(small.process.pid)
+    worker.stdin.close()
+    worker.wait()
+    options.results.write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# What the scripts answer to a wrong command line, and what they show of a step that fails. Nothing is installed or built.
+#
+#   scripts_test.sh ROOT
+set -euo pipefail
+scripts=$1/scripts
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+# expect NAME WANTED COMMAND…: the command fails, and WANTED is all that it says.
+expect() {
+  local name=$1 wanted=$2 got
+  shift 2
+  if got=$("$@" 2>&1); then
+    printf '%s: succeeded\n' "$name"
+  elif [ "$got" != "$wanted" ]; then
+    printf '%s: got\n%s\ninstead of\n%s\n' "$name" "$got" "$wanted"
+  else
+    return 0
+  fi
+  failures=$((failures + 1))
+}
+
+expect "quickstart refuses a folder" "quickstart: $work is a folder; one sound file would be right" "$scripts/quickstart" "$work"
+expect "quickstart refuses a file that is not there" "quickstart: cannot read $work/no.wav" "$scripts/quickstart" "$work/no.wav"
+expect "test wants a preset's name" "test: --preset needs a name: dev, asan or tsan" "$scripts/test" --preset
+expect "test knows its presets" "test: unknown preset x; it is dev, asan or tsan" "$scripts/test" --preset x
+
+# The words of pip without a network.
+cat >"$work/fetch" <<'EOF'
+. "$1/steps.sh"
+root=$2
+fetch() {
+  for left in 4 3 2 1 0; do echo "WARNING: Retrying (Retry(total=$left)) after connection broken by 'NewConnectionError'"; done
+  echo "ERROR: No matching distribution found for torch"
+  return 1
+}
+advice="Is the network there?"
+step "fetch it" fetch
+EOF
+expect "a failed step shows what is wrong without retries" "==> fetch it … failed after 0 s
+    ERROR: No matching distribution found for torch
+fetch: fetch it failed (exit code 1; all of its output: .cache/logs/fetch-it.log). Is the network there?" \
+  bash "$work/fetch" "$scripts" "$work"
+
+[ $failures = 0 ]
