@@ -33,16 +33,16 @@ std::map<std::string, int64_t> ServerCounts(const std::map<std::string, std::str
 
 }  // namespace
 
-CountCheck CheckCounts(const Measurement& measurement, const MetricsPage& before, const MetricsPage& after) {
+CountCheck CheckCounts(const Totals& totals, const MetricsPage& before, const MetricsPage& after) {
   CountCheck check;
-  check.sent = measurement.sent;
-  check.answered = measurement.answered;
-  check.failed_locally = measurement.failed_locally;
+  check.sent = totals.sent;
+  check.answered = totals.answered;
+  check.failed_locally = totals.failed_locally;
   if (check.sent != check.answered + check.failed_locally) {
     check.differences.push_back(absl::StrCat(check.sent, " calls were sent, but ", check.answered, " answered and ",
                                              check.failed_locally, " failed on this side"));
   }
-  for (const auto& [label, counts] : measurement.totals) {
+  for (const auto& [label, counts] : totals.by_label) {
     const auto& [method, config] = label;
     std::map<std::string, int64_t> server = ServerCounts({{"method", method}, {"config", config}}, before, after);
     const std::string name = config.empty() ? method : absl::StrCat(method, " of ", config);

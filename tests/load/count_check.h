@@ -25,9 +25,9 @@ struct CountCheck {
   bool agrees() const { return differences.empty(); }
 };
 
-// before, after: the server's metrics around the run; no one else may have used it meanwhile under the same methods and
-// configs. All calls of the run, warm-up included, are compared.
-CountCheck CheckCounts(const Measurement& measurement, const MetricsPage& before, const MetricsPage& after);
+// before, after: the server's metrics around those calls; no one else may have used it meanwhile under the same methods
+// and configs.
+CountCheck CheckCounts(const Totals& totals, const MetricsPage& before, const MetricsPage& after);
 
 }  // namespace hearwire::load
 

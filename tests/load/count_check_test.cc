@@ -17,15 +17,15 @@ MetricsPage Page(int ok, int refused) {
                    "\nhearwire_requests_total{method=\"GetTags\",config=\"other\",code=\"OK\"} ", 7 * ok, "\n"));
 }
 
-Measurement Sent(int64_t ok, int64_t refused, int64_t unknown) {
-  Measurement measurement;
-  CallCounts& counts = measurement.totals[{"GetTags", "n"}];
-  counts.sent = measurement.sent = ok + refused + unknown;
+Totals Sent(int64_t ok, int64_t refused, int64_t unknown) {
+  Totals totals;
+  CallCounts& counts = totals.by_label[{"GetTags", "n"}];
+  counts.sent = totals.sent = ok + refused + unknown;
   if (ok > 0) counts.answered[absl::StatusCode::kOk] = ok;
   if (refused > 0) counts.answered[absl::StatusCode::kResourceExhausted] = refused;
-  counts.unknown = measurement.failed_locally = unknown;
-  measurement.answered = ok + refused;
-  return measurement;
+  counts.unknown = totals.failed_locally = unknown;
+  totals.answered = ok + refused;
+  return totals;
 }
 
 TEST(CountCheckTest, EqualCountsOfEveryCodeAgree) {
@@ -55,19 +55,19 @@ TEST(CountCheckTest, CallsOfUnknownFateMayBeCountedOrNot) {
 }
 
 TEST(CountCheckTest, CallsThatGrpcRefusedAreNotCountedByTheServer) {
-  Measurement measurement = Sent(10, 0, 0);
-  measurement.totals[{"GetTags", "n"}].not_taken = 4;
-  measurement.sent += 4;
-  measurement.failed_locally += 4;
-  const CountCheck check = CheckCounts(measurement, Page(0, 0), Page(10, 0));
+  Totals totals = Sent(10, 0, 0);
+  totals.by_label[{"GetTags", "n"}].not_taken = 4;
+  totals.sent += 4;
+  totals.failed_locally += 4;
+  const CountCheck check = CheckCounts(totals, Page(0, 0), Page(10, 0));
   EXPECT_TRUE(check.exact);
   EXPECT_TRUE(check.agrees());
 }
 
 TEST(CountCheckTest, ALostCallDiffers) {
-  Measurement measurement = Sent(10, 0, 0);
-  ++measurement.sent;
-  EXPECT_THAT(CheckCounts(measurement, Page(0, 0), Page(10, 0)).differences,
+  Totals totals = Sent(10, 0, 0);
+  ++totals.sent;
+  EXPECT_THAT(CheckCounts(totals, Page(0, 0), Page(10, 0)).differences,
               ElementsAre(HasSubstr("11 calls were sent, but 10 answered and 0 failed")));
 }
 

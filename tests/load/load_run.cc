@@ -212,7 +212,7 @@ void LoadRun::Show(bool draining) {
     progress = {.elapsed = Now(),
                 .warming_up = Now() < options_.warm_up,
                 .draining = draining,
-                .sent = measurement.sent,
+                .sent = measurement.totals.sent,
                 .in_flight = static_cast<int64_t>(in_flight_.size()),
                 .failed = 0,
                 .p50 = measurement.latency.Quantile(0.5),

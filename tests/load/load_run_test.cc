@@ -25,6 +25,12 @@ class LoadRunTest : public testing::Test {
     options_.deadline = absl::Seconds(20);
   }
 
+  // However slow the machine is.
+  void EndAfter(int64_t calls) {
+    options_.max_calls = calls;
+    options_.duration = absl::Minutes(1);
+  }
+
   Measurement Run(const WorkloadOptions& workload_options = {.lengths = *ClipLengths::Parse("0.01")}) {
     const auto workload = Workload::Create(workload_options, {});
     EXPECT_TRUE(workload.ok()) << workload.status();
@@ -40,11 +46,11 @@ TEST_F(LoadRunTest, AnOpenLoopMakesTheCallsThatAreDue) {
   options_.rate = 100;
   options_.arrivals = ArrivalKind::kConstant;
   const Measurement measurement = Run();
-  EXPECT_EQ(measurement.sent, 29);  // Due every 10 ms, after the start and before the end.
+  EXPECT_EQ(measurement.totals.sent, 29);  // Due every 10 ms, after the start and before the end.
   EXPECT_EQ(measurement.succeeded, 29);
   EXPECT_EQ(measurement.latency.count(), 29);
   EXPECT_EQ(server_.service().attempts(), 29);
-  EXPECT_EQ(measurement.failed_locally, 0);
+  EXPECT_EQ(measurement.totals.failed_locally, 0);
   EXPECT_GT(measurement.bytes_sent, 29 * 640);
   EXPECT_GT(measurement.bytes_received, 0);
 }
@@ -53,17 +59,16 @@ TEST_F(LoadRunTest, AClosedLoopKeepsAsManyCallsInFlightAsItHasCallers) {
   options_.concurrency = 3;
   const Measurement measurement = Run();
   EXPECT_GT(measurement.succeeded, 3);
-  EXPECT_EQ(measurement.sent, server_.service().attempts());
+  EXPECT_EQ(measurement.totals.sent, server_.service().attempts());
   EXPECT_LE(server_.service().most_at_once(), 3);
 }
 
 TEST_F(LoadRunTest, EndsAtTheMostCallsAllowed) {
   for (const bool open : {false, true}) {
     if (open) options_.rate = 1000;
-    options_.max_calls = 10;
-    options_.duration = absl::Seconds(60);
+    EndAfter(10);
     const Measurement measurement = Run();
-    EXPECT_EQ(measurement.sent, 10);
+    EXPECT_EQ(measurement.totals.sent, 10);
     EXPECT_TRUE(measurement.reached_max_calls);
     EXPECT_LT(measurement.measured, absl::Seconds(50));
   }
@@ -72,7 +77,7 @@ TEST_F(LoadRunTest, EndsAtTheMostCallsAllowed) {
 TEST_F(LoadRunTest, CountsARefusedCallAsRefusedAndTriesItOnce) {
   server_.service().RefuseNext(4, grpc::StatusCode::RESOURCE_EXHAUSTED, "1");
   options_.concurrency = 1;
-  options_.max_calls = 10;
+  EndAfter(10);
   const Measurement measurement = Run();
   EXPECT_THAT(measurement.failed, ElementsAre(Pair(absl::StatusCode::kResourceExhausted, 4)));
   EXPECT_EQ(measurement.succeeded, 6);
@@ -82,14 +87,14 @@ TEST_F(LoadRunTest, CountsARefusedCallAsRefusedAndTriesItOnce) {
 
 TEST_F(LoadRunTest, CallsThatExpireCountWithTheirDeadline) {
   options_.concurrency = 2;
-  options_.max_calls = 2;
+  EndAfter(2);
   options_.deadline = absl::Milliseconds(200);
   const std::string file = testing::TempDir() + "/hang.wav";
   std::ofstream(file) << "hang";
   const Measurement measurement = Run({.files = {file}});
   EXPECT_THAT(measurement.failed, ElementsAre(Pair(absl::StatusCode::kDeadlineExceeded, 2)));
   EXPECT_GE(measurement.latency.Quantile(0), absl::Milliseconds(199));
-  EXPECT_EQ(measurement.failed_locally, 2);
+  EXPECT_EQ(measurement.totals.failed_locally, 2);
 }
 
 TEST_F(LoadRunTest, WaitingForASlotCountsAndMayExpire) {
@@ -103,8 +108,8 @@ TEST_F(LoadRunTest, WaitingForASlotCountsAndMayExpire) {
   // Five calls are due, at 50 ms and so on, each for 120 ms: those that wait expire together with the one in flight.
   EXPECT_EQ(measurement.calls, 5);
   EXPECT_THAT(measurement.failed, ElementsAre(Pair(absl::StatusCode::kDeadlineExceeded, 5)));
-  EXPECT_LT(measurement.sent, 5 + 1);
-  EXPECT_EQ(measurement.sent + measurement.expired_unsent, 5);
+  EXPECT_LT(measurement.totals.sent, 5 + 1);
+  EXPECT_EQ(measurement.totals.sent + measurement.expired_unsent, 5);
   EXPECT_GE(measurement.latency.Quantile(0), absl::Milliseconds(119));
 }
 
@@ -112,7 +117,7 @@ TEST_F(LoadRunTest, CancelsTheCallsThatAreChosen) {
   const std::string file = testing::TempDir() + "/hang.wav";
   std::ofstream(file) << "hang";
   options_.concurrency = 4;
-  options_.max_calls = 8;
+  EndAfter(8);
   options_.cancel_share = 1;
   options_.cancel_after = absl::Milliseconds(20);
   const Measurement measurement = Run({.files = {file}});
@@ -136,7 +141,7 @@ TEST_F(LoadRunTest, AStopEndsTheRunAndItsCalls) {
   });
   const Measurement measurement = Run({.files = {file}});
   EXPECT_TRUE(measurement.interrupted);
-  EXPECT_EQ(measurement.sent, 4);
+  EXPECT_EQ(measurement.totals.sent, 4);
   EXPECT_LT(measurement.measured, absl::Minutes(1));
 }
 
@@ -144,8 +149,8 @@ TEST_F(LoadRunTest, AServerThatHasGoneFailsCallsHere) {
   server_.Shutdown();
   options_.rate = 50;
   const Measurement measurement = Run();
-  EXPECT_GT(measurement.sent, 0);
-  EXPECT_EQ(measurement.failed_locally, measurement.sent);
+  EXPECT_GT(measurement.totals.sent, 0);
+  EXPECT_EQ(measurement.totals.failed_locally, measurement.totals.sent);
   EXPECT_THAT(measurement.failed, ElementsAre(Pair(absl::StatusCode::kUnavailable, measurement.calls)));
 }
 

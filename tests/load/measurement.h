@@ -35,6 +35,16 @@ struct CallCounts {
   int64_t not_taken = 0;
 };
 
+// All calls of a run, or of several.
+struct Totals {
+  std::map<std::pair<std::string, std::string>, CallCounts> by_label;  // Method and config.
+  int64_t sent = 0;                                                    // answered + failed_locally.
+  int64_t answered = 0;                                                // By the server, with success or failure.
+  int64_t failed_locally = 0;                                          // Everything else that was sent.
+
+  void Add(const Totals& other);
+};
+
 // A part of the run. Calls count where they were due, `completed` where they ended.
 struct Interval {
   int64_t due = 0;
@@ -67,11 +77,7 @@ struct Measurement {
   absl::Duration interval = absl::Seconds(1);
   std::vector<Interval> intervals;
 
-  // All calls, by method and config, warm-up included.
-  std::map<std::pair<std::string, std::string>, CallCounts> totals;
-  int64_t sent = 0;            // answered + failed_locally.
-  int64_t answered = 0;        // By the server, with success or failure.
-  int64_t failed_locally = 0;  // Everything else that was sent.
+  Totals totals;               // Of all calls, warm-up included.
   int64_t expired_unsent = 0;  // Due, but the deadline passed while all slots were taken. Counted as failed.
 
   bool interrupted = false;

@@ -149,10 +149,14 @@ std::vector<double> Ticks(double least, double most, int count, bool logarithmic
 
 std::string NumberText(double value) {
   const double size = std::fabs(value);
-  if (size < 1000 || size >= 1e15) return size >= 100 ? absl::StrFormat("%.0f", value) : absl::StrFormat("%.3g", value);
-  std::string digits = absl::StrFormat("%.0f", size);
-  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<size_t>(at), ",");
-  return value < 0 ? absl::StrCat("-", digits) : digits;
+  if (size < 1000 || size >= 1e15) return absl::StrFormat(size >= 100 ? "%.0f" : "%.3g", value);
+  const std::string digits = absl::StrFormat("%.0f", size);
+  std::string text = value < 0 ? "-" : "";
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
+  }
+  return text;
 }
 
 std::string EscapeHtml(const std::string& text) {

@@ -84,7 +84,7 @@ void AddPercentiles(const std::vector<Report>& reports, std::vector<Plot>* plots
     plot.lines.push_back(std::move(line));
   }
   for (const auto& [at, text] : std::vector<std::pair<double, std::string>>{
-           {1, "0"}, {2, "50"}, {10, "90"}, {100, "99"}, {1000, "99.9"}, {10000, "99.99"}, {100000, "99.999"}}) {
+           {2, "50"}, {10, "90"}, {100, "99"}, {1000, "99.9"}, {10000, "99.99"}, {100000, "99.999"}}) {
     if (at <= most) plot.x_labels.emplace_back(at, text);
   }
   plots->push_back(std::move(plot));

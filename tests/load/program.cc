@@ -57,7 +57,7 @@ class Session {
     Measurement measurement;
     RunSummary summary;
   };
-  // Makes a run and adds its counts to count_check().
+  // Makes a run. count_check() then tells about it and all before.
   absl::StatusOr<Run> Make(const LoadOptions& load, const std::string& label);
 
   // Searches, fills the report's steps and knee, and returns the run that passed last; absent when none did.
@@ -67,23 +67,29 @@ class Session {
   const std::optional<CountCheck>& count_check() const { return count_check_; }
 
  private:
-  // Adds to count_check_. Returns the server's metrics after the run; absent when they could not be read any more.
-  std::optional<MetricsPage> CompareCounts(const Measurement& measurement, const MetricsPage& before);
+  // Sets count_check_. Returns the server's metrics; absent when they could not be read any more.
+  std::optional<MetricsPage> CompareCounts();
   absl::StatusOr<double> FirstRate();
 
   const ProgramOptions& options_;
   const Workload workload_;
   const std::vector<std::shared_ptr<grpc::Channel>> connections_;
   const std::stop_token stop_;
+  // Of all runs together: a server may count a call that nobody waits for in the next one.
+  Totals totals_;
+  std::optional<MetricsPage> first_page_;
   std::optional<CountCheck> count_check_;
   LiveTerminal terminal_;
 };
 
 absl::StatusOr<Session::Run> Session::Make(const LoadOptions& load, const std::string& label) {
   absl::StatusOr<MetricsPage> before = MetricsPage();
-  const bool with_metrics = !options_.metrics_url.empty();
+  bool with_metrics = !options_.metrics_url.empty();
   if (with_metrics) before = FetchMetrics(options_.metrics_url);
-  if (!before.ok()) return before.status();
+  if (!before.ok()) {
+    if (!first_page_) return before.status();
+    with_metrics = false;  // What was measured so far is not thrown away.
+  }
   std::function<void(const Progress&)> show;
   if (terminal_.is_terminal()) {
     show = [&](const Progress& progress) {
@@ -91,35 +97,30 @@ absl::StatusOr<Session::Run> Session::Make(const LoadOptions& load, const std::s
     };
   }
   Run run;
+  if (with_metrics && !first_page_) first_page_ = *before;
   run.measurement = RunLoad(load, workload_, connections_, stop_, show);
   terminal_.Clear();
+  totals_.Add(run.measurement.totals);
   std::optional<MetricsPage> after;
-  if (with_metrics) after = CompareCounts(run.measurement, *before);
+  if (with_metrics) after = CompareCounts();
   run.summary = Summarise(run.measurement, load, after ? &*before : nullptr, after ? &*after : nullptr);
   return run;
 }
 
-std::optional<MetricsPage> Session::CompareCounts(const Measurement& measurement, const MetricsPage& before) {
-  if (!count_check_) count_check_.emplace();
+std::optional<MetricsPage> Session::CompareCounts() {
   const absl::Time give_up = absl::Now() + kCountsSettle;
   while (true) {
     absl::StatusOr<MetricsPage> after = FetchMetrics(options_.metrics_url);
     if (!after.ok()) {
+      if (!count_check_) count_check_.emplace();
       count_check_->differences.emplace_back(after.status().message());
       return std::nullopt;
     }
-    const CountCheck check = CheckCounts(measurement, before, *after);
-    if (!check.agrees() && absl::Now() < give_up) {
+    count_check_ = CheckCounts(totals_, *first_page_, *after);
+    if (!count_check_->agrees() && absl::Now() < give_up) {
       absl::SleepFor(absl::Milliseconds(100));
       continue;
     }
-    count_check_->exact = count_check_->exact && check.exact;
-    count_check_->sent += check.sent;
-    count_check_->answered += check.answered;
-    count_check_->failed_locally += check.failed_locally;
-    count_check_->server_counted += check.server_counted;
-    count_check_->differences.insert(count_check_->differences.end(), check.differences.begin(),
-                                     check.differences.end());
     return *std::move(after);
   }
 }

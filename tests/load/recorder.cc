@@ -29,8 +29,8 @@ Interval& Recorder::IntervalAt(absl::Duration time) {
 }
 
 void Recorder::OnSent(const PreparedCall& call, absl::Duration due, absl::Duration start_delay) {
-  ++measurement_.sent;
-  ++measurement_.totals[{call.method, call.config}].sent;
+  ++measurement_.totals.sent;
+  ++measurement_.totals.by_label[{call.method, call.config}].sent;
   if (!IsMeasured(due)) return;
   measurement_.bytes_sent += call.bytes;
   measurement_.start_delay.Record(start_delay);
@@ -58,12 +58,12 @@ void Recorder::OnFailed(const Ended& ended, absl::StatusCode code, const std::st
 }
 
 void Recorder::OnEnded(const Ended& ended, const Outcome& outcome) {
-  CallCounts& counts = measurement_.totals[{ended.call->method, ended.call->config}];
+  CallCounts& counts = measurement_.totals.by_label[{ended.call->method, ended.call->config}];
   if (outcome.answered) {
-    ++measurement_.answered;
+    ++measurement_.totals.answered;
     ++counts.answered[outcome.code];
   } else {
-    ++measurement_.failed_locally;
+    ++measurement_.totals.failed_locally;
     ++(outcome.code == absl::StatusCode::kResourceExhausted ? counts.not_taken : counts.unknown);
   }
   if (outcome.code != absl::StatusCode::kOk) return OnFailed(ended, outcome.code, outcome.message);

@@ -32,7 +32,7 @@ TEST_F(RecorderTest, MeasuresWhatIsDueAfterTheWarmUp) {
   Call(1000 * kMs, 1200 * kMs, ok_);
   Call(4999 * kMs, 5299 * kMs, ok_);
   const Measurement measurement = recorder_.Finish();
-  EXPECT_EQ(measurement.sent, 3);
+  EXPECT_EQ(measurement.totals.sent, 3);
   EXPECT_EQ(measurement.calls, 2);
   EXPECT_EQ(measurement.succeeded, 2);
   EXPECT_EQ(measurement.latency.max(), 300 * kMs);
@@ -55,10 +55,10 @@ TEST_F(RecorderTest, FailuresCountInThePercentilesWithTheTimeTheyTook) {
   EXPECT_EQ(measurement.succeeded_latency.count(), 1);
   EXPECT_EQ(measurement.failed.at(absl::StatusCode::kDeadlineExceeded), 2);
   EXPECT_EQ(measurement.messages.at(absl::StatusCode::kDeadlineExceeded), "late");
-  EXPECT_EQ(measurement.sent, 2);
-  EXPECT_EQ(measurement.answered, 1);
-  EXPECT_EQ(measurement.failed_locally, 1);
-  EXPECT_EQ(measurement.totals.at({"GetTags", "n"}).unknown, 1);
+  EXPECT_EQ(measurement.totals.sent, 2);
+  EXPECT_EQ(measurement.totals.answered, 1);
+  EXPECT_EQ(measurement.totals.failed_locally, 1);
+  EXPECT_EQ(measurement.totals.by_label.at({"GetTags", "n"}).unknown, 1);
 }
 
 TEST_F(RecorderTest, CallsChosenToBeCancelledAreInNoPercentile) {

@@ -30,7 +30,7 @@ ServerSummary SummariseServer(const Measurement& measurement, const MetricsPage&
   const auto grown = [&](const std::string& name) { return SumOf(after, name) - SumOf(before, name); };
   const auto mean = [&](const std::string& name) { return Ratio(grown(name + "_sum"), grown(name + "_count")); };
   const double cpu_seconds = grown("process_cpu_seconds_total");
-  return {.cpu_ms_per_call = 1e3 * Ratio(cpu_seconds, static_cast<double>(measurement.answered)),
+  return {.cpu_ms_per_call = 1e3 * Ratio(cpu_seconds, static_cast<double>(measurement.totals.answered)),
           .cpu_cores = Ratio(cpu_seconds, absl::ToDoubleSeconds(measurement.elapsed)),
           .batches = grown("hearwire_batch_windows_count"),
           .windows_per_batch = mean("hearwire_batch_windows"),
@@ -82,7 +82,7 @@ std::vector<PercentilePoint> PercentilePoints(const Measurement& measurement, co
   std::vector<PercentilePoint> points;
   if (histogram.count() == 0) return points;
   // Eight points each time the share above falls to a tenth, as far as single calls can be told apart.
-  for (int i = 0;; ++i) {
+  for (int i = 1;; ++i) {
     const double above = std::pow(10.0, -i / 8.0);
     if (above * static_cast<double>(histogram.count()) < 1) break;
     points.push_back({1 - above, Milliseconds(histogram.Quantile(1 - above))});

@@ -93,7 +93,7 @@ TEST(ReportTest, TheServersSideIsTheGrowthOfItsMetrics) {
                         std::to_string(5 * calls) + "\nhearwire_batch_windows_count " + std::to_string(calls) + "\n");
   };
   Measurement measurement = Steady(absl::Milliseconds(1), 100);
-  measurement.answered = 100;
+  measurement.totals.answered = 100;
   measurement.elapsed = absl::Seconds(10);
   const MetricsPage before = page(50, 1), after = page(150, 3);
   const RunSummary run = Summarise(measurement, {.rate = 10}, &before, &after);

@@ -36,12 +36,16 @@ std::string ReportText(const Report& report) {
 }
 
 std::string ComparisonText(const Report& base, const Report& other) {
+  const int one_width = static_cast<int>(std::max<size_t>(12, base.name.size()));
+  const int two_width = static_cast<int>(std::max<size_t>(12, other.name.size()));
   std::string text =
-      absl::StrFormat("%-22s %14s %14s %9s\n", "", base.name.substr(0, 14), other.name.substr(0, 14), "change");
+      absl::StrFormat("%-20s  %*s  %*s %10s\n", "", one_width, base.name, two_width, other.name, "change");
   const auto row = [&](const std::string& name, const std::string& unit, double one, double two) {
     const std::string change = one != 0 ? absl::StrFormat("%+.1f %%", 100 * (two - one) / one) : "";
-    absl::StrAppend(&text,
-                    absl::StrFormat("%-22s %14s %14s %9s  %s\n", name, NumberText(one), NumberText(two), change, unit));
+    absl::StrAppend(
+        &text,
+        absl::StrFormat("%-20s  %*s  %*s %10s", name, one_width, NumberText(one), two_width, NumberText(two), change),
+        unit.empty() ? "" : "  ", unit, "\n");
   };
   if (base.knee && other.knee && base.knee->per_second && other.knee->per_second) {
     row("knee", "calls/s", *base.knee->per_second, *other.knee->per_second);
