@@ -12,6 +12,8 @@
 #include <sstream>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+
 namespace hearwire {
 namespace {
 
@@ -83,7 +85,7 @@ void VisitCgroups(const std::string& root, const std::string& controller,
   std::string group = FindCgroup(root, controller);
   if (mount->cgroup != "/" && group.rfind(mount->cgroup, 0) == 0) group.erase(0, mount->cgroup.size());
   while (!group.empty() && group != "/") {
-    visit(root + mount->folder + group);
+    visit(absl::StrCat(root, mount->folder, group));
     group.erase(group.rfind('/') == std::string::npos ? 0 : group.rfind('/'));
   }
   visit(root + mount->folder);

@@ -2,9 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <iterator>
+#include <memory>
+#include <sstream>
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
@@ -29,6 +33,44 @@ bool IsGiven(const std::vector<std::string>& arguments, const std::string& flag)
     return argument == "--" + flag || argument.rfind("--" + flag + "=", 0) == 0;
   });
 }
+
+// Reads the configuration file, and tells by line what is none of the flags.
+class ConfigurationFile final : public CLI::ConfigTOML {
+ public:
+  // names: outlives this.
+  explicit ConfigurationFile(const std::vector<std::string>* names) : names_(names) {}
+
+  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    const std::string text(std::istreambuf_iterator<char>(input), {});
+    std::istringstream again(text);
+    std::vector<CLI::ConfigItem> items = CLI::ConfigTOML::from_config(again);
+    for (const CLI::ConfigItem& item : items) {
+      const std::string name = item.fullname();
+      if (std::find(names_->begin(), names_->end(), name) != names_->end()) continue;
+      const std::vector<std::string_view> names(names_->begin(), names_->end());
+      const std::vector<std::string_view> nearest = NearestNames(name, names, 1);
+      throw CLI::ConfigError(
+          absl::StrCat(LineOf(text, item.name), Quoted(name), " is no option",
+                       nearest.empty() ? "; lines are like max-clips=256, see --help"
+                                       : absl::StrCat("; did you mean ", std::string(nearest[0]), "?")),
+          CLI::ExitCodes::ConfigError);
+    }
+    return items;
+  }
+
+ private:
+  // "line 3: ", of the first line that begins with the name; "" when none does.
+  static std::string LineOf(const std::string& text, const std::string& name) {
+    int number = 0;
+    for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+      ++number;
+      if (absl::StartsWith(absl::StripLeadingAsciiWhitespace(line), name)) return absl::StrCat("line ", number, ": ");
+    }
+    return "";
+  }
+
+  const std::vector<std::string>* const names_;
+};
 
 // The flags of hearwire-server, each bound to its field.
 class Flags {
@@ -61,6 +103,7 @@ class Flags {
     const char* value = environment_(EnvironmentName(flag));
     return value == nullptr ? "" : value;
   }
+  std::string ConfigurationFileName() const { return app_.get_config_ptr()->as<std::string>(); }
   // Where a flag's value came from, for messages.
   std::string SourceOf(const std::string& flag) const;
   absl::Status UnknownArgument(const std::string& argument) const;
@@ -76,7 +119,7 @@ class Flags {
 CLI::Option* Flags::Add(const std::string& flag, const std::string& type, const std::string& default_text,
                         const std::string& help, Set set) {
   names_.push_back(flag);
-  const auto callback = [this, flag, set](const std::vector<std::string>& values) {
+  const auto callback = [this, flag, set = std::move(set)](const std::vector<std::string>& values) {
     for (const std::string& value : values) {
       const absl::Status status = set(value);
       if (!status.ok()) {
@@ -97,8 +140,9 @@ template <typename Value>
 Flags::Set Flags::Store(Value* field, std::function<absl::StatusOr<Value>(const std::string&)> parse) {
   return [field, parse = std::move(parse)](const std::string& text) -> absl::Status {
     absl::StatusOr<Value> value = parse(text);
-    if (value.ok()) *field = *std::move(value);
-    return value.status();
+    if (!value.ok()) return value.status();
+    *field = *std::move(value);
+    return absl::OkStatus();
   };
 }
 
@@ -151,6 +195,7 @@ Flags::Flags(const std::vector<std::string>& arguments, const GetEnvironment& en
   app_.set_help_flag("--help,-h", "Print this and end");
   app_.set_version_flag("--version", "hearwire-server " HEARWIRE_VERSION, "Print the version and end");
   app_.set_config("--config", "", "File of lines like max-clips=256")->type_name("FILE")->envname("HEARWIRE_CONFIG");
+  app_.config_formatter(std::make_shared<ConfigurationFile>(&names_));
   app_.add_flag("--self-test", self_test_,
                 "Load the networks, print how far they are from the expected numbers, and end: 0 when all is well");
   names_ = {"help", "version", "self-test", "config"};
@@ -233,7 +278,7 @@ void Flags::AddServingFlags() {
 std::string Flags::SourceOf(const std::string& flag) const {
   if (IsGiven(arguments_, flag)) return "--" + flag;
   if (!Environment(flag).empty()) return EnvironmentName(flag);
-  return absl::StrCat(flag, " in the configuration file");
+  return absl::StrCat(flag, " in ", ConfigurationFileName());
 }
 
 absl::Status Flags::UnknownArgument(const std::string& argument) const {
@@ -268,11 +313,9 @@ absl::StatusOr<ParsedOptions> Flags::Parse() {
   } catch (const CLI::ExtrasError&) {
     return UnknownArgument(app_.remaining().front());
   } catch (const CLI::ConfigError& error) {
-    return absl::InvalidArgumentError(absl::StrCat("configuration file: ", error.what()));
+    return absl::InvalidArgumentError(absl::StrCat(ConfigurationFileName(), ": ", error.what()));
   } catch (const CLI::FileError&) {
-    const CLI::Option* config = app_.get_config_ptr();
-    return absl::InvalidArgumentError(
-        absl::StrCat("configuration file ", config->count() > 0 ? config->as<std::string>() : "", " cannot be read"));
+    return absl::InvalidArgumentError(absl::StrCat("--config: the file ", ConfigurationFileName(), " cannot be read"));
   } catch (const CLI::Error& error) {
     return absl::InvalidArgumentError(std::string(error.what()).substr(0, std::string(error.what()).find('\n')));
   }

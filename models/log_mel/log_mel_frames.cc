@@ -105,8 +105,8 @@ hwy::AlignedFreeUniquePtr<float[]> MakeZeros(size_t count) {
 LogMelFrames::LogMelFrames(const MelBank& bank)
     : bank_(bank),
       samples_(MakeZeros(kMaxFrames * kSampleStride)),
-      spectrum_(MakeZeros(512 * 2 * kMaxFrames)),
-      power_(MakeZeros(512 * kMaxFrames)),
+      spectrum_(MakeZeros(size_t{512} * 2 * kMaxFrames)),
+      power_(MakeZeros(size_t{512} * kMaxFrames)),
       log_mel_(MakeZeros(bank.bands.size() * kMaxFrames)) {}
 
 bool LogMelFrames::Compute(int count, float* rows) {

@@ -8,7 +8,7 @@ namespace {
 
 // For a piece's expanded channels: with their depthwise outputs and the weights they share the second-level cache,
 // which holds a megabyte or more.
-constexpr size_t kPieceBytes = 512 * 1024;
+constexpr size_t kPieceBytes = size_t{512} * 1024;
 
 size_t ExpandedStride(const PackedBlock& block) { return block.depthwise.channel_stride; }
 

@@ -9,6 +9,7 @@ namespace {
 std::vector<int> CutIntoPanels(int vectors, int widest) {
   const int count = (vectors + widest - 1) / widest;
   std::vector<int> panels;
+  panels.reserve(count);
   for (int i = 0; i < count; ++i) panels.push_back(vectors / count + (i < vectors % count ? 1 : 0));
   return panels;
 }

@@ -105,7 +105,7 @@ void RunPanel(const Panel& panel, const PointwiseCall& call, size_t column, size
 
 void Pointwise(const PointwiseWeights& weights, const PointwiseCall& call) {
   // Rows at a time: their inputs stay in the second-level cache while all panels pass over them.
-  constexpr size_t kBlockBytes = 192 * 1024;
+  constexpr size_t kBlockBytes = size_t{192} * 1024;
   constexpr size_t kMinRows = 96;
   const size_t block = std::max(kMinRows, kBlockBytes / (weights.in_stride * sizeof(float)) / 24 * 24);
   const size_t n = hn::Lanes(D());

@@ -16,25 +16,26 @@ using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 
 // kCols output columns of one vector of channels. in: the kernel's first value.
-template <int kCols>
+template <size_t kCols>
 HWY_INLINE void Block(const V (&weight)[9], V bias, const float* HWY_RESTRICT in, size_t in_stride,
                       float* HWY_RESTRICT out, size_t out_stride) {
   const D d;
   V sum[kCols];
-  for (int c = 0; c < kCols; ++c) sum[c] = bias;
+  for (size_t c = 0; c < kCols; ++c) sum[c] = bias;
   for (size_t row = 0; row < 3; ++row) {
     for (size_t k = 0; k < 3; ++k) {
-      for (int c = 0; c < kCols; ++c) {
+      for (size_t c = 0; c < kCols; ++c) {
         sum[c] = hn::MulAdd(hn::Set(d, in[row * in_stride + 2 * c + k]), weight[3 * row + k], sum[c]);
       }
     }
   }
-  for (int c = 0; c < kCols; ++c) hn::Store(Hardswish(d, sum[c]), d, out + c * out_stride);
+  for (size_t c = 0; c < kCols; ++c) hn::Store(Hardswish(d, sum[c]), d, out + c * out_stride);
 }
 
 void Stem(const StemWeights& weights, const StemCall& call) {
   const D d;
-  constexpr int kCols = 8;
+  constexpr size_t kCols = 8;
+  const auto out_cols = static_cast<size_t>(call.out_cols);
   for (size_t channel = 0; channel < weights.out_stride; channel += hn::Lanes(d)) {
     V weight[9];
     for (size_t k = 0; k < 9; ++k) weight[k] = hn::Load(d, weights.weight.data() + k * weights.out_stride + channel);
@@ -42,11 +43,11 @@ void Stem(const StemWeights& weights, const StemCall& call) {
     float* out = call.out + channel;
     for (int row = 0; row < call.out_rows; ++row) {
       const float* in = call.in + static_cast<size_t>(2 * row) * call.in_stride;
-      int col = 0;
-      for (; col + kCols <= call.out_cols; col += kCols, in += 2 * kCols, out += kCols * weights.out_stride) {
+      size_t col = 0;
+      for (; col + kCols <= out_cols; col += kCols, in += 2 * kCols, out += kCols * weights.out_stride) {
         Block<kCols>(weight, bias, in, call.in_stride, out, weights.out_stride);
       }
-      for (; col < call.out_cols; ++col, in += 2, out += weights.out_stride) {
+      for (; col < out_cols; ++col, in += 2, out += weights.out_stride) {
         Block<1>(weight, bias, in, call.in_stride, out, weights.out_stride);
       }
     }

@@ -57,7 +57,7 @@ std::optional<AudioError> CheckPcm(const PcmAudio& audio, const AudioLimits& lim
 }
 
 OpenedSource OpenPcm(const PcmAudio& audio, const AudioLimits& limits) {
-  if (std::optional<AudioError> error = CheckPcm(audio, limits)) return *std::move(error);
+  if (std::optional<AudioError> error = CheckPcm(audio, limits)) return std::move(*error);
   return std::make_unique<PcmSource>(audio);
 }
 
@@ -177,7 +177,7 @@ std::variant<std::vector<float>, AudioError> DecodeAudio(const AudioSource& sour
                                                          const std::function<bool(int64_t)>& take_room) {
   const auto* pcm = std::get_if<PcmAudio>(&source);
   OpenedSource opened = pcm != nullptr ? OpenPcm(*pcm, limits) : OpenEncoded(std::get<EncodedAudio>(source), limits);
-  if (auto* error = std::get_if<AudioError>(&opened)) return *std::move(error);
+  if (auto* error = std::get_if<AudioError>(&opened)) return std::move(*error);
   absl::StatusOr<std::vector<float>> clip =
       DecodeSamples(*std::get<std::unique_ptr<SampleSource>>(opened), limits, sample_rate_hz, is_cancelled, take_room);
   if (!clip.ok()) return AudioError{clip.status(), pcm != nullptr ? AudioField::kSamples : AudioField::kEncoded};

@@ -9,7 +9,7 @@
 namespace hearwire {
 namespace {
 
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 
 constexpr size_t kHeaderBytes = 27;  // Then a table of segment lengths.
 constexpr uint8_t kFirstPage = 0x02;

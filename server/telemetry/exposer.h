@@ -30,7 +30,7 @@ class Exposer {
   ~Exposer() = default;
 
   // Serves these metrics too, for as long as their owner keeps them. Thread-safe.
-  void Add(std::weak_ptr<prometheus::Collectable> metrics) { http_->RegisterCollectable(metrics); }
+  void Add(const std::weak_ptr<prometheus::Collectable>& metrics) { http_->RegisterCollectable(metrics); }
 
   int port() const { return port_; }
 

@@ -146,8 +146,16 @@ TEST_F(ParseOptionsTest, NamesTheSourceOfAWrongValue) {
   environment_ = {{"HEARWIRE_MAX_CLIPS", "many"}};
   EXPECT_THAT(ParseBad({}), HasSubstr("HEARWIRE_MAX_CLIPS: \"many\""));
   environment_.clear();
-  EXPECT_THAT(ParseBad({"--config", WriteFile("max-clips=many\n")}),
-              HasSubstr("max-clips in the configuration file: \"many\""));
+  const std::string file = WriteFile("max-clips=many\n");
+  EXPECT_THAT(ParseBad({"--config", file}), HasSubstr("max-clips in " + file + ": \"many\""));
+}
+
+TEST_F(ParseOptionsTest, TellsByLineWhatIsWrongInAConfigurationFile) {
+  const std::string misspelt = WriteFile("# Limits\nworkers=2\n\n  max-clip = 5\n");
+  EXPECT_THAT(ParseBad({"--config", misspelt}),
+              HasSubstr(misspelt + ": line 4: \"max-clip\" is no option; did you mean max-clips?"));
+  const std::string prose = WriteFile("workers=2\nnonsense\n");
+  EXPECT_THAT(ParseBad({"--config", prose}), HasSubstr(prose + ": line 2: \"nonsense\" is no option; lines are like"));
 }
 
 TEST_F(ParseOptionsTest, SaysWhatWouldBeRight) {
