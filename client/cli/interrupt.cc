@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <thread>
@@ -11,7 +12,8 @@
 namespace hearwire::cli {
 namespace {
 
-volatile std::sig_atomic_t received = 0;
+std::atomic<int> received = 0;  // Lock-free: a signal handler may touch it.
+static_assert(std::atomic<int>::is_always_lock_free);
 int wake_pipe[2] = {-1, -1};  // Never drained: it stays readable.
 
 std::stop_source& Source() {
@@ -20,8 +22,7 @@ std::stop_source& Source() {
 }
 
 void OnSignal(int number) {
-  if (received != 0) _exit(128 + number);
-  received = number;
+  if (received.exchange(number) != 0) _exit(128 + number);
   const int saved = errno;
   (void)!write(wake_pipe[1], "", 1);
   errno = saved;

@@ -47,25 +47,20 @@ class WriterSink final : public spdlog::sinks::base_sink<std::mutex> {
   void flush_() override {}
 };
 
-std::shared_ptr<spdlog::logger> NewLogger(LogFormat format, LogLevel least) {
-  auto logger = std::make_shared<spdlog::logger>("hearwire", std::make_shared<WriterSink>());
-  // The text of a line is escaped before it gets here, so the pattern may put it into a JSON object as it is.
-  logger->set_pattern(format == LogFormat::kJson ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})"
-                                                 : "%Y-%m-%dT%H:%M:%S.%eZ %l %v",
-                      spdlog::pattern_time_type::utc);
-  logger->set_level(ToSpdlog(least));
-  return logger;
+// The text of a line is escaped before it gets here, so the pattern may put it into a JSON object as it is.
+const char* Pattern(LogFormat format) {
+  return format == LogFormat::kJson ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})"
+                                    : "%Y-%m-%dT%H:%M:%S.%eZ %l %v";
 }
 
+// Never destroyed, for threads that log until the process ends.
 spdlog::logger& Logger() {
-  static const bool started = [] {
-    if (spdlog::default_logger()->name() != "hearwire") {
-      spdlog::set_default_logger(NewLogger(LogFormat::kText, LogLevel::kInfo));
-    }
-    return true;
+  static auto* const logger = [] {
+    auto* const made = new spdlog::logger("hearwire", std::make_shared<WriterSink>());
+    made->set_pattern(Pattern(LogFormat::kText), spdlog::pattern_time_type::utc);
+    return made;
   }();
-  (void)started;
-  return *spdlog::default_logger_raw();
+  return *logger;
 }
 
 // Length of the UTF-8 sequence that starts at text[at], 0 when there is none (RFC 3629: no overlong forms, no
@@ -138,9 +133,9 @@ LogField::LogField(std::string_view name, double value) : name_(name), quoted_(f
 LogField::LogField(std::string_view name, absl::Duration value) : LogField(name, absl::ToDoubleSeconds(value)) {}
 
 void StartLog(LogFormat format, LogLevel least) {
-  Logger();
   current_format = format;
-  spdlog::set_default_logger(NewLogger(format, least));
+  Logger().set_pattern(Pattern(format), spdlog::pattern_time_type::utc);
+  Logger().set_level(ToSpdlog(least));
 }
 
 bool FlushLog(absl::Time deadline) { return Writer().Flush(deadline); }
