@@ -26,27 +26,23 @@ struct NetworkCase {
 constexpr Pooling kPoolings[] = {Pooling::kAvgCh,       Pooling::kMaxCh,   Pooling::kAddAvgMaxCh,
                                  Pooling::kCatAvgMaxCh, Pooling::kAvgTime, Pooling::kAvgMaxTime};
 
-std::vector<Feature> FeaturesOf(HeadKind head) {
-  std::vector<Feature> features = {Feature::kMelAvgs, Feature::kClf1, Feature::kLogits};
-  if (head == HeadKind::kMlp) features.push_back(Feature::kClf2);
-  for (const int block : {4, 5, 6, 11, 12, 13, 14, 15}) features.push_back(Se(block));
-  for (int block = 0; block < kBlockCount; ++block) features.push_back(Block(block));
-  return features;
-}
-
-// One window a feature, so that the largest value of each row is that feature's own.
+// One feature a window, so that the largest value of each row is that feature's own.
 class Batch {
  public:
   Batch(const NetworkWeights& weights, HeadKind head, const MelSettings& mel, int frames)
       : window_(MakeRandomWindow(frames, mel.n_mels, static_cast<uint32_t>(frames))) {
-    for (const Pooling pooling : kPoolings) {
-      for (const Feature feature : FeaturesOf(head)) {
-        Readout readout;
-        readout.pooling = pooling;
-        readout.features.Add(feature);
-        readouts_.push_back(readout);
-        sizes_.push_back(static_cast<size_t>(ReadoutSize(weights.shape, mel.n_mels, readout)));
-      }
+    const auto add = [&](Feature feature, Pooling pooling) {
+      Readout readout;
+      readout.pooling = pooling;
+      readout.features.Add(feature);
+      readouts_.push_back(readout);
+      sizes_.push_back(static_cast<size_t>(ReadoutSize(weights.shape, mel.n_mels, readout)));
+    };
+    for (const Feature feature : {Feature::kMelAvgs, Feature::kClf1, Feature::kLogits}) add(feature, Pooling::kAvgCh);
+    if (head == HeadKind::kMlp) add(Feature::kClf2, Pooling::kAvgCh);
+    for (const int block : {4, 5, 6, 11, 12, 13, 14, 15}) add(Se(block), Pooling::kAvgCh);
+    for (int block = 0; block < kBlockCount; ++block) {
+      for (const Pooling pooling : kPoolings) add(Block(block), pooling);
     }
   }
 
@@ -81,8 +77,8 @@ TEST(NativeAgreementTest, BothBackendsGiveTheSameNumbersForTheSameWeights) {
     const std::unique_ptr<Backend> torch = LoadTorchBackend({.device = "cpu"}).value();
     ASSERT_TRUE(native->AddNetwork(weights, test.mel).ok());
     ASSERT_TRUE(torch->AddNetwork(weights, test.mel).ok());
-    for (const int frames : {1, 7, 16, 33, 100, 500}) {
-      if (frames == 500 && test.width > 1) continue;
+    for (const int frames : {1, 7, 16, 33, 250}) {
+      if (frames == 250 && test.width > 1) continue;
       const Batch batch(*weights, test.head, test.mel, frames);
       const auto ours = batch.Run(*native), theirs = batch.Run(*torch);
       for (size_t row = 0; row < ours.size(); ++row) {
