@@ -23,9 +23,13 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// One complex number per lane.
+// One complex number per lane. The constructors are written out, so that they are compiled for the instruction set as
+// all functions here are: on Arm, vectors' own cannot be called otherwise.
 template <class V>
 struct Complex {
+  HWY_INLINE Complex() {}
+  HWY_INLINE Complex(V real, V imaginary) : re(real), im(imaginary) {}
+
   V re, im;
 };
 

@@ -3,7 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+
+#include "absl/time/clock.h"
+#include "server/telemetry/log.h"
+#include "tests/models/native/targets.h"
 
 namespace hearwire {
 namespace {
@@ -56,6 +61,29 @@ TEST(PlanBackendTest, RefusesWhatDoesNotGoTogether) {
 TEST(PlanBackendTest, NeverGivesAnotherPrecisionThanAskedFor) {
   EXPECT_EQ(Plan(Options(DeviceChoice::kAuto, BackendChoice::kAuto, Precision::kFloat16), kCudaIsThere),
             "torch on cuda");
+}
+
+class MakeBackendTest : public TargetTest {};
+INSTANTIATE_TEST_SUITE_P(Targets, MakeBackendTest, AllTargets(), NameOfTarget);
+
+TEST_P(MakeBackendTest, WarnsOnceOfSlowKernelsAndNamesThem) {
+  testing::internal::CaptureStderr();
+  const absl::StatusOr<std::unique_ptr<Backend>> backend =
+      MakeBackend(Options(DeviceChoice::kCpu, BackendChoice::kNative));
+  ASSERT_TRUE(FlushLog(absl::Now() + absl::Seconds(60)));
+  const std::string log = testing::internal::GetCapturedStderr();
+  ASSERT_TRUE(backend.ok()) << backend.status();
+  EXPECT_EQ((*backend)->name(), "native");
+#if defined(__x86_64__)
+  if ((GetParam() & (HWY_AVX2 | HWY_AVX3 | HWY_AVX3_DL)) == 0) {
+    EXPECT_THAT(log, HasSubstr(std::string("warning this processor lacks the instructions that the native backend is "
+                                           "fast with kernels=") +
+                               hwy::TargetName(GetParam()) + "\n"));
+    EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
+    return;
+  }
+#endif
+  EXPECT_EQ(log, "");
 }
 
 }  // namespace

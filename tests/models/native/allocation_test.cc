@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <iterator>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "models/native/native_backend.h"
@@ -33,33 +35,44 @@ void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::fre
 namespace hearwire {
 namespace {
 
+// Windows of timestamps and of scenes, every pooling and feature, in batches of several sizes.
 TEST(NativeBackendAllocationTest, AllocatesNothingForBatchesNoLargerThanEarlierOnes) {
-  const std::unique_ptr<Backend> backend = MakeNativeBackend().value();
-  const auto weights = MakeRandomNetwork(0.4, HeadKind::kMlp, 1);
-  ASSERT_TRUE(backend->AddNetwork(weights, {}).ok());
-  const std::unique_ptr<Embedder> embedder = backend->NewEmbedder().value();
+  for (const auto& [width, head] : {std::pair(0.1, HeadKind::kMlp), std::pair(0.4, HeadKind::kFullyConvolutional),
+                                    std::pair(1.0, HeadKind::kMlp)}) {
+    const std::unique_ptr<Backend> backend = MakeNativeBackend().value();
+    const auto weights = MakeRandomNetwork(width, head, 1);
+    ASSERT_TRUE(backend->AddNetwork(weights, {}).ok());
+    const std::unique_ptr<Embedder> embedder = backend->NewEmbedder().value();
 
-  Readout blocks, head;
-  for (const int block : {0, 5, 11, 13, 15}) blocks.features.Add(Block(block));
-  blocks.pooling = Pooling::kAvgMaxTime;
-  for (const Feature feature : {Feature::kMelAvgs, Feature::kClf2, Feature::kLogits, Se(5), Se(15)}) {
-    head.features.Add(feature);
+    Readout readouts[6], heads;
+    constexpr Pooling kPoolings[] = {Pooling::kAvgCh,       Pooling::kMaxCh,   Pooling::kAddAvgMaxCh,
+                                     Pooling::kCatAvgMaxCh, Pooling::kAvgTime, Pooling::kAvgMaxTime};
+    for (size_t i = 0; i < std::size(readouts); ++i) {
+      readouts[i].pooling = kPoolings[i];
+      for (const int block : {0, 5, 11, 13, 15}) readouts[i].features.Add(Block(block));
+    }
+    for (const Feature feature : {Feature::kMelAvgs, Feature::kClf1, Feature::kLogits, Se(5), Se(15)}) {
+      heads.features.Add(feature);
+    }
+    if (head == HeadKind::kMlp) heads.features.Add(Feature::kClf2);
+    std::vector<RandomWindow> windows;
+    std::vector<std::vector<float>> rows;
+    std::vector<WindowRequest> batch;
+    for (uint32_t i = 0; i < 40; ++i) {
+      const Readout& readout = i % 3 == 0 ? heads : readouts[i / 3 % std::size(readouts)];
+      windows.push_back(MakeRandomWindow(i == 11 ? 250 : i % 5 == 0 ? 128 : 16, 128, i));
+      rows.emplace_back(ReadoutSize(weights->shape, 128, readout));
+      batch.push_back({windows.back().window, readout, rows.back().data()});
+    }
+    const int before_first = allocations;
+    ASSERT_TRUE(embedder->Embed(0, batch).ok());
+    EXPECT_GT(allocations, before_first) << "the count does not count";
+    const int before = allocations;
+    for (const size_t size : {40, 1, 33}) {
+      ASSERT_TRUE(embedder->Embed(0, absl::MakeConstSpan(batch).subspan(0, size)).ok());
+    }
+    EXPECT_EQ(allocations, before) << "width " << width;
   }
-  std::vector<RandomWindow> windows;
-  std::vector<std::vector<float>> rows;
-  std::vector<WindowRequest> batch;
-  for (uint32_t i = 0; i < 80; ++i) {
-    const Readout& readout = i % 3 == 0 ? head : blocks;
-    windows.push_back(MakeRandomWindow(i % 5 == 0 ? 128 : 16, 128, i));
-    rows.emplace_back(ReadoutSize(weights->shape, 128, readout));
-    batch.push_back({windows.back().window, readout, rows.back().data()});
-  }
-  const int before_first = allocations;
-  ASSERT_TRUE(embedder->Embed(0, batch).ok());
-  EXPECT_GT(allocations, before_first) << "the count does not count";
-  const int before = allocations;
-  for (size_t size : {80, 1, 33, 80}) ASSERT_TRUE(embedder->Embed(0, absl::MakeConstSpan(batch).subspan(0, size)).ok());
-  EXPECT_EQ(allocations, before);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "tests/fixtures/random_network.h"
@@ -121,6 +122,14 @@ TEST_P(NativeBackendTargetTest, GivesARowThatDoesNotDependOnItsCompany) {
   for (size_t i = 0; i < jobs.size(); ++i) ASSERT_EQ(fixture.Embed({jobs[i]})[0], together[i]) << i;
 }
 
+TEST_P(NativeBackendTargetTest, IsSlowBelowAvx2) {
+#if defined(__x86_64__)
+  EXPECT_EQ(NativeInstructionSetIsSlow(), (GetParam() & (HWY_AVX2 | HWY_AVX3 | HWY_AVX3_DL)) == 0);
+#else
+  EXPECT_FALSE(NativeInstructionSetIsSlow());
+#endif
+}
+
 TEST(NativeBackendTest, SaysWhatItIs) {
   const std::unique_ptr<Backend> backend = MakeNativeBackend().value();
   EXPECT_EQ(backend->name(), "native");
@@ -164,6 +173,23 @@ TEST(NativeBackendTest, GivesLargeBatchesTheSameBits) {
   EXPECT_EQ(together, reversed);
   for (size_t i = 0; i < jobs.size(); i += 7) {
     ASSERT_EQ(fixture.Embed({jobs[jobs.size() - 1 - i]})[0], together[i]) << i;
+  }
+}
+
+// Timestamps and scenes of every pooling, features of all depths.
+TEST(NativeBackendTest, GivesEveryNetworkTheSameBitsInAnyCompany) {
+  for (const auto& [width, head, mels] :
+       {std::tuple(0.1, HeadKind::kFullyConvolutional, 40), std::tuple(0.4, HeadKind::kFullyConvolutional, 128),
+        std::tuple(0.5, HeadKind::kMlp, 64), std::tuple(1.0, HeadKind::kMlp, 128)}) {
+    Fixture fixture(MakeRandomNetwork(width, head, 3), mels);
+    std::vector<Fixture::Job> jobs;
+    for (uint32_t i = 0; i < 72; ++i) {
+      const int frames = i % 9 == 0 ? 300 : i % 5 == 0 ? 32 : 16;
+      const Pooling pooling = kPoolings[i % std::size(kPoolings)];
+      jobs.push_back({frames, i % 4 == 1 ? MakeReadout({Block(2), Se(5)}, pooling) : EveryFeature(head, pooling), i});
+    }
+    const Rows together = fixture.Embed(jobs);
+    for (size_t i = 0; i < jobs.size(); ++i) ASSERT_EQ(fixture.Embed({jobs[i]})[0], together[i]) << width << " " << i;
   }
 }
 
