@@ -129,7 +129,7 @@ def error_reason(error):
 # drain begins.
 @pytest.mark.parametrize("seconds, callers", [(1.0, 12), (60.0, 4)])
 def test_clients_that_call_on_through_a_drain_are_told_to_go_elsewhere(seconds, callers):
-    server = Server("--lame-duck=200ms", "--drain-deadline=20s")
+    server = Server(f"--lame-duck={200 * PATIENCE}ms", "--drain-deadline=20s")
     request = pb.GetSceneEmbeddingsRequest(clips=[pcm(chirp(seconds))])
     outcomes, under_way, gone = [], threading.Barrier(callers + 1), threading.Event()
 

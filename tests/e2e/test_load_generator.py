@@ -137,7 +137,8 @@ def test_an_interrupt_ends_the_run_with_its_report(tmp_path):
 
 def test_finds_a_knee_and_writes_pages_that_stand_alone(tmp_path):
     with Server("--workers=1") as server:
-        flags = ("--knee-p99=1s", "--duration=300ms", "--clip-seconds=5", "--max-calls=2000", "--deadline=2s")
+        patient = (f"--knee-p99={PATIENCE}s", f"--deadline={2 * PATIENCE}s")
+        flags = (*patient, f"--duration={200 + 100 * PATIENCE}ms", "--clip-seconds=5", "--max-calls=2000")
         report = load(server, tmp_path, *flags, f"--html={tmp_path / 'report.html'}")
     assert report["knee"]["per_second"] > 0
     assert report["offered_per_second"] == report["knee"]["per_second"]
