@@ -84,6 +84,12 @@ class ImageContentsTest(unittest.TestCase):
         self.assertEqual(sorted(PROGRAMS), sorted(path.name for path in (IMAGE.root / "opt/hearwire/bin").iterdir()))
         self.assertFalse((IMAGE.root / "src").exists())
 
+    def test_holds_the_licences_of_all_that_it_is_made_of(self):
+        self.assertTrue((IMAGE.root / "opt/hearwire/share/doc/hearwire/LICENSE").stat().st_size)
+        self.assertTrue((IMAGE.root / "opt/hearwire/share/doc/hearwire/NOTICE").stat().st_size)
+        for package in ("libgrpc++1.51", "libsndfile1", "libmpg123-0", "libsoxr0"):
+            self.assertTrue((IMAGE.root / "usr/share/doc" / package / "copyright").exists(), package)
+
     def test_says_how_it_is_run(self):
         config = IMAGE.config
         self.assertEqual(config["Entrypoint"], ["hearwire-server"])
@@ -203,6 +209,7 @@ class StartAndStopTest(unittest.TestCase):
         shared = pathlib.Path(os.environ.get("HEARWIRE_SHARED") or "/nowhere")
         checkpoint = shared / "golden/checkpoints/mn04_as_mAP_432.pt"
         if not checkpoint.exists():
+            self.assertNotEqual(os.environ.get("HEARWIRE_REQUIRE_SHARED"), "1", f"it is required, but no {checkpoint}")
             self.skipTest("HEARWIRE_SHARED has no golden/checkpoints/mn04_as_mAP_432.pt")
         _, samples = read_npy(shared / "golden/audio/clip_1s3.npy")
         _, expected = read_npy(shared / "golden/mn04_all_b_mel_avgs/clip_1s3.scene.npy")

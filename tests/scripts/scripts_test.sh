@@ -26,6 +26,12 @@ expect "quickstart refuses a folder" "quickstart: $work is a folder; one sound f
 expect "quickstart refuses a file that is not there" "quickstart: cannot read $work/no.wav" "$scripts/quickstart" "$work/no.wav"
 expect "test wants a preset's name" "test: --preset needs a name: dev, asan or tsan" "$scripts/test" --preset
 expect "test knows its presets" "test: unknown preset x; it is dev, asan or tsan" "$scripts/test" --preset x
+expect "image-test takes no arguments" "image-test: it takes no arguments, x is one; scripts/image-test --help tells what it does" \
+  "$scripts/image-test" x
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+  expect "image-test wants root" "image-test: it mounts and makes namespaces, which needs root: sudo scripts/image-test" \
+    setpriv --reuid=65534 --clear-groups "$scripts/image-test"
+fi
 
 # The words of pip without a network.
 cat >"$work/fetch" <<'EOF'
