@@ -19,6 +19,7 @@ namespace hearwire {
 namespace {
 
 constexpr int kLookaheadBytes = 4 << 20;
+constexpr int kFrameBytes = 1 << 20;  // A request of 10 s in two HTTP/2 frames, where the default makes 80.
 constexpr absl::Duration kKeepalive = absl::Minutes(2);          // A silent connection is asked whether it lives …
 constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(20);  // … and closed after this.
 constexpr absl::Duration kMinClientPing = absl::Seconds(10);     // Clients may ask as often, calls or none.
@@ -49,6 +50,7 @@ absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, co
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kLookaheadBytes);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kFrameBytes);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kKeepalive));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kKeepaliveTimeout));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);

@@ -12,9 +12,9 @@ int64_t FindNonFinite(absl::Span<const float> values) {
   constexpr size_t kBlock = 256;
   for (size_t begin = 0; begin < values.size(); begin += kBlock) {
     const size_t end = std::min(begin + kBlock, values.size());
-    uint32_t largest = 0;
-    for (size_t i = begin; i < end; ++i) largest = std::max(largest, std::bit_cast<uint32_t>(values[i]) & kExponent);
-    if (largest != kExponent) continue;
+    uint32_t found = 0;
+    for (size_t i = begin; i < end; ++i) found |= (std::bit_cast<uint32_t>(values[i]) & kExponent) == kExponent ? 1 : 0;
+    if (found == 0) continue;
     for (size_t i = begin;; ++i) {
       if ((std::bit_cast<uint32_t>(values[i]) & kExponent) == kExponent) return static_cast<int64_t>(i);
     }

@@ -200,6 +200,7 @@ void CallRun::Submit() {
   };
   const absl::Status status = parts_.batcher->Submit(work);
   if (status.ok()) return;
+  work->done = nullptr;  // It holds this, and this the work.
   if (absl::IsCancelled(status) || absl::IsDeadlineExceeded(status)) parts_.metrics->OnCancelled("queue");
   Finish(FromBatcher(status, *parts_.batcher));
 }

@@ -149,7 +149,9 @@ std::vector<double> Ticks(double least, double most, int count, bool logarithmic
 
 std::string NumberText(double value) {
   const double size = std::fabs(value);
-  if (size < 1000 || size >= 1e15) return absl::StrFormat(size >= 100 ? "%.0f" : "%.3g", value);
+  if (size < 1000 || size >= 1e15) {
+    return size >= 100 ? absl::StrFormat("%.0f", value) : absl::StrFormat("%.3g", value);
+  }
   const std::string digits = absl::StrFormat("%.0f", size);
   std::string text = value < 0 ? "-" : "";
   for (size_t i = 0; i < digits.size(); ++i) {

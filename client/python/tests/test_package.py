@@ -31,7 +31,8 @@ def test_the_stubs_are_of_this_proto():
 
 
 def examples():
-    return re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs/python.md").read_text(encoding="utf-8"), re.S)
+    pages = [(REPOSITORY / page).read_text(encoding="utf-8") for page in ("README.md", "docs/python.md")]
+    return [example for page in pages for example in re.findall(r"```python\n(.*?)```", page, re.S)]
 
 
 @pytest.mark.parametrize("example", examples())

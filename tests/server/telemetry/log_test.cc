@@ -30,7 +30,8 @@ TEST(LogTest, WritesFieldsWithTheirTypesAsJson) {
 }
 
 TEST(LogTest, EscapesWhatCallersSend) {
-  const std::string hostile("quote\" back\\ line\n return\r nul\0 bell\a del\x7f c1\xc2\x85 \"},{\"level\":\"x", 65);
+  using namespace std::string_literals;
+  const std::string hostile = "quote\" back\\ line\n return\r nul\0 bell\a del\x7f c1\xc2\x85 \"},{\"level\":\"x"s;
   const nlohmann::json line = ParseLine({{"config", hostile}});
   EXPECT_EQ(line["config"], hostile);
   EXPECT_EQ(line.size(), 2u);
