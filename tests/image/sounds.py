@@ -8,14 +8,15 @@ import math
 import pathlib
 import struct
 import wave
+from collections.abc import Iterable
 
 RATE_HZ = 32000
 
 
-def golden_chirp() -> array.array:
+def golden_chirp(rate_hz: int = RATE_HZ) -> array.array:
     """The sound chirp_1s of tests/golden/hearwire_mn01 (models/weights/README.md has its formula)."""
     k = math.log(12000 / 80)
-    times = (n / RATE_HZ for n in range(RATE_HZ))
+    times = (n / rate_hz for n in range(rate_hz))
     return array.array("f", (0.5 * math.sin(2 * math.pi * 80 / k * (math.exp(t * k) - 1)) for t in times))
 
 
@@ -30,14 +31,13 @@ def write_float_wav(path: pathlib.Path, samples: array.array) -> None:
     )  # fmt: skip
 
 
-def write_long_wav(path: pathlib.Path, seconds: int) -> None:
-    """A tone with overtones at 8 kHz, 16 bit, mono: long to work on and short to send."""
-    period = [round(8000 * sum(math.sin(2 * math.pi * k * n / 40) / k for k in (1, 2, 3))) for n in range(40)]
+def write_16_bit_wav(path: pathlib.Path, samples: Iterable[float], rate_hz: int, times: int = 1) -> None:
+    """Mono; the samples so many times in a row."""
     with wave.open(str(path), "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
-        out.setframerate(8000)
-        out.writeframes(struct.pack("<40h", *period) * (200 * seconds))
+        out.setframerate(rate_hz)
+        out.writeframes(array.array("h", (round(32767 * sample) for sample in samples)).tobytes() * times)
 
 
 def read_npy(path: pathlib.Path) -> tuple[tuple[int, ...], array.array]:
