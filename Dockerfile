@@ -12,8 +12,6 @@ ARG BASE_IMAGE=debian:bookworm-slim
 FROM ${BASE_IMAGE} AS build-base
 WORKDIR /src
 COPY scripts/setup scripts/steps.sh scripts/libtorch-cpu.txt scripts/libtorch-cuda.txt scripts/
-# The PIP_CERT of networks with a certificate authority of their own.
-ARG PIP_CERT
 RUN apt-get update -q && apt-get install -yq --no-install-recommends ca-certificates && scripts/setup --no-torch
 
 FROM build-base AS build-cpu
@@ -21,6 +19,8 @@ COPY . .
 RUN cmake --preset cpu && cmake --build --preset cpu && cmake --install build/cpu --prefix /opt/hearwire --strip --component runtime
 
 FROM build-base AS build-cuda
+# For networks with a certificate authority of their own: a file of the build's, named by --build-arg.
+ARG PIP_CERT
 RUN scripts/setup --cuda
 COPY . .
 RUN cmake --preset release && cmake --build --preset release \
@@ -32,7 +32,7 @@ FROM ${BASE_IMAGE} AS runtime
 RUN apt-get update -q \
     && apt-get install -yq --no-install-recommends libgrpc++1.51 libprotobuf32 libabsl20220623 libprometheus-cpp-core1.0 \
        libprometheus-cpp-pull1.0 libsndfile1 libmpg123-0 libvorbis0a libsoxr0 libhwy1 libspdlog1.10 libcurl4 libssl3 ca-certificates \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /usr/share/doc/* /usr/share/man/* \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \
     && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin hearwire \
     && mkdir /models
 ENV PATH=/opt/hearwire/bin:$PATH \
@@ -44,7 +44,8 @@ EXPOSE 8001 8002
 USER 10001
 # Always the same process 1: signals reach the server, SIGTERM drains.
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 CMD ["hearwire", "health", "--server", "127.0.0.1:8001"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+    CMD hearwire health --server "127.0.0.1:${HEARWIRE_GRPC_PORT:-8001}"
 ENTRYPOINT ["hearwire-server"]
 LABEL org.opencontainers.image.title="Hearwire" \
       org.opencontainers.image.description="Audio embeddings over gRPC: EfficientAT's MobileNetV3 networks through the HEAR interface" \
@@ -52,7 +53,9 @@ LABEL org.opencontainers.image.title="Hearwire" \
 
 FROM runtime AS cuda
 COPY --from=build-cuda /opt/hearwire /opt/hearwire
-ENV HEARWIRE_DEVICE=auto
+# Which of the driver's parts the container gets; the server takes CUDA when there is a device, else the CPU.
+ENV NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility
 
 FROM runtime AS cpu
 COPY --from=build-cpu /opt/hearwire /opt/hearwire

@@ -32,18 +32,24 @@ void OnSignal(int number) {
 
 void WatchForInterrupts() {
   if (pipe2(wake_pipe, O_CLOEXEC) != 0) return;  // The signals' default then ends the program.
+  // The thread inherits a mask that blocks all signals: they come to the one that reads the input, before it reads on.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
   std::thread([source = Source()]() mutable {
     pollfd waiting{wake_pipe[0], POLLIN, 0};
     while (poll(&waiting, 1, -1) < 0 && errno == EINTR) {
     }
     source.request_stop();
   }).detach();
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   struct sigaction action = {};
   action.sa_handler = &OnSignal;
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
-    struct sigaction before = {};
+    struct sigaction current = {};
     // One that the parent ignores (nohup) stays ignored.
-    if (sigaction(number, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(number, &action, nullptr);
+    if (sigaction(number, nullptr, &current) == 0 && current.sa_handler != SIG_IGN) sigaction(number, &action, nullptr);
   }
 }
 

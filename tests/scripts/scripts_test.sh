@@ -27,6 +27,12 @@ expect "quickstart refuses a file that is not there" "quickstart: cannot read $w
 expect "test wants a preset's name" "test: --preset needs a name: dev, asan or tsan" "$scripts/test" --preset
 expect "test knows its presets" "test: unknown preset x; it is dev, asan or tsan" "$scripts/test" --preset x
 expect "arm64-test knows its options" "arm64-test: unknown option --x; scripts/arm64-test --help lists the options" "$scripts/arm64-test" --x
+expect "image-test takes no arguments" "image-test: it takes no arguments, x is one; scripts/image-test --help tells what it does" \
+  "$scripts/image-test" x
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+  expect "image-test wants root" "image-test: it mounts and makes namespaces, which needs root: sudo scripts/image-test" \
+    setpriv --reuid=65534 --clear-groups "$scripts/image-test"
+fi
 
 # The words of pip without a network.
 cat >"$work/fetch" <<'EOF'

@@ -1,0 +1,109 @@
+"""What stands in deploy/ fits together: compose file, image, Prometheus, alert rules and dashboard name what there is."""
+
+import json
+import re
+
+import grpc
+import pytest
+import yaml
+
+from hearwire_server import REPOSITORY
+
+DEPLOY = REPOSITORY / "deploy"
+# Labels that Prometheus adds.
+SCRAPED_LABELS = {"job", "instance"}
+
+
+def read_yaml(path):
+    return yaml.safe_load(path.read_text())
+
+
+COMPOSE = read_yaml(DEPLOY / "compose.yaml")["services"]
+DASHBOARD = json.loads((DEPLOY / "grafana/dashboards/hearwire.json").read_text())
+RULES = [rule for group in read_yaml(DEPLOY / "prometheus/alerts.yml")["groups"] for rule in group["rules"]]
+EXPRESSIONS = [rule["expr"] for rule in RULES] + [
+    target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])
+]
+
+
+@pytest.fixture(scope="module")
+def series(server):
+    """Metric name: its labels and their values, as a server that has answered nothing yet exports them."""
+    found = {}
+    for line in server.metrics().splitlines():
+        if match := re.match(r"([a-z_]+)(?:\{(.*)\})? ", line):
+            labels = found.setdefault(match[1], {})
+            for name, value in re.findall(r'(\w+)="([^"]*)"', match[2] or ""):
+                labels.setdefault(name, set()).add(value)
+    return found
+
+
+def test_there_are_expressions():
+    assert len(RULES) >= 4 and len(EXPRESSIONS) >= 15
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_rules_and_dashboard_ask_for_metrics_that_the_server_exports(series, expression):
+    names = set(re.findall(r"\b(?:hearwire|process)_[a-z_]+", expression))
+    assert names or re.search(r"\bup\b", expression)
+    assert names <= series.keys()
+    labels = set().union(SCRAPED_LABELS, *(series[name] for name in names))
+    for group in re.findall(r"\bby \(([^)]*)\)", expression):
+        assert {label.strip() for label in group.split(",")} <= labels
+    for name, matchers in re.findall(r"\b((?:hearwire|process)_[a-z_]+)\{([^}]*)\}", expression):
+        for label, values in re.findall(r'(\w+)=~?"([^"]*)"', matchers):
+            if label == "code":
+                assert set(values.split("|")) <= {code.name for code in grpc.StatusCode}
+            elif label not in SCRAPED_LABELS:
+                assert set(values.split("|")) <= series[name][label]
+
+
+@pytest.mark.parametrize("panel", DASHBOARD["panels"], ids=lambda panel: panel["title"])
+def test_dashboard_reads_the_provisioned_data_source(panel):
+    [source] = read_yaml(DEPLOY / "grafana/provisioning/datasources/prometheus.yml")["datasources"]
+    assert panel["datasource"] == {"type": source["type"], "uid": source["uid"]}
+    assert panel["targets"]
+    # A legend shows labels that its expression keeps.
+    for target in panel["targets"]:
+        for label in re.findall(r"\{\{(\w+)\}\}", target.get("legendFormat", "")):
+            kept = re.findall(r"\bby \(([^)]*)\)", target["expr"])
+            assert not kept or any(label in group for group in kept)
+
+
+def test_services_find_one_another():
+    [source] = read_yaml(DEPLOY / "grafana/provisioning/datasources/prometheus.yml")["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    prometheus = read_yaml(DEPLOY / "prometheus/prometheus.yml")
+    [scrape] = prometheus["scrape_configs"]
+    assert scrape["job_name"] == "hearwire"
+    assert scrape["static_configs"] == [{"targets": ["hearwire:8002"]}]
+    assert {"hearwire", "prometheus", "grafana"} <= COMPOSE.keys()
+    for name in prometheus["rule_files"]:
+        assert (DEPLOY / "prometheus" / name).is_file()
+
+
+def test_compose_mounts_what_is_there_read_only_and_publishes_on_loopback():
+    for name, service in COMPOSE.items():
+        for volume in service["volumes"]:
+            source, inside, mode = volume.split(":")
+            assert mode == "ro", name
+            # The folder of checkpoints is the user's.
+            assert inside == "/models" or (DEPLOY / source).is_dir(), volume
+        for port in service["ports"]:
+            assert port.startswith("127.0.0.1:"), name
+    mounted = dict(volume.split(":")[1::-1] for volume in COMPOSE["grafana"]["volumes"])
+    [provider] = read_yaml(DEPLOY / "grafana/provisioning/dashboards/hearwire.yml")["providers"]
+    folder = provider["options"]["path"]
+    assert (DEPLOY / mounted[folder]).is_dir()
+    home = COMPOSE["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert (DEPLOY / mounted[folder] / home.removeprefix(folder + "/")).is_file()
+
+
+def test_compose_runs_the_image_as_the_dockerfile_has_it():
+    hearwire = COMPOSE["hearwire"]
+    dockerfile = (REPOSITORY / "Dockerfile").read_text()
+    assert (DEPLOY / hearwire["build"] / "Dockerfile").samefile(REPOSITORY / "Dockerfile")
+    assert hearwire["read_only"] is True and hearwire["cap_drop"] == ["ALL"]
+    exposed = re.search(r"^EXPOSE (.*)$", dockerfile, re.MULTILINE)[1].split()
+    assert [port.split(":")[-1] for port in hearwire["ports"]] == exposed
+    assert re.search(r"^VOLUME (.*)$", dockerfile, re.MULTILINE)[1] == hearwire["volumes"][0].split(":")[1]
