@@ -4,6 +4,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "client/cli/interrupt.h"
 #include "client/error_details.h"
 
 namespace hearwire::cli {
@@ -27,6 +28,7 @@ absl::StatusOr<std::unique_ptr<client::Client>> Connect(const ConnectionOptions&
   client_options.server = options.server;
   client_options.deadline = *deadline;
   client_options.max_message_bytes = options.max_message_bytes;
+  const SignalsBlocked in_grpc_threads;
   return client::Client::Create(client_options);
 }
 

@@ -60,6 +60,7 @@ FileCallsOutcome RunFileCalls(const FileCallOptions& options, const Inputs& inpu
       return done(absl::InvalidArgumentError(bytes.status().message()));
     }
     if (!bytes.ok()) return done(bytes.status());
+    const SignalsBlocked in_grpc_threads;  // It makes some for its first calls.
     start(client::EncodedAudio(*std::move(bytes)), call_options, std::move(done));
   };
   const auto take_file = [&](size_t index, absl::StatusOr<Reply> reply) {

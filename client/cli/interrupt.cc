@@ -30,20 +30,23 @@ void OnSignal(int number) {
 
 }  // namespace
 
+SignalsBlocked::SignalsBlocked() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before_);
+}
+
+SignalsBlocked::~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
 void WatchForInterrupts() {
   if (pipe2(wake_pipe, O_CLOEXEC) != 0) return;  // The signals' default then ends the program.
-  // The thread inherits a mask that blocks all signals: they come to the one that reads the input, before it reads on.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const SignalsBlocked in_the_thread;
   std::thread([source = Source()]() mutable {
     pollfd waiting{wake_pipe[0], POLLIN, 0};
     while (poll(&waiting, 1, -1) < 0 && errno == EINTR) {
     }
     source.request_stop();
   }).detach();
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   struct sigaction action = {};
   action.sa_handler = &OnSignal;
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {

@@ -3,9 +3,25 @@
 #ifndef HEARWIRE_CLIENT_CLI_INTERRUPT_H_
 #define HEARWIRE_CLIENT_CLI_INTERRUPT_H_
 
+#include <signal.h>
+
 #include <stop_token>
 
 namespace hearwire::cli {
+
+// While one lives, the threads that the calling thread makes, and those that they make, are made to take no signals.
+// All threads but the main one are made so: it alone takes the signals, and therefore sees one before the end of an
+// input whose writer the same signal has ended.
+class SignalsBlocked {
+ public:
+  SignalsBlocked();
+  ~SignalsBlocked();
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
 
 // Call it once, before any other thread is started. From then on SIGINT, SIGTERM and SIGHUP make InterruptToken() stop.
 void WatchForInterrupts();
