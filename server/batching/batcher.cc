@@ -91,11 +91,12 @@ absl::Status WorkerBatcher::Submit(std::shared_ptr<CallWork> call) {
   absl::Status status;
   {
     MutexLock lock(&mu_);
+    if (call->announced) --preparing_;
     if (!refusal_.ok()) return refusal_;
     status = queue_.Push(std::move(call), frames, absl::Now(), &dropped_);
     FailDropped();
     pending_frames_ = queue_.queued_frames();
-    if (idle_ > 0) work_.Signal();
+    if (idle_ > 0 && !(queue_.empty() && answers_.empty())) work_.Signal();
   }
   ReportPendingFrames();
   return status;

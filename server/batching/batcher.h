@@ -55,8 +55,9 @@ class Batcher {
   // 10 ms to 10 s. Thread-safe.
   virtual absl::Duration RetryDelay() const = 0;
 
-  // Between the two, a call is being prepared whose windows will come soon: batches may wait max_queue_delay for it.
-  // EndPreparation comes after that call's Submit. Calls nest and may come from any threads.
+  // From BeginPreparation on, a call is being prepared whose windows will come soon: batches may wait max_queue_delay
+  // for it. It ends with the Submit of that call, which is `announced`, or with EndPreparation when there will be none.
+  // Calls nest and may come from any threads.
   virtual void BeginPreparation() = 0;
   virtual void EndPreparation() = 0;
 

@@ -28,6 +28,7 @@ struct CallWork {
   int network = -1;
   std::vector<WindowRequest> requests;
   absl::Time deadline = absl::InfiniteFuture();
+  bool announced = false;  // By BeginPreparation, which Submit then ends, whatever it returns.
   // Set by anyone when the caller has gone; read when a batch is cut.
   std::atomic<bool> cancelled = false;
   // Called exactly once when Submit took the call: OK when all rows are written; DEADLINE_EXCEEDED, CANCELLED; what the

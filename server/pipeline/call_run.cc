@@ -77,11 +77,11 @@ void CallRun::PrepareNextClip() {
       if (absl::IsCancelled(error->status) || absl::IsDeadlineExceeded(error->status)) {
         parts_.metrics->OnCancelled("decode");
       }
+      parts_.batcher->EndPreparation();
       Finish(*std::move(error));
     } else {
       Submit();
     }
-    parts_.batcher->EndPreparation();
   }
 }
 
@@ -187,6 +187,7 @@ void CallRun::Submit() {
   const std::shared_ptr<CallWork> work = request_.work;
   work->network = request_.network->index;
   work->deadline = request_.deadline;
+  work->announced = true;
   work->requests.reserve(windows);
   float* row = rows_.data();
   for (const ClipWindows& clip : clips_) {

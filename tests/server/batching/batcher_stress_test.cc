@@ -62,8 +62,9 @@ class BatcherStressTest : public testing::Test {
         const unsigned dice = random() % 10;
         if (dice == 0) call->work()->deadline = absl::Now() + absl::Microseconds(random() % 500);
         batcher_->BeginPreparation();
+        const bool announced = call->work()->announced = random() % 2 == 0;
         const absl::Status status = batcher_->Submit(call->work());
-        batcher_->EndPreparation();
+        if (!announced) batcher_->EndPreparation();
         if (!status.ok()) {
           ASSERT_TRUE(RefusalOf(status) == Refusal::kQueueFull || RefusalOf(status) == Refusal::kDeviceLost ||
                       absl::IsDeadlineExceeded(status) || status.message() == "ending")

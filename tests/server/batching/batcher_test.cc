@@ -55,10 +55,9 @@ TEST_F(BatcherTest, CallsThatAreExpectedShareABatch) {
   batcher_->BeginPreparation();
   batcher_->BeginPreparation();
   TestCall a(0, 2, 3, 1), b(0, 1, 5, 2);
+  a.work()->announced = b.work()->announced = true;
   ASSERT_TRUE(batcher_->Submit(a.work()).ok());
-  batcher_->EndPreparation();
   ASSERT_TRUE(batcher_->Submit(b.work()).ok());
-  batcher_->EndPreparation();
   EXPECT_TRUE(a.Wait().ok());
   EXPECT_TRUE(b.Wait().ok());
   EXPECT_THAT(observer_.batches(), ElementsAre(RecordingObserver::BatchEvent{0, 3, 2, 11}));

@@ -218,9 +218,10 @@ TEST(PipelineTest, StopsPreparingWhenItShutsDown) {
 // Refuses every call; knows how many are being prepared.
 class RefusingBatcher : public Batcher {
  public:
-  absl::Status Submit(std::shared_ptr<CallWork>) override {
+  absl::Status Submit(std::shared_ptr<CallWork> call) override {
     ++submitted;
-    if (preparing == 0) submitted_unannounced = true;
+    if (preparing == 0 || !call->announced) submitted_unannounced = true;
+    --preparing;
     return absl::UnavailableError("refused");
   }
   absl::Duration RetryDelay() const override { return absl::Seconds(1); }
