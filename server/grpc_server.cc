@@ -30,6 +30,31 @@ int Milliseconds(absl::Duration duration) { return static_cast<int>(absl::ToInt6
 // gRPC's own messages go where the program's do, at debug: what matters to operators comes back as a status as well.
 void LogFromGrpc(gpr_log_func_args* args) { Log(LogLevel::kDebug, "gRPC", {{"text", args->message}}); }
 
+constexpr intptr_t kMaxSockets = 1 << 20;
+
+// A page of channelz, which is JSON; an empty object when there is none.
+template <typename GetPage>
+nlohmann::json Ask(GetPage get_page) {
+  const std::unique_ptr<char, void (*)(void*)> text(get_page(), gpr_free);
+  if (text == nullptr) return nlohmann::json::object();
+  nlohmann::json page = nlohmann::json::parse(text.get(), nullptr, /*allow_exceptions=*/false);
+  return page.is_object() ? page : nlohmann::json::object();
+}
+
+// Numbers are strings, as protobuf's JSON has them, and left out when they are 0.
+int64_t Number(const nlohmann::json& data, const char* name) {
+  int64_t value = 0;
+  return absl::SimpleAtoi(data.value(name, "0"), &value) ? value : 0;
+}
+
+// Of the page's list of references, which for a server stand in "ref".
+std::vector<int64_t> Ids(const nlohmann::json& page, const char* list, const char* name) {
+  std::vector<int64_t> ids;
+  if (!page.contains(list)) return ids;
+  for (const nlohmann::json& item : page[list]) ids.push_back(Number(item.contains("ref") ? item["ref"] : item, name));
+  return ids;
+}
+
 }  // namespace
 
 absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, const Capacity& capacity,
@@ -67,17 +92,15 @@ absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, co
 }
 
 int64_t CountCallsInFlight() {
-  const std::unique_ptr<char, void (*)(void*)> text(grpc_channelz_get_servers(0), gpr_free);
-  const nlohmann::json page = nlohmann::json::parse(text.get(), nullptr, /*allow_exceptions=*/false);
-  if (!page.is_object() || !page.contains("server")) return 0;
   int64_t in_flight = 0;
-  for (const nlohmann::json& server : page["server"]) {
-    // Numbers are strings, as protobuf's JSON has them, and left out when they are 0.
-    const auto number = [&](const char* name) {
-      int64_t value = 0;
-      return absl::SimpleAtoi(server["data"].value(name, "0"), &value) ? value : 0;
-    };
-    in_flight += number("callsStarted") - number("callsSucceeded") - number("callsFailed");
+  for (const int64_t server : Ids(Ask([] { return grpc_channelz_get_servers(0); }), "server", "serverId")) {
+    const auto sockets = Ask([=] { return grpc_channelz_get_server_sockets(server, 0, kMaxSockets); });
+    for (const int64_t socket : Ids(sockets, "socketRef", "socketId")) {
+      const nlohmann::json found = Ask([=] { return grpc_channelz_get_socket(socket); });
+      if (!found.contains("socket")) continue;  // It has closed.
+      const nlohmann::json& data = found["socket"]["data"];
+      in_flight += Number(data, "streamsStarted") - Number(data, "streamsSucceeded") - Number(data, "streamsFailed");
+    }
   }
   return in_flight;
 }
