@@ -11,6 +11,7 @@ fail() {
 step() {
   local name=$1 log start
   shift
+  [ -w "$root" ] || fail "$root cannot be written by this user; take a checkout of your own"
   log=$root/.cache/logs/${name//[^a-zA-Z0-9]/-}.log
   mkdir -p "$root/.cache/logs"
   printf '==> %s … ' "$name" >&2

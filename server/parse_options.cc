@@ -45,6 +45,10 @@ class ConfigurationFile final : public CLI::ConfigTOML {
     std::istringstream again(text);
     std::vector<CLI::ConfigItem> items = CLI::ConfigTOML::from_config(again);
     for (const CLI::ConfigItem& item : items) {
+      if (item.name == "++" || item.name == "--") {  // As CLI11 tells of sections.
+        throw CLI::ConfigError(absl::StrCat(LineOf(text, "["), "there are no sections; lines are like max-clips=256"),
+                               CLI::ExitCodes::ConfigError);
+      }
       const std::string name = item.fullname();
       if (std::find(names_->begin(), names_->end(), name) != names_->end()) continue;
       const std::vector<std::string_view> names(names_->begin(), names_->end());
@@ -250,7 +254,8 @@ void Flags::AddComputeFlags() {
 }
 
 void Flags::AddServingFlags() {
-  AddText("host", "ADDRESS", "Address to listen on; 0.0.0.0 or :: for all", &options_.host);
+  AddText("host", "ADDRESS", "Address to listen on; 0.0.0.0 or :: for all. Metrics are on IPv4 even then",
+          &options_.host);
   AddWhole("grpc-port", 0, kMaxPort, absl::StrCat(options_.grpc_port), "Port of gRPC; 0 takes a free one",
            &options_.grpc_port);
   AddWhole("metrics-port", 0, kMaxPort, absl::StrCat(options_.metrics_port),

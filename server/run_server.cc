@@ -141,7 +141,7 @@ int RunServer(const ServerOptions& options, ServerSeams seams) {
 
   life->serving = true;
   std::printf("gRPC listening on %s\nmetrics listening on %s\n", server->grpc_address().c_str(),
-              FormatAddress(options.host, exposer->port()).c_str());
+              exposer->address().c_str());
   std::fflush(stdout);
 
   bool device_lost = life->stop.Wait() == StopRequest::Reason::kDeviceLost;

@@ -227,7 +227,7 @@ absl::Status ComposedServer::Start() {
   if (device_lost_) health_->SetServing(false);
   Log(LogLevel::kInfo, "serving",
       {{"grpc", grpc_address()},
-       {"metrics", FormatAddress(options_.host, exposer_->port())},
+       {"metrics", exposer_->address()},
        {"self_test_error", tested->LargestError()},
        {"start_seconds", absl::Now() - started}});
   return absl::OkStatus();

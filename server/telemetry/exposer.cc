@@ -22,7 +22,13 @@ std::string FormatAddress(const std::string& host, int port) {
 
 absl::StatusOr<std::unique_ptr<Exposer>> Exposer::Create(const std::string& host, int port) {
   std::unique_ptr<Exposer> exposer(new Exposer());
-  const std::string address = FormatAddress(host, port);
+  const std::string bare = host.front() == '[' && host.back() == ']' ? host.substr(1, host.size() - 2) : host;
+  exposer->host_ = bare == "::" ? "0.0.0.0" : bare == "::1" ? "127.0.0.1" : host;
+  if (exposer->host_.find(':') != std::string::npos) {
+    return absl::FailedPreconditionError(absl::StrCat("metrics cannot be served on ", host,
+                                                      ": the HTTP server speaks IPv4 only, so of IPv6 take :: or ::1"));
+  }
+  const std::string address = FormatAddress(exposer->host_, port);
   try {
     exposer->http_ = std::make_unique<prometheus::Exposer>(std::vector<std::string>{
         "listening_ports", address, "num_threads", kThreads, "request_timeout_ms", kRequestTimeoutMs});

@@ -19,8 +19,9 @@ std::string FormatAddress(const std::string& host, int port);
 
 class Exposer {
  public:
-  // Listens at once and serves the process's metrics. port 0 takes a free one.
-  // FAILED_PRECONDITION: the port is taken, or the host is no address of this machine.
+  // Listens at once and serves the process's metrics. port 0 takes a free one. Debian's HTTP server speaks IPv4 only:
+  // for :: it listens on 0.0.0.0, for ::1 on 127.0.0.1.
+  // FAILED_PRECONDITION: the port is taken, or the host is no address of this machine, or another one of IPv6.
   //
   // Call it before loading anything with much thread-local storage, such as CUDA's libraries: the HTTP server's threads
   // have small stacks, which that storage is taken from, and would not start.
@@ -33,11 +34,13 @@ class Exposer {
   void Add(const std::weak_ptr<prometheus::Collectable>& metrics) { http_->RegisterCollectable(metrics); }
 
   int port() const { return port_; }
+  std::string address() const { return FormatAddress(host_, port_); }
 
  private:
   Exposer() = default;
 
   std::shared_ptr<ProcessMetrics> process_ = std::make_shared<ProcessMetrics>();
+  std::string host_;
   int port_ = 0;
   std::unique_ptr<prometheus::Exposer> http_;  // Last: its threads read the other.
 };

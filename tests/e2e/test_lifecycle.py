@@ -169,6 +169,24 @@ def test_clients_that_call_on_through_a_drain_are_told_to_go_elsewhere(seconds, 
     assert "some calls did not end" not in server.log()
 
 
+def test_a_request_over_the_limit_does_not_hold_up_the_drain():
+    server = Server("--lame-duck=0s", "--max-message-bytes=64KiB", "--drain-deadline=600s")
+    for _ in range(3):
+        with pytest.raises(grpc.RpcError) as refused:
+            server.stub.GetTags(pb.GetTagsRequest(clips=[pb.Audio(encoded=bytes(70000))]), timeout=60)
+        assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(30 * PATIENCE) == 0
+
+
+def test_serves_ipv6_with_metrics_on_ipv4():
+    with Server("--host=::1") as server:
+        assert server.address.startswith("[::1]:") and server.metrics_address.startswith("127.0.0.1:")
+        reply = server.stub.GetTags(pb.GetTagsRequest(clips=[pcm(chirp(1.0))], top_k=1), timeout=60 * PATIENCE)
+        assert len(reply.clips) == 1
+        assert server.metric("hearwire_requests_total", method="GetTags", code="OK") == 1
+
+
 def test_sigterm_fails_what_outlasts_the_drain_deadline():
     server = Server("--drain-deadline=100ms", "--max-queued-frames=100000000")
     tested = server.metric("hearwire_batch_windows_count")

@@ -154,6 +154,8 @@ TEST_F(ParseOptionsTest, TellsByLineWhatIsWrongInAConfigurationFile) {
   const std::string misspelt = WriteFile("# Limits\nworkers=2\n\n  max-clip = 5\n");
   EXPECT_THAT(ParseBad({"--config", misspelt}),
               HasSubstr(misspelt + ": line 4: \"max-clip\" is no option; did you mean max-clips?"));
+  const std::string section = WriteFile("workers=2\n[limits]\nmax-clips=3\n");
+  EXPECT_THAT(ParseBad({"--config", section}), HasSubstr(section + ": line 2: there are no sections"));
   const std::string prose = WriteFile("workers=2\nnonsense\n");
   EXPECT_THAT(ParseBad({"--config", prose}), HasSubstr(prose + ": line 2: \"nonsense\" is no option; lines are like"));
 }

@@ -83,6 +83,17 @@ class MetricsTest : public testing::Test {
   std::unique_ptr<Metrics> metrics_;
 };
 
+TEST(ExposerTest, ServesAnIpv6HostOnIpv4) {
+  for (const auto& [host, start] :
+       {std::pair("::1", "127.0.0.1:"), std::pair("[::1]", "127.0.0.1:"), std::pair("::", "0.0.0.0:")}) {
+    const absl::StatusOr<std::unique_ptr<Exposer>> exposer = Exposer::Create(host, 0);
+    ASSERT_TRUE(exposer.ok()) << exposer.status();
+    EXPECT_THAT((*exposer)->address(), StartsWith(start));
+    EXPECT_THAT(HttpGet((*exposer)->port(), "/metrics"), StartsWith("HTTP/1.1 200"));
+  }
+  EXPECT_THAT(std::string(Exposer::Create("fe80::1", 0).status().message()), HasSubstr("take :: or ::1"));
+}
+
 TEST_F(MetricsTest, HasEveryFamilyAtZeroFromTheStart) {
   const std::map<std::string, double> samples = Scrape();
   for (const char* name :
