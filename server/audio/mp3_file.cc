@@ -7,30 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/audio/trailing_tags.h"
 
 namespace hearwire {
 namespace {
-
-constexpr size_t kId3v1Bytes = 128;
-constexpr size_t kApeFooterBytes = 32;
-
-// Without the tags at the end, in which the decoder would look for frames.
-std::string_view WithoutTrailingTags(std::string_view bytes) {
-  if (bytes.size() >= kId3v1Bytes && bytes.substr(bytes.size() - kId3v1Bytes).starts_with("TAG")) {
-    bytes.remove_suffix(kId3v1Bytes);
-  }
-  if (bytes.size() >= kApeFooterBytes) {
-    const std::string_view footer = bytes.substr(bytes.size() - kApeFooterBytes);
-    if (footer.starts_with("APETAGEX")) {
-      uint32_t size;  // Of items and footer; the header, if any, comes on top.
-      std::memcpy(&size, footer.data() + 12, sizeof(size));
-      const bool has_header = (static_cast<uint8_t>(footer[23]) & 0x80) != 0;
-      const uint64_t tag_bytes = uint64_t{size} + (has_header ? kApeFooterBytes : 0);
-      if (size >= kApeFooterBytes && tag_bytes <= bytes.size()) bytes.remove_suffix(tag_bytes);
-    }
-  }
-  return bytes;
-}
 
 ssize_t ReadRest(void* user, void* out, size_t count) {
   auto* rest = static_cast<std::string_view*>(user);

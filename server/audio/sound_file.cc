@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "server/audio/limits.h"
 #include "server/audio/ogg_file.h"
+#include "server/audio/trailing_tags.h"
 #include "server/audio/vorbis_headers.h"
 #include "server/audio/wav_file.h"
 
@@ -108,6 +109,8 @@ absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::Open(FileFormat format, st
     if (!scanned.ok()) return scanned.status();
     if (scanned->is_vorbis && !HasVorbisHeaders(bytes)) return HeaderError(format);
     ogg = *scanned;
+  } else if (format == FileFormat::kFlac) {
+    sound->body_ = WithoutTrailingTags(bytes);
   }
   SF_VIRTUAL_IO callbacks = {Callbacks::Size, Callbacks::Seek, Callbacks::Read, nullptr, Callbacks::Tell};
   SF_INFO info = {};

@@ -233,11 +233,12 @@ TEST(Mp3FileTest, WhatFollowsTheClaimedLengthInAnotherFormatIsIgnored) {
   EXPECT_EQ(Decode(mp3 + MakeMp3(MakeSine(440, 16000, 1, 1))), Decode(mp3));
 }
 
-TEST(FlacFileTest, AnId3TagInFrontIsIgnored) {
+TEST(FlacFileTest, TagsAreIgnored) {
   const std::string flac = MakeFlac(MakeSine(440, 44100, 1, 1));
   const std::string with_footer = std::string("ID3\x04\0\x10\0\0\0\x08", 10) + std::string(8 + 10, 'x');
   EXPECT_EQ(Decode(with_footer + flac), Decode(flac));
   EXPECT_EQ(Decode(std::string("ID3\x03\0\0\0\0\0\x20", 10) + std::string(32, 'x') + flac), Decode(flac));
+  EXPECT_EQ(Decode(flac + "TAG" + std::string(125, '\xff')), Decode(flac)) << "ID3v1";
 }
 
 TEST(Esc10Test, RealOggFilesDecodeToTheirLength) {

@@ -1,0 +1,31 @@
+#include "server/audio/trailing_tags.h"
+
+#include <cstdint>
+#include <cstring>
+
+namespace hearwire {
+namespace {
+
+constexpr size_t kId3v1Bytes = 128;
+constexpr size_t kApeFooterBytes = 32;
+
+}  // namespace
+
+std::string_view WithoutTrailingTags(std::string_view bytes) {
+  if (bytes.size() >= kId3v1Bytes && bytes.substr(bytes.size() - kId3v1Bytes).starts_with("TAG")) {
+    bytes.remove_suffix(kId3v1Bytes);
+  }
+  if (bytes.size() >= kApeFooterBytes) {
+    const std::string_view footer = bytes.substr(bytes.size() - kApeFooterBytes);
+    if (footer.starts_with("APETAGEX")) {
+      uint32_t size;  // Of items and footer; the header, if any, comes on top.
+      std::memcpy(&size, footer.data() + 12, sizeof(size));
+      const bool has_header = (static_cast<uint8_t>(footer[23]) & 0x80) != 0;
+      const uint64_t tag_bytes = uint64_t{size} + (has_header ? kApeFooterBytes : 0);
+      if (size >= kApeFooterBytes && tag_bytes <= bytes.size()) bytes.remove_suffix(tag_bytes);
+    }
+  }
+  return bytes;
+}
+
+}  // namespace hearwire
