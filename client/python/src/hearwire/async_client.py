@@ -16,7 +16,7 @@ from hearwire._calls import Call
 from hearwire._channel import channel_options, check_deadline, server_address
 from hearwire._in_order import AsyncReplies, check_in_flight, in_order_async
 from hearwire.audio import Clip
-from hearwire.errors import from_rpc_error, request_id
+from hearwire.errors import closed_error, from_rpc_error, request_id
 from hearwire.replies import ConfigInfo, SceneEmbeddings, ServingStatus, Tags, TimestampEmbeddings
 from hearwire.v1 import embedding_pb2_grpc
 
@@ -33,11 +33,13 @@ class AsyncClient:
         deadline: float = 30.0,
         max_attempts: int = 4,
         max_message_bytes: int = 64 << 20,
+        max_reply_bytes: int = 256 << 20,
     ):
         self.server = server_address(server)
         self._deadline = check_deadline(deadline)
         self._max_message_bytes = max_message_bytes
-        self._options = channel_options(self.server, max_attempts, max_message_bytes)
+        self._options = channel_options(self.server, max_attempts, max_message_bytes, max_reply_bytes)
+        self._closed = False
         self._channel: Any = None
 
     async def get_scene_embeddings(
@@ -150,7 +152,8 @@ class AsyncClient:
         return ServingStatus(reply.status)
 
     async def close(self) -> None:
-        """Ends the connection; calls under way end with CANCELLED."""
+        """Ends the connection; calls under way, and those made later, end with CANCELLED."""
+        self._closed = True
         if self._channel is not None:
             await self._channel.close()
 
@@ -161,6 +164,8 @@ class AsyncClient:
         await self.close()
 
     def _connected(self) -> Any:
+        if self._closed:
+            raise closed_error(self.server)
         # A channel of gRPC's binds itself to the loop that runs when it is made.
         if self._channel is None:
             self._channel = grpc.aio.insecure_channel(self.server, options=self._options)
