@@ -1,7 +1,9 @@
 """Failures, retries and deadlines, against a scripted server."""
 
+import asyncio
 import pickle
 import socket
+import sys
 import threading
 import time
 
@@ -113,7 +115,7 @@ def test_no_server_is_said_at_once():
 
 def test_a_request_over_the_limit_is_not_sent(scripted):
     with hearwire.Client(scripted.address, max_message_bytes=1000) as client:
-        with pytest.raises(hearwire.HearwireError, match="1000 bytes") as caught:
+        with pytest.raises(hearwire.HearwireError, match=r"\(1000 bytes, its max_message_bytes\)") as caught:
             client.get_scene_embeddings([bytes(1001)])
     assert caught.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert scripted.requests == 0
@@ -164,6 +166,27 @@ def test_a_closed_client_says_so(scripted, kind, used_before):
                 call()
             assert caught.value.code is grpc.StatusCode.CANCELLED
             assert not caught.value.unreachable
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="a task does not know whether it was cancelled")
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_closing_under_a_call_on_a_loop_is_an_error_and_cancelling_its_task_is_not(scripted, cancelled):
+    asked, end = threading.Event(), threading.Event()
+    scripted.answer = lambda request, context: asked.set() or end.wait(20)
+
+    async def close_under_a_call():
+        client = hearwire.AsyncClient(scripted.address)
+        call = asyncio.create_task(client.get_scene_embeddings(CLIP))
+        await asyncio.get_running_loop().run_in_executor(None, asked.wait, 20)
+        if cancelled:
+            call.cancel()
+        await client.close()
+        await call
+
+    with pytest.raises(asyncio.CancelledError if cancelled else hearwire.HearwireError) as caught:
+        asyncio.run(close_under_a_call())
+    assert cancelled or caught.value.code is grpc.StatusCode.CANCELLED
+    end.set()
 
 
 def test_the_replies_of_a_closed_client_say_so(scripted):

@@ -226,6 +226,19 @@ def test_without_a_server_program_checkpoints_are_not_spoken_of(monkeypatch, tmp
             assert "checkpoint" not in str(caught.value)
 
 
+@pytest.mark.parametrize("config, network, speaks", [(CONFIG, "hearwire_mn01", False), (MN04, "mn04_as", True)])
+def test_the_embedded_network_has_no_checkpoint_to_speak_of(monkeypatch, tmp_path, config, network, speaks):
+    def fail(*_):
+        raise RuntimeError(f"{network} cannot be loaded")
+
+    monkeypatch.delenv("HEARWIRE_SERVER", raising=False)
+    monkeypatch.setenv("HEARWIRE_MODEL_REPOSITORY", str(tmp_path))  # None runs for it yet.
+    monkeypatch.setattr(_interface, "OwnServer", fail)
+    with pytest.raises(RuntimeError, match="cannot be loaded") as caught:
+        module_of(config).load_model()
+    assert ("checkpoint" in str(caught.value)) is speaks
+
+
 def test_wrong_checkpoint_files_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="none.pt"):
         module_of(MN04).load_model(f"{tmp_path}/none.pt")

@@ -1,4 +1,4 @@
-"""tests/hear/report.py, which judges a run of HEAR's tools, and what scripts/hear-eval asks for before it starts one."""
+"""tests/hear/report.py, which judges a run of HEAR's tools, and what scripts/hear-eval asks for before one."""
 
 import json
 import os

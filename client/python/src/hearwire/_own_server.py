@@ -36,7 +36,9 @@ class OwnServer:
         unset = {name: value for name, value in (defaults or {}).items() if not os.environ.get(name)}
         environment = {**os.environ, **unset}
         # The thread outlives the server: the server would end with it.
-        self._keeper = threading.Thread(target=self._keep, args=(command, environment), name="hearwire-server", daemon=True)
+        self._keeper = threading.Thread(
+            target=self._keep, args=(command, environment), name="hearwire-server", daemon=True
+        )
         self._keeper.start()
         atexit.register(self.stop)
         try:

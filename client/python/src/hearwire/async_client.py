@@ -145,10 +145,7 @@ class AsyncClient:
         """The server's own word on its health, never asked for twice. service "": the whole server."""
         stub = health_pb2_grpc.HealthStub(self._connected())
         seconds = self._seconds(deadline)
-        try:
-            reply = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=seconds)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error, self.server, seconds) from None
+        reply = await self._reply(stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=seconds), seconds)
         return ServingStatus(reply.status)
 
     async def close(self) -> None:
@@ -181,11 +178,20 @@ class AsyncClient:
         call.check_size(self._max_message_bytes)
         stub = embedding_pb2_grpc.EmbeddingServiceStub(self._connected())
         rpc = getattr(stub, call.method)(call.request, timeout=seconds)
+        reply = await self._reply(rpc, seconds)
+        return call.decode(reply, request_id(await rpc.initial_metadata(), await rpc.trailing_metadata()))
+
+    async def _reply(self, rpc: Any, seconds: float) -> Any:
         try:
-            reply = await rpc
+            return await rpc
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, self.server, seconds) from None
-        return call.decode(reply, request_id(await rpc.initial_metadata(), await rpc.trailing_metadata()))
+        except asyncio.CancelledError:
+            # gRPC says this to the calls of a channel that is closed too. Python before 3.11 cannot tell the two apart.
+            cancelling = getattr(asyncio.current_task(), "cancelling", None)
+            if not self._closed or cancelling is None or cancelling():
+                raise
+            raise closed_error(self.server) from None
 
     def _map(
         self,

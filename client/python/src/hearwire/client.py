@@ -31,7 +31,7 @@ class Client:
     deadline: seconds for a call that sets none of its own, retries included.
     max_attempts: how often a call is made at most, the first time included, 1 to 5. Calls that the server could not
         take (UNAVAILABLE, RESOURCE_EXHAUSTED) are made again within the deadline, after as long as the server asks.
-    max_message_bytes: requests larger than this fail before they are sent. The server's limit is its --max-message-bytes.
+    max_message_bytes: larger requests fail before they are sent. The server's limit is its --max-message-bytes.
     max_reply_bytes: larger replies fail with RESOURCE_EXHAUSTED. The server's limit is its --max-reply-bytes.
 
     A clip is a file's name, a file's bytes, a numpy array ([samples] or [samples, channels]; floats or int16) with

@@ -26,8 +26,8 @@ from hearwire.replies import ConfigInfo
 # Long recordings on wide networks take their time; a server bounds it further by its --max-deadline.
 DEADLINE_SECONDS = 300.0
 OWN_DEADLINE_SECONDS = 3600.0
-# HEAR's sounds last up to 20 minutes: 154 MB at 32 kHz, whose timestamps are up to 811 MB (mn30_all_b_avg_time_pool), of
-# windows of up to 3.1 million spectrogram frames (those of 1280 ms every 50 ms). Of a server's defaults, these are less.
+# HEAR's sounds last up to 20 minutes: 154 MB at 32 kHz, whose timestamps are up to 811 MB (mn30_all_b_avg_time_pool)
+# of windows of up to 3.1 million spectrogram frames (1280 ms every 50 ms). A server's defaults are not made for that.
 OWN_LIMITS = {
     "HEARWIRE_MAX_MESSAGE_BYTES": "1GiB",
     "HEARWIRE_MAX_REPLY_BYTES": "1GiB",
