@@ -49,8 +49,10 @@ def scores(path: pathlib.Path) -> dict[str, float]:
 def compare_embeddings(run: pathlib.Path, config: str, golden: pathlib.Path) -> bool:
     good = True
     for name, reference in GOLDEN_FILES.get(config, {}).items():
-        if not (golden / reference).exists():
-            print(f"{name}: nothing to compare with in {golden}")
+        missing = [path for path in (run / name, golden / reference) if not path.exists()]
+        if missing:
+            print(f"{name}: there is no {missing[0]}: FAIL")
+            good = False
             continue
         found, expected = (np.fromfile(path, "<f4") for path in (run / name, golden / reference))
         if found.shape != expected.shape:

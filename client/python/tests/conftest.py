@@ -21,6 +21,7 @@ if "HEARWIRE_BIN" in os.environ:
 for variable in ("HEARWIRE_SERVER", "HEARWIRE_MODEL_REPOSITORY", "HEARWIRE_NETWORKS"):
     os.environ.pop(variable, None)
 
+from on_a_loop import OnALoop  # noqa: E402
 from scripted_server import ScriptedServer  # noqa: E402
 
 import hearwire  # noqa: E402
@@ -44,6 +45,12 @@ def own_server():
 def client(own_server):
     with hearwire.Client(own_server.address, deadline=30 * PATIENCE) as running:
         yield running
+
+
+@pytest.fixture(params=[hearwire.Client, OnALoop], ids=["Client", "AsyncClient"])
+def kind(request):
+    """Either client, to be made with the same arguments and asked alike."""
+    return request.param
 
 
 @pytest.fixture

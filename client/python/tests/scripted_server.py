@@ -25,14 +25,14 @@ def scene_reply(request: Any) -> pb.GetSceneEmbeddingsResponse:
 class ScriptedServer(embedding_pb2_grpc.EmbeddingServiceServicer):
     """`answer` is called on a thread of its own for every scene request; `requests` counts them."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_request_bytes: int = -1) -> None:
         self.answer: Callable[[Any, grpc.ServicerContext], Any] = lambda request, context: scene_reply(request)
         self.requests = 0
         self.most_at_once = 0
         self._at_once = 0
         self._lock = threading.Lock()
         self._server = grpc.server(
-            concurrent.futures.ThreadPoolExecutor(64), options=[("grpc.max_receive_message_length", -1)]
+            concurrent.futures.ThreadPoolExecutor(64), options=[("grpc.max_receive_message_length", max_request_bytes)]
         )
         embedding_pb2_grpc.add_EmbeddingServiceServicer_to_server(self, self._server)
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"

@@ -1,6 +1,5 @@
 """Both clients against a real server: the numbers of the embedded network's golden cases, and what the replies hold."""
 
-import asyncio
 import inspect
 import threading
 import wave
@@ -32,28 +31,9 @@ def assert_close(found: np.ndarray, expected: np.ndarray) -> None:
     assert np.abs(found - expected).max() <= 1e-4 * max(1.0, np.abs(expected).max())
 
 
-class OnALoop:
-    """AsyncClient with Client's methods, each waited for."""
-
-    def __init__(self, *args, **kwargs):
-        self._loop = asyncio.new_event_loop()
-        self._client = hearwire.AsyncClient(*args, **kwargs)
-
-    def __getattr__(self, name):
-        method = getattr(self._client, name)
-        return lambda *args, **kwargs: self._loop.run_until_complete(method(*args, **kwargs))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._loop.run_until_complete(self._client.close())
-        self._loop.close()
-
-
-@pytest.fixture(params=[hearwire.Client, OnALoop], ids=["Client", "AsyncClient"])
-def either(request, own_server):
-    with request.param(own_server.address, deadline=30 * PATIENCE) as client:
+@pytest.fixture
+def either(kind, own_server):
+    with kind(own_server.address, deadline=30 * PATIENCE) as client:
         yield client
 
 

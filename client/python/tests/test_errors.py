@@ -1,14 +1,16 @@
 """Failures, retries and deadlines, against a scripted server."""
 
+import asyncio
 import pickle
 import socket
+import sys
 import threading
 import time
 
 import grpc
 import numpy as np
 import pytest
-from scripted_server import bad_request, error_info, fail, retry_info, scene_reply
+from scripted_server import ScriptedServer, bad_request, error_info, fail, retry_info, scene_reply
 
 import hearwire
 from hearwire import _calls
@@ -113,7 +115,7 @@ def test_no_server_is_said_at_once():
 
 def test_a_request_over_the_limit_is_not_sent(scripted):
     with hearwire.Client(scripted.address, max_message_bytes=1000) as client:
-        with pytest.raises(hearwire.HearwireError, match="1000 bytes") as caught:
+        with pytest.raises(hearwire.HearwireError, match=r"\(1000 bytes, its max_message_bytes\)") as caught:
             client.get_scene_embeddings([bytes(1001)])
     assert caught.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert scripted.requests == 0
@@ -125,6 +127,86 @@ def test_replies_over_grpcs_own_limit_arrive(scripted):
     scripted.answer = lambda request, context: pb.GetSceneEmbeddingsResponse(embeddings=matrix)
     with hearwire.Client(scripted.address) as client:
         assert client.get_scene_embeddings(CLIP).embeddings.shape == rows.shape
+
+
+def test_a_reply_over_the_clients_limit_is_an_error(scripted, kind):
+    matrix = pb.Matrix(rows=1, columns=1000, element_type=pb.ELEMENT_TYPE_FLOAT32, data=bytes(4000))
+    scripted.answer = lambda request, context: pb.GetSceneEmbeddingsResponse(embeddings=matrix)
+    with kind(scripted.address, max_reply_bytes=5000) as client:
+        assert client.get_scene_embeddings(CLIP).embeddings.shape == (1, 1000)
+    with kind(scripted.address, max_reply_bytes=3000) as client, pytest.raises(hearwire.HearwireError) as caught:
+        client.get_scene_embeddings(CLIP)
+    assert caught.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "a reply of 40" in caught.value.message and "(3000 bytes, its max_reply_bytes)" in caught.value.message
+    assert scripted.requests == 2
+
+
+def test_a_request_over_the_servers_limit_names_its_flag(kind):
+    with ScriptedServer(max_request_bytes=1000) as server, kind(server.address, max_attempts=1) as client:
+        with pytest.raises(hearwire.HearwireError, match=r"\(1000 bytes, its --max-message-bytes\)") as caught:
+            client.get_scene_embeddings([bytes(1001)])
+    assert caught.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert f"the server at {server.address}" in caught.value.message
+
+
+@pytest.mark.parametrize("used_before", [False, True])
+def test_a_closed_client_says_so(scripted, kind, used_before):
+    client = kind(scripted.address)
+    with client:
+        if used_before:
+            client.get_scene_embeddings(CLIP)
+        client.close()
+        client.close()
+        for call in (
+            lambda: client.get_scene_embeddings(CLIP),
+            lambda: client.list_configs(),
+            lambda: client.check_health(),
+        ):
+            with pytest.raises(hearwire.HearwireError, match=f"client of {scripted.address} is closed") as caught:
+                call()
+            assert caught.value.code is grpc.StatusCode.CANCELLED
+            assert not caught.value.unreachable
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="a task does not know whether it was cancelled")
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_closing_under_a_call_on_a_loop_is_an_error_and_cancelling_its_task_is_not(scripted, cancelled):
+    asked, end = threading.Event(), threading.Event()
+    scripted.answer = lambda request, context: asked.set() or end.wait(20)
+
+    async def close_under_a_call():
+        client = hearwire.AsyncClient(scripted.address)
+        call = asyncio.create_task(client.get_scene_embeddings(CLIP))
+        await asyncio.get_running_loop().run_in_executor(None, asked.wait, 20)
+        if cancelled:
+            call.cancel()
+        await client.close()
+        await call
+
+    with pytest.raises(asyncio.CancelledError if cancelled else hearwire.HearwireError) as caught:
+        asyncio.run(close_under_a_call())
+    assert cancelled or caught.value.code is grpc.StatusCode.CANCELLED
+    end.set()
+
+
+def test_the_replies_of_a_closed_client_say_so(scripted):
+    client = hearwire.Client(scripted.address)
+    client.close()
+    (error,) = client.map_scene_embeddings(CLIP).including_errors()
+    assert "is closed" in str(error)
+
+
+def test_a_client_that_is_closed_while_it_calls_says_so(scripted, monkeypatch):
+    client = hearwire.Client(scripted.address)
+    check = client._check_open
+
+    def check_and_close():
+        check()
+        client.close()
+
+    monkeypatch.setattr(client, "_check_open", check_and_close)
+    with pytest.raises(hearwire.HearwireError, match="is closed"):
+        client.get_scene_embeddings(CLIP)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +236,8 @@ def test_embeddings_and_timestamps_must_be_as_many():
 
 @pytest.mark.parametrize(
     "options",
-    [{"deadline": 0}, {"deadline": float("inf")}, {"max_attempts": 0}, {"max_attempts": 6}, {"max_message_bytes": 0}],
+    [{"deadline": 0}, {"deadline": float("inf")}, {"max_attempts": 0}, {"max_attempts": 6}, {"max_message_bytes": 0}]
+    + [{"max_reply_bytes": 0}, {"max_reply_bytes": 2**31}],
 )
 def test_wrong_options_are_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):

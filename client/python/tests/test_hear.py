@@ -5,6 +5,7 @@ import importlib
 import os
 import pathlib
 import pkgutil
+import re
 import subprocess
 import sys
 
@@ -16,6 +17,7 @@ from test_clients import CONFIG, assert_close, chirp, golden
 
 import hearwire
 import hearwire.hear
+from hearwire.hear import _interface
 
 MN04 = "mn04_all_b_mel_avgs"
 
@@ -28,6 +30,10 @@ def module_of(config):
 def model(monkeypatch, own_server):
     monkeypatch.setenv("HEARWIRE_SERVER", own_server.address)
     return module_of(CONFIG).load_model()
+
+
+def own_server_of(model):
+    return next(one for one in _interface._own_servers.values() if one.address == model.client.server)
 
 
 def tensor(*clips):
@@ -131,6 +137,57 @@ def test_a_server_of_its_own_is_started_once(monkeypatch):
     assert_close(embeddings.numpy()[0], golden("chirp_1s.scene"))
 
 
+@pytest.fixture(scope="module")
+def twenty_minutes():
+    """The longest sound of HEAR's rules."""
+    return np.tile(chirp(11.0), 110)[: 20 * 60 * 32000][None]
+
+
+def test_twenty_minutes_are_embedded(monkeypatch, twenty_minutes):
+    monkeypatch.delenv("HEARWIRE_SERVER", raising=False)
+    module = module_of(CONFIG)
+    model, sound = module.load_model(), torch.from_numpy(twenty_minutes)
+    scene = module.get_scene_embeddings(sound, model).numpy()
+    assert scene.shape == (1, 184)
+    assert np.isfinite(scene).all() and np.abs(scene).max() > 0.1
+    embeddings, timestamps = module.get_timestamp_embeddings(sound, model)
+    assert tuple(embeddings.shape) == (1, 24001, 184)
+    np.testing.assert_array_equal(timestamps.numpy()[0], np.arange(24001) * 50.0)
+    first, _ = module.get_timestamp_embeddings(torch.from_numpy(twenty_minutes[:, :64000]), model)
+    np.testing.assert_allclose(embeddings.numpy()[0, :30], first.numpy()[0, :30], atol=1e-4)
+
+
+def test_a_server_of_its_own_takes_twenty_minutes_at_any_config(monkeypatch, client):
+    monkeypatch.delenv("HEARWIRE_SERVER", raising=False)
+    model = module_of(CONFIG).load_model()
+    limits = dict(re.findall(r"(max-[a-z-]+)=(\S+)", own_server_of(model).last_words()))
+    for config in client.list_configs():
+        rows = 20 * 60 * 20 + 1
+        assert rows * (4 * config.timestamp_embedding_size + 8) + 4096 < int(limits["max-reply-bytes"]), config.name
+        # The finest mel hop is 5 ms.
+        assert rows * (config.timestamp_window_ms / 5 + 1) < int(limits["max-queued-frames"]), config.name
+    assert 20 * 60 * 32000 * 4 + 4096 < int(limits["max-message-bytes"])
+    assert limits["max-deadline"] == "1h"
+
+
+def test_a_servers_limit_on_requests_is_said_with_its_flag(monkeypatch, own_server, twenty_minutes):
+    monkeypatch.setenv("HEARWIRE_SERVER", own_server.address)
+    model = module_of(CONFIG).load_model()
+    with pytest.raises(hearwire.HearwireError, match="--max-message-bytes"):
+        module_of(CONFIG).get_scene_embeddings(torch.from_numpy(twenty_minutes), model)
+
+
+@pytest.mark.parametrize("function", ["get_scene_embeddings", "get_timestamp_embeddings"])
+def test_no_more_than_twenty_minutes_are_under_way_at_once(model, monkeypatch, function):
+    asked = []
+    for method in ("map_scene_embeddings", "map_timestamp_embeddings"):
+        monkeypatch.setattr(model.client, method, lambda *_, in_flight, **__: asked.append(in_flight) or iter(()))
+    call = getattr(module_of(CONFIG), function)
+    for minutes in (0.01, 3, 10, 20, 60):
+        call(torch.from_numpy(np.zeros((1, int(minutes * 60 * 32000)), np.float32)), model)
+    assert asked == [16, 6, 2, 1, 1]
+
+
 def test_a_checkpoint_is_served_by_a_server_of_its_own(monkeypatch, own_server, shared):
     monkeypatch.setenv("HEARWIRE_SERVER", own_server.address)
     model = module_of(MN04).load_model(f"{shared}/golden/checkpoints/mn04_as_mAP_432.pt")
@@ -155,6 +212,31 @@ def test_without_the_checkpoint_the_error_says_how_to_get_it(monkeypatch):
     with pytest.raises(RuntimeError, match="fetch mn04_as") as caught:
         module_of(MN04).load_model()
     assert "HEARWIRE_MODEL_REPOSITORY" in str(caught.value)
+
+
+def test_without_a_server_program_checkpoints_are_not_spoken_of(monkeypatch, tmp_path):
+    monkeypatch.delenv("HEARWIRE_SERVER", raising=False)
+    monkeypatch.setenv("HEARWIRE_MODEL_REPOSITORY", str(tmp_path))  # None runs for it yet.
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for program in ("/no/such/program", "", sys.executable):
+        monkeypatch.setenv("HEARWIRE_SERVER_PROGRAM", program)
+        for config in (CONFIG, MN04):
+            with pytest.raises(RuntimeError, match="HEARWIRE_SERVER|ended with code") as caught:
+                module_of(config).load_model()
+            assert "checkpoint" not in str(caught.value)
+
+
+@pytest.mark.parametrize("config, network, speaks", [(CONFIG, "hearwire_mn01", False), (MN04, "mn04_as", True)])
+def test_the_embedded_network_has_no_checkpoint_to_speak_of(monkeypatch, tmp_path, config, network, speaks):
+    def fail(*_):
+        raise RuntimeError(f"{network} cannot be loaded")
+
+    monkeypatch.delenv("HEARWIRE_SERVER", raising=False)
+    monkeypatch.setenv("HEARWIRE_MODEL_REPOSITORY", str(tmp_path))  # None runs for it yet.
+    monkeypatch.setattr(_interface, "OwnServer", fail)
+    with pytest.raises(RuntimeError, match="cannot be loaded") as caught:
+        module_of(config).load_model()
+    assert ("checkpoint" in str(caught.value)) is speaks
 
 
 def test_wrong_checkpoint_files_are_refused(tmp_path):

@@ -102,6 +102,16 @@ def test_without_a_program_the_error_says_how_to_get_one(monkeypatch, tmp_path):
         OwnServer([])
 
 
+@pytest.mark.parametrize("variable", [None, "", "7"])
+def test_its_defaults_yield_to_the_environment(monkeypatch, variable):
+    monkeypatch.delenv("HEARWIRE_MAX_CLIPS", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("HEARWIRE_MAX_CLIPS", variable)
+    server = OwnServer([], {"HEARWIRE_MAX_CLIPS": "5"})
+    assert f"max-clips={variable or 5} " in server.last_words()
+    server.stop()
+
+
 def test_the_program_is_found_on_the_path(monkeypatch, tmp_path):
     program = tmp_path / "hearwire-server"
     program.symlink_to(server_program())

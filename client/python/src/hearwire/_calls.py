@@ -43,8 +43,8 @@ class Call(Generic[Reply]):
         if size > max_message_bytes:
             raise HearwireError(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
-                f"a request of {size} bytes is larger than the limit of {max_message_bytes} bytes for a message: "
-                "send fewer or shorter clips",
+                f"a request of {size} bytes is larger than this client sends ({max_message_bytes} bytes, its "
+                "max_message_bytes): send fewer or shorter clips, or make the client with a higher limit",
             )
 
 

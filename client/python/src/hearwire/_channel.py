@@ -10,6 +10,8 @@ from typing import Any, Optional, Union
 from hearwire._version import __version__
 
 DEFAULT_SERVER = "127.0.0.1:8001"
+# The retry buffer holds a message and a little more; its size is an int to gRPC.
+MOST_MESSAGE_BYTES = 2**31 - 2**16 - 1
 _LOCAL = ("127.", "localhost:", "[::1]:", "unix:", "unix-abstract:", "ipv4:127.", "ipv6:[::1]")
 
 
@@ -45,15 +47,17 @@ def service_config(max_attempts: int) -> dict[str, Any]:
     }
 
 
-def channel_options(server: str, max_attempts: int, max_message_bytes: int) -> list[tuple[str, Union[int, str]]]:
+def channel_options(
+    server: str, max_attempts: int, max_message_bytes: int, max_reply_bytes: int
+) -> list[tuple[str, Union[int, str]]]:
     if not 1 <= max_attempts <= 5:
         raise ValueError(f"max_attempts={max_attempts}: 1 (no retries) to 5 would be right")
-    if not 1 <= max_message_bytes < 2**31 - 2**16:
-        raise ValueError(f"max_message_bytes={max_message_bytes}: 1 to {2**31 - 2**16 - 1} would be right")
+    for name, limit in (("max_message_bytes", max_message_bytes), ("max_reply_bytes", max_reply_bytes)):
+        if not 1 <= limit <= MOST_MESSAGE_BYTES:
+            raise ValueError(f"{name}={limit}: 1 to {MOST_MESSAGE_BYTES} would be right")
     options: list[tuple[str, Union[int, str]]] = [
         ("grpc.max_send_message_length", max_message_bytes),
-        # The server bounds its replies, by --max-reply-bytes.
-        ("grpc.max_receive_message_length", -1),
+        ("grpc.max_receive_message_length", max_reply_bytes),
         ("grpc.service_config", json.dumps(service_config(max_attempts))),
         ("grpc.enable_retries", 1 if max_attempts > 1 else 0),
         # gRPC keeps 256 KiB of a call for retries and silently retries nothing larger. Beside the message it keeps a

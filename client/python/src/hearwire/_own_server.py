@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Optional
 
 START_SECONDS = 120.0  # Loading, warm-up and self-test of the largest network take a few.
@@ -23,14 +23,22 @@ _PREFIX = "gRPC listening on "
 class OwnServer:
     """Runs until `stop`, or until this process ends, by whatever cause."""
 
-    def __init__(self, arguments: Sequence[str]):
-        """Returns when it serves. Raises RuntimeError with its last words when it does not come to that."""
+    def __init__(self, arguments: Sequence[str], defaults: Optional[Mapping[str, str]] = None):
+        """Returns when it serves. Raises RuntimeError with its last words when it does not come to that.
+
+        defaults: its variables, for where this process's environment does not set them.
+        """
         self._process: Optional[subprocess.Popen[str]] = None
         self._words: collections.deque[str] = collections.deque(maxlen=20)
         self._started: concurrent.futures.Future[str] = concurrent.futures.Future()
         command = [server_program(), *_FLAGS, *arguments]
+        # To the server an empty variable is one that is not set.
+        unset = {name: value for name, value in (defaults or {}).items() if not os.environ.get(name)}
+        environment = {**os.environ, **unset}
         # The thread outlives the server: the server would end with it.
-        self._keeper = threading.Thread(target=self._keep, args=(command,), name="hearwire-server", daemon=True)
+        self._keeper = threading.Thread(
+            target=self._keep, args=(command, environment), name="hearwire-server", daemon=True
+        )
         self._keeper.start()
         atexit.register(self.stop)
         try:
@@ -63,11 +71,12 @@ class OwnServer:
             self._process.kill()
             self._process.wait()
 
-    def _keep(self, command: list[str]) -> None:
+    def _keep(self, command: list[str], environment: dict[str, str]) -> None:
         launch = str(pathlib.Path(__file__).with_name("_launch.py"))
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", launch, str(os.getpid()), *command],
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -16,7 +16,7 @@ from hearwire._calls import Call
 from hearwire._channel import channel_options, check_deadline, server_address
 from hearwire._in_order import AsyncReplies, check_in_flight, in_order_async
 from hearwire.audio import Clip
-from hearwire.errors import from_rpc_error, request_id
+from hearwire.errors import closed_error, from_rpc_error, request_id
 from hearwire.replies import ConfigInfo, SceneEmbeddings, ServingStatus, Tags, TimestampEmbeddings
 from hearwire.v1 import embedding_pb2_grpc
 
@@ -33,11 +33,13 @@ class AsyncClient:
         deadline: float = 30.0,
         max_attempts: int = 4,
         max_message_bytes: int = 64 << 20,
+        max_reply_bytes: int = 256 << 20,
     ):
         self.server = server_address(server)
         self._deadline = check_deadline(deadline)
         self._max_message_bytes = max_message_bytes
-        self._options = channel_options(self.server, max_attempts, max_message_bytes)
+        self._options = channel_options(self.server, max_attempts, max_message_bytes, max_reply_bytes)
+        self._closed = False
         self._channel: Any = None
 
     async def get_scene_embeddings(
@@ -143,14 +145,12 @@ class AsyncClient:
         """The server's own word on its health, never asked for twice. service "": the whole server."""
         stub = health_pb2_grpc.HealthStub(self._connected())
         seconds = self._seconds(deadline)
-        try:
-            reply = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=seconds)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error, self.server, seconds) from None
+        reply = await self._reply(stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=seconds), seconds)
         return ServingStatus(reply.status)
 
     async def close(self) -> None:
-        """Ends the connection; calls under way end with CANCELLED."""
+        """Ends the connection; calls under way, and those made later, end with CANCELLED."""
+        self._closed = True
         if self._channel is not None:
             await self._channel.close()
 
@@ -161,6 +161,8 @@ class AsyncClient:
         await self.close()
 
     def _connected(self) -> Any:
+        if self._closed:
+            raise closed_error(self.server)
         # A channel of gRPC's binds itself to the loop that runs when it is made.
         if self._channel is None:
             self._channel = grpc.aio.insecure_channel(self.server, options=self._options)
@@ -176,11 +178,20 @@ class AsyncClient:
         call.check_size(self._max_message_bytes)
         stub = embedding_pb2_grpc.EmbeddingServiceStub(self._connected())
         rpc = getattr(stub, call.method)(call.request, timeout=seconds)
+        reply = await self._reply(rpc, seconds)
+        return call.decode(reply, request_id(await rpc.initial_metadata(), await rpc.trailing_metadata()))
+
+    async def _reply(self, rpc: Any, seconds: float) -> Any:
         try:
-            reply = await rpc
+            return await rpc
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, self.server, seconds) from None
-        return call.decode(reply, request_id(await rpc.initial_metadata(), await rpc.trailing_metadata()))
+        except asyncio.CancelledError:
+            # gRPC says this to the calls of a channel that is closed too. Python before 3.11 cannot tell the two apart.
+            cancelling = getattr(asyncio.current_task(), "cancelling", None)
+            if not self._closed or cancelling is None or cancelling():
+                raise
+            raise closed_error(self.server) from None
 
     def _map(
         self,

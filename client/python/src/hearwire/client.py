@@ -16,7 +16,7 @@ from hearwire._calls import Call
 from hearwire._channel import channel_options, check_deadline, server_address
 from hearwire._in_order import Pending, Replies, check_in_flight, in_order
 from hearwire.audio import Clip
-from hearwire.errors import from_rpc_error, request_id
+from hearwire.errors import closed_error, from_rpc_error, request_id
 from hearwire.replies import ConfigInfo, SceneEmbeddings, ServingStatus, Tags, TimestampEmbeddings
 from hearwire.v1 import embedding_pb2_grpc
 
@@ -31,7 +31,8 @@ class Client:
     deadline: seconds for a call that sets none of its own, retries included.
     max_attempts: how often a call is made at most, the first time included, 1 to 5. Calls that the server could not
         take (UNAVAILABLE, RESOURCE_EXHAUSTED) are made again within the deadline, after as long as the server asks.
-    max_message_bytes: requests larger than this fail before they are sent. The server's limit is its own.
+    max_message_bytes: larger requests fail before they are sent. The server's limit is its --max-message-bytes.
+    max_reply_bytes: larger replies fail with RESOURCE_EXHAUSTED. The server's limit is its --max-reply-bytes.
 
     A clip is a file's name, a file's bytes, a numpy array ([samples] or [samples, channels]; floats or int16) with
     sample_rate=, in hertz, or a hearwire.Audio. Calls raise HearwireError; TypeError, ValueError and OSError say that a
@@ -45,14 +46,17 @@ class Client:
         deadline: float = 30.0,
         max_attempts: int = 4,
         max_message_bytes: int = 64 << 20,
+        max_reply_bytes: int = 256 << 20,
     ):
         self.server = server_address(server)
         self._deadline = check_deadline(deadline)
         self._max_message_bytes = max_message_bytes
         self._channel = grpc.insecure_channel(
-            self.server, options=channel_options(self.server, max_attempts, max_message_bytes)
+            self.server, options=channel_options(self.server, max_attempts, max_message_bytes, max_reply_bytes)
         )
+        self._closed = False
         self._stub: Any = embedding_pb2_grpc.EmbeddingServiceStub(self._channel)
+        self._health: Any = health_pb2_grpc.HealthStub(self._channel)
 
     def get_scene_embeddings(
         self,
@@ -155,16 +159,20 @@ class Client:
 
     def check_health(self, service: str = "", *, deadline: Optional[float] = None) -> ServingStatus:
         """The server's own word on its health, never asked for twice. service "": the whole server."""
-        stub = health_pb2_grpc.HealthStub(self._channel)
         seconds = self._seconds(deadline)
+        self._check_open()
         try:
-            reply = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=seconds)
+            reply = self._health.Check(health_pb2.HealthCheckRequest(service=service), timeout=seconds)
         except grpc.RpcError as error:
             raise from_rpc_error(error, self.server, seconds) from None
+        except ValueError:
+            self._check_open()  # Closed since.
+            raise
         return ServingStatus(reply.status)
 
     def close(self) -> None:
-        """Ends the connection; calls under way end with CANCELLED."""
+        """Ends the connection; calls under way, and those made later, end with CANCELLED."""
+        self._closed = True
         self._channel.close()
 
     def __enter__(self) -> Client:
@@ -176,12 +184,21 @@ class Client:
     def _seconds(self, deadline: Optional[float]) -> float:
         return self._deadline if deadline is None else check_deadline(deadline)
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise closed_error(self.server)
+
     def _run(self, call: Call[Reply], deadline: Optional[float]) -> Reply:
         return self._start(call, self._seconds(deadline)).finish()
 
     def _start(self, call: Call[Reply], seconds: float) -> Pending[Reply]:
         call.check_size(self._max_message_bytes)
-        rpc = getattr(self._stub, call.method).future(call.request, timeout=seconds)
+        self._check_open()
+        try:
+            rpc = getattr(self._stub, call.method).future(call.request, timeout=seconds)
+        except ValueError:
+            self._check_open()  # Closed since.
+            raise
 
         def finish() -> Reply:
             try:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any, Optional, Union
 
 import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
+
+# Its own side's limit gRPC marks as the client's, the other's as the server's or not at all.
+_TOO_LARGE = re.compile(r"(CLIENT: )?Received message larger than max \((\d+) vs\. (\d+)\)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +61,8 @@ def from_rpc_error(error: Any, server: str, deadline: float) -> HearwireError:
     unreachable = code is grpc.StatusCode.UNAVAILABLE and not answered and "failed to connect" in message
     if unreachable:
         message = f"no server at {server}: {message}"
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        message = _say_which_limit(message, server)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED and not answered:
         message = f"no reply from {server} within {deadline:g} s"
     return HearwireError(
@@ -68,6 +74,10 @@ def from_rpc_error(error: Any, server: str, deadline: float) -> HearwireError:
     )
 
 
+def closed_error(server: str) -> HearwireError:
+    return HearwireError(grpc.StatusCode.CANCELLED, f"the client of {server} is closed: make another one")
+
+
 def request_id(*metadata: Any) -> str:
     """From the metadata of a reply or failure: a call that fails at once has only the trailing one."""
     for one in metadata:
@@ -75,6 +85,23 @@ def request_id(*metadata: Any) -> str:
         if isinstance(found, str):
             return found
     return ""
+
+
+def _say_which_limit(message: str, server: str) -> str:
+    """gRPC itself refuses what is too large, on either side, and says no more than two numbers."""
+    found = _TOO_LARGE.search(message)
+    if found is None:
+        return message
+    here, size, limit = found.groups()
+    if here:
+        return (
+            f"a reply of {size} bytes is larger than this client takes ({limit} bytes, its max_reply_bytes): "
+            "send fewer or shorter clips, or make the client with a higher limit"
+        )
+    return (
+        f"a request of {size} bytes is larger than the server at {server} takes ({limit} bytes, its "
+        "--max-message-bytes): send fewer or shorter clips, or start the server with a higher limit"
+    )
 
 
 def _as_dict(metadata: Any) -> dict[str, Union[str, bytes]]:

@@ -17,6 +17,7 @@ try:
 except ImportError as error:
     raise ImportError("HEAR's interface speaks PyTorch's tensors: pip install 'hearwire[hear]' brings it") from error
 
+from hearwire._channel import MOST_MESSAGE_BYTES
 from hearwire._own_server import OwnServer
 from hearwire.client import Client
 from hearwire.errors import HearwireError
@@ -24,6 +25,19 @@ from hearwire.replies import ConfigInfo
 
 # Long recordings on wide networks take their time; a server bounds it further by its --max-deadline.
 DEADLINE_SECONDS = 300.0
+OWN_DEADLINE_SECONDS = 3600.0
+# HEAR's sounds last up to 20 minutes: 154 MB at 32 kHz, whose timestamps are up to 811 MB (mn30_all_b_avg_time_pool)
+# of windows of up to 3.1 million spectrogram frames (1280 ms every 50 ms). A server's defaults are not made for that.
+OWN_LIMITS = {
+    "HEARWIRE_MAX_MESSAGE_BYTES": "1GiB",
+    "HEARWIRE_MAX_REPLY_BYTES": "1GiB",
+    "HEARWIRE_MAX_QUEUED_FRAMES": str(1 << 24),
+    "HEARWIRE_MAX_DEADLINE": f"{OWN_DEADLINE_SECONDS:g}s",
+}
+# A request for each sound, some at once, but no more audio than one of the longest sounds is: else long ones together
+# fill the server's queue.
+MOST_IN_FLIGHT = 16
+BYTES_IN_FLIGHT = 20 * 60 * 32_000 * 4
 EMBEDDED_NETWORK = "hearwire_mn01"
 
 _lock = threading.Lock()
@@ -57,9 +71,14 @@ def load_config(config: str, model_file_path: str = "") -> HearModel:
     model_file_path: a checkpoint of its network, for a server of its own, whatever HEARWIRE_SERVER names.
     """
     server = None if model_file_path else os.environ.get("HEARWIRE_SERVER")
+    deadline = DEADLINE_SECONDS
     if not server:
         server = _own_server(config, model_file_path)
-    client = Client(server, deadline=DEADLINE_SECONDS)
+        deadline = OWN_DEADLINE_SECONDS
+    # What is too large for it the server itself says.
+    client = Client(
+        server, deadline=deadline, max_message_bytes=MOST_MESSAGE_BYTES, max_reply_bytes=MOST_MESSAGE_BYTES
+    )
     info = next((info for info in client.list_configs() if info.name == config), None)
     if info is None:
         raise HearwireError(
@@ -78,7 +97,9 @@ def load_config(config: str, model_file_path: str = "") -> HearModel:
 def get_scene_embeddings(audio: torch.Tensor, model: HearModel) -> torch.Tensor:
     """Returns float32 [sounds, model.scene_embedding_size]. Raises ValueError for audio of another shape or kind."""
     sounds = _sounds(audio, model)
-    replies = model.client.map_scene_embeddings(sounds, model.config, sample_rate=model.sample_rate, progress=False)
+    replies = model.client.map_scene_embeddings(
+        sounds, model.config, sample_rate=model.sample_rate, in_flight=_in_flight(sounds), progress=False
+    )
     rows = [reply.embeddings[0] for reply in replies]
     return _tensor(rows, (len(rows), model.scene_embedding_size), audio)
 
@@ -89,7 +110,9 @@ def get_timestamp_embeddings(audio: torch.Tensor, model: HearModel) -> tuple[tor
     Raises ValueError for audio of another shape or kind.
     """
     sounds = _sounds(audio, model)
-    replies = model.client.map_timestamp_embeddings(sounds, model.config, sample_rate=model.sample_rate, progress=False)
+    replies = model.client.map_timestamp_embeddings(
+        sounds, model.config, sample_rate=model.sample_rate, in_flight=_in_flight(sounds), progress=False
+    )
     answers = [reply.clips[0] for reply in replies]
     shape = (len(answers), len(answers[0].timestamps_ms) if answers else 0)
     embeddings = _tensor((answer.embeddings for answer in answers), (*shape, model.timestamp_embedding_size), audio)
@@ -104,6 +127,13 @@ def _sounds(audio: torch.Tensor, model: HearModel) -> list[np.ndarray]:
     if not audio.is_floating_point():
         raise ValueError(f"audio of {audio.dtype}: floats within -1 and 1 would be right")
     return list(audio.detach().to("cpu", torch.float32).numpy())
+
+
+def _in_flight(sounds: list[np.ndarray]) -> int:
+    """How many requests may be under way at once; the sounds are equally long."""
+    if not sounds:
+        return 1
+    return max(1, min(MOST_IN_FLIGHT, BYTES_IN_FLIGHT // max(1, sounds[0].nbytes)))
 
 
 def _tensor(rows: Iterable[np.ndarray], shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
@@ -141,8 +171,11 @@ def _start(config: str, network: str, file: str) -> OwnServer:
 
 def _start_with(arguments: list[str], network: str) -> OwnServer:
     try:
-        return OwnServer(arguments)
+        return OwnServer(arguments, OWN_LIMITS)
     except RuntimeError as error:
+        # Of other troubles, such as a program that is not there, the error says all.
+        if network == EMBEDDED_NETWORK or network not in str(error):
+            raise
         raise RuntimeError(
             f"{error}\nA server of this process's own finds the checkpoint of {network} in the folder that "
             "HEARWIRE_MODEL_REPOSITORY names, or is given it by load_model(FILE)"
