@@ -29,8 +29,9 @@ int64_t MaxSamples(const AudioLimits& limits, int64_t sample_rate_hz) {
 }
 
 absl::Status TooLongError(const AudioLimits& limits, const std::string& found) {
-  return absl::ResourceExhaustedError(absl::StrFormat("the clip is too long: %g s are decoded at most, and %s",
-                                                      absl::ToDoubleSeconds(limits.max_decoded), found));
+  return absl::ResourceExhaustedError(
+      absl::StrFormat("the clip is too long: %g s are decoded at most (--max-decoded-seconds), and %s",
+                      absl::ToDoubleSeconds(limits.max_decoded), found));
 }
 
 }  // namespace hearwire
