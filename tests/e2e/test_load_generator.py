@@ -135,6 +135,33 @@ def test_an_interrupt_ends_the_run_with_its_report(tmp_path):
         assert any("interrupted" in note for note in report["notes"])
 
 
+def test_an_interrupted_search_reports_the_best_rate_that_passed(tmp_path):
+    with Server() as server:
+        flags = (f"--knee-p99={10 * PATIENCE}s", "--rate=20", "--duration=1")
+        process = start_load(server, tmp_path, *flags, f"--html={tmp_path / 'report.html'}")
+        assert "20 calls/s offered" in (line := process.stdout.readline()) and line.endswith(": passed\n"), line
+        process.send_signal(signal.SIGINT)
+        report = finish(process, tmp_path, 128 + signal.SIGINT)
+    best = max(step["offered_per_second"] for step in report["steps"] if step["passed"])
+    assert report["knee"]["per_second"] == report["offered_per_second"] == best >= 20
+    assert report["knee"]["interrupted"]
+    assert report["p99_ms"] > 0 and report["calls"] > 0
+    assert any("search was interrupted" in note for note in report["notes"])
+    assert "unconfirmed" in (tmp_path / "report.html").read_text()
+
+
+def test_a_search_interrupted_at_once_has_no_figures(tmp_path):
+    with Server() as server:
+        process = start_load(server, tmp_path, "--knee-p99=1s", "--rate=50", "--duration=600")
+        wait_until(lambda: server.metric("hearwire_requests_total", code="OK") >= 10, 60 * PATIENCE, "the first calls")
+        process.send_signal(signal.SIGINT)
+        report = finish(process, tmp_path, 128 + signal.SIGINT)
+    assert report["knee"]["interrupted"] and report["knee"]["per_second"] is None
+    assert "p99_ms" not in report
+    assert not report["objectives"]
+    assert any("before any rate had passed" in note for note in report["notes"])
+
+
 def test_finds_a_knee_and_writes_pages_that_stand_alone(tmp_path):
     with Server("--workers=1") as server:
         patient = (f"--knee-p99={PATIENCE}s", f"--deadline={2 * PATIENCE}s")
@@ -150,6 +177,7 @@ def test_finds_a_knee_and_writes_pages_that_stand_alone(tmp_path):
         + [f"--html={tmp_path / 'compared.html'}"],
         capture_output=True, text=True, check=True, timeout=60,
     )
+    assert not report["knee"]["interrupted"]
     assert "+0.0 %" in compared.stdout
     for name in ("report.html", "compared.html"):
         page = (tmp_path / name).read_text()
@@ -179,3 +207,17 @@ def test_no_server_is_one_clear_line():
     assert ended.stderr.splitlines() == [
         "hearwire-load: no server at 127.0.0.1:1: start one with hearwire-server, or name another with --server"
     ]
+
+
+def test_a_server_that_is_there_but_does_not_answer_is_told_from_none():
+    with Server() as server:
+        server.process.send_signal(signal.SIGSTOP)
+        try:
+            ended = subprocess.run(
+                [BIN / "hearwire-load", f"--server={server.address}"], capture_output=True, text=True, timeout=60
+            )
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1
+    assert f"what is at {server.address} does not answer within " in ended.stderr, ended.stderr

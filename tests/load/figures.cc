@@ -6,8 +6,10 @@
 
 namespace hearwire::load {
 
-std::vector<Figure> FiguresOf(const RunSummary& run) {
+std::vector<Figure> FiguresOf(const Report& report) {
   std::vector<Figure> figures;
+  if (!HasRun(report)) return figures;
+  const RunSummary& run = report.run;
   if (run.offered_per_second) figures.push_back({"offered", "calls/s", *run.offered_per_second});
   figures.push_back({"answered", "calls/s", run.calls_per_second, Better::kHigher});
   figures.push_back({"audio", "s per s", run.audio_seconds_per_second, Better::kHigher});
@@ -30,7 +32,9 @@ std::vector<Figure> FiguresOf(const RunSummary& run) {
   figures.push_back({"generator CPU", "cores", run.generator_cpu_cores, Better::kLower});
   if (run.server) {
     figures.push_back({"server CPU", "cores", run.server->cpu_cores});
-    figures.push_back({"server CPU per call", "ms", run.server->cpu_ms_per_call, Better::kLower});
+    if (run.server->cpu_ms_per_call) {
+      figures.push_back({"server CPU per call", "ms", *run.server->cpu_ms_per_call, Better::kLower});
+    }
     figures.push_back({"windows per batch", "", run.server->windows_per_batch});
     figures.push_back({"calls per batch", "", run.server->calls_per_batch});
     figures.push_back({"mean queueing", "ms", run.server->queue_mean_ms, Better::kLower});
@@ -69,9 +73,17 @@ std::vector<std::string> Verdicts(const Report& report) {
 std::string KneeText(const Report& report) {
   if (!report.knee) return "";
   const std::string bound = absl::StrCat(NumberText(report.knee->bound_ms), " ms");
-  if (!report.knee->per_second) return absl::StrCat("no rate that was tried has a p99 within ", bound);
-  return absl::StrCat("the highest rate whose p99 stays within ", bound, ": ", NumberText(*report.knee->per_second),
-                      " calls per second");
+  const Knee& knee = *report.knee;
+  if (!knee.per_second) {
+    return knee.interrupted ? absl::StrCat("interrupted before any rate had passed with a p99 within ", bound)
+                            : absl::StrCat("no rate that was tried has a p99 within ", bound);
+  }
+  const std::string rate = absl::StrCat(NumberText(*knee.per_second), " calls per second");
+  if (knee.interrupted) {
+    return absl::StrCat("unconfirmed, the search was interrupted: so far the highest rate whose p99 stayed within ",
+                        bound, ": ", rate);
+  }
+  return absl::StrCat("the highest rate whose p99 stays within ", bound, ": ", rate);
 }
 
 }  // namespace hearwire::load

@@ -19,8 +19,9 @@ struct Figure {
   Better better = Better::kNeither;
 };
 
-// Figures that the run has not (an offered rate in a closed loop, the server's without its metrics) are left out.
-std::vector<Figure> FiguresOf(const RunSummary& run);
+// Figures that the run has not (an offered rate in a closed loop, the server's without its metrics) are left out; none
+// where there is no run.
+std::vector<Figure> FiguresOf(const Report& report);
 
 // "8.12 ms", "512".
 std::string FigureText(const Figure& figure);

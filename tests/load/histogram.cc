@@ -50,19 +50,32 @@ absl::Duration Histogram::Quantile(double share) const {
   return max();
 }
 
-int64_t Histogram::CountAtMost(absl::Duration limit) const {
+size_t Histogram::EndOf(absl::Duration limit) const {
   if (limit < absl::ZeroDuration()) return 0;
-  const size_t end = std::min(buckets_.size(), BucketOf(absl::ToInt64Nanoseconds(limit)) + 1);
+  return std::min(buckets_.size(), BucketOf(absl::ToInt64Nanoseconds(limit)) + 1);
+}
+
+int64_t Histogram::CountAtMost(absl::Duration limit) const {
   int64_t count = 0;
-  for (size_t bucket = 0; bucket < end; ++bucket) count += buckets_[bucket];
+  for (size_t bucket = 0; bucket < EndOf(limit); ++bucket) count += buckets_[bucket];
   return count;
 }
 
-Histogram Histogram::WithMissedStarts(absl::Duration interval) const {
+absl::Duration Histogram::MeanAtMost(absl::Duration limit) const {
+  int64_t count = 0;
+  double sum_ns = 0;
+  for (size_t bucket = 0; bucket < EndOf(limit); ++bucket) {
+    count += buckets_[bucket];
+    sum_ns += static_cast<double>(buckets_[bucket]) * static_cast<double>(std::min(LargestIn(bucket), max_ns_));
+  }
+  return count == 0 ? absl::ZeroDuration() : absl::Nanoseconds(sum_ns / static_cast<double>(count));
+}
+
+Histogram Histogram::WithMissedStarts(absl::Duration interval, absl::Duration longest) const {
   Histogram all = *this;
   const int64_t interval_ns = absl::ToInt64Nanoseconds(interval);
   if (interval_ns <= 0) return all;
-  for (size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
+  for (size_t bucket = EndOf(longest); bucket < buckets_.size(); ++bucket) {
     const int64_t value_ns = std::min(LargestIn(bucket), max_ns_);
     const int64_t missed = value_ns / interval_ns - 1;
     if (buckets_[bucket] == 0 || missed < 1) continue;

@@ -30,13 +30,18 @@ class Histogram {
   // How many values are at most `limit`, to the bucket.
   int64_t CountAtMost(absl::Duration limit) const;
 
-  // With the values that a caller would have seen who asks every `interval`, whether or not the answer before has come:
-  // a value of several intervals stands for those that should have started meanwhile and waited for its rest.
-  Histogram WithMissedStarts(absl::Duration interval) const;
+  // Of the values that are at most `limit`, to the bucket. Zero when there are none.
+  absl::Duration MeanAtMost(absl::Duration limit) const;
+
+  // With the values that a caller would have seen who asks every `interval`, even while a value above `longest` lasts:
+  // such a value stands for those that should have started meanwhile and waited for its rest.
+  Histogram WithMissedStarts(absl::Duration interval, absl::Duration longest) const;
 
  private:
   size_t BucketOf(int64_t ns) const;
   int64_t LargestIn(size_t bucket) const;
+  // The end of the buckets that CountAtMost counts.
+  size_t EndOf(absl::Duration limit) const;
 
   int precision_bits_;
   std::vector<int64_t> buckets_;  // As long as the largest value needs.

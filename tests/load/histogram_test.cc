@@ -53,7 +53,7 @@ TEST(HistogramTest, AddsTheStartsThatALongWaitMissed) {
   Histogram histogram;
   histogram.Record(absl::Nanoseconds(10), 5);
   histogram.Record(absl::Nanoseconds(40));
-  const Histogram all = histogram.WithMissedStarts(absl::Nanoseconds(10));
+  const Histogram all = histogram.WithMissedStarts(absl::Nanoseconds(10), absl::Nanoseconds(10));
   // 40, and those that should have started 10, 20 and 30 ns later.
   EXPECT_EQ(all.count(), 9);
   EXPECT_EQ(all.CountAtMost(absl::Nanoseconds(10)), 6);
@@ -62,10 +62,21 @@ TEST(HistogramTest, AddsTheStartsThatALongWaitMissed) {
   EXPECT_EQ(histogram.count(), 6);
 }
 
+TEST(HistogramTest, AddsNothingForWaitsThatAreNotLong) {
+  Histogram histogram;
+  histogram.Record(absl::Nanoseconds(10), 5);
+  histogram.Record(absl::Nanoseconds(40));
+  EXPECT_EQ(histogram.WithMissedStarts(absl::Nanoseconds(10), absl::Nanoseconds(40)).count(), 6);
+  EXPECT_EQ(histogram.WithMissedStarts(absl::Nanoseconds(10), absl::Nanoseconds(39)).count(), 9);
+  EXPECT_EQ(histogram.MeanAtMost(absl::Nanoseconds(39)), absl::Nanoseconds(10));
+  EXPECT_EQ(histogram.MeanAtMost(absl::Nanoseconds(40)), absl::Nanoseconds(15));
+  EXPECT_EQ(histogram.MeanAtMost(absl::Nanoseconds(9)), absl::ZeroDuration());
+}
+
 TEST(HistogramTest, MissedStartsOfAVeryLongWaitAreAllCounted) {
   Histogram histogram;
   histogram.Record(absl::Seconds(10));
-  const Histogram all = histogram.WithMissedStarts(absl::Microseconds(1));
+  const Histogram all = histogram.WithMissedStarts(absl::Microseconds(1), absl::ZeroDuration());
   EXPECT_EQ(all.count(), 10'000'000);
   EXPECT_NEAR(absl::ToDoubleSeconds(all.Quantile(0.5)), 5, 0.03);
 }

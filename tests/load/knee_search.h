@@ -27,6 +27,9 @@ class KneeSearch {
   // The highest rate that passed twice; absent while the search runs, and when none did.
   std::optional<double> knee() const { return knee_; }
 
+  // The highest rate that passed each time it was tried so far: what is known when the search is broken off.
+  std::optional<double> best() const { return passed_.empty() ? std::nullopt : std::optional(*passed_.rbegin()); }
+
  private:
   // Sets rate_ to the highest one that passed once, or ends.
   void Confirm();

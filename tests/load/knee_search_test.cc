@@ -43,6 +43,21 @@ TEST(KneeSearchTest, TheKneeHasPassedTwice) {
   EXPECT_LE(*search.knee(), 100);
 }
 
+TEST(KneeSearchTest, TheBestSoFarIsTheHighestThatNeverFailed) {
+  KneeSearch search(100);
+  EXPECT_FALSE(search.best());
+  search.Tell(true);
+  EXPECT_EQ(search.best(), 100);
+  search.Tell(true);
+  EXPECT_EQ(search.best(), 150);
+  search.Tell(false);
+  EXPECT_EQ(search.best(), 150);
+  while (search.Next() != 150) search.Tell(false);
+  search.Tell(false);  // Tried again.
+  EXPECT_EQ(search.best(), 100);
+  EXPECT_FALSE(search.knee());
+}
+
 TEST(KneeSearchTest, EndsWithoutAKneeWhereNothingPasses) {
   KneeSearch search(1000);
   EXPECT_LE(Search(search, [](double) { return false; }), 40);

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -25,15 +26,24 @@ namespace {
 // Of the short closed loop that says where the search for the knee begins.
 constexpr int kProbeConcurrency = 16;
 constexpr absl::Duration kProbeDuration = absl::Seconds(2);
+// The longest wait for the first answer; the connection's own limit is shorter.
+constexpr absl::Duration kFirstAnswer = absl::Seconds(10);
 // The server counts a call before it answers: counts differ for longer only where it ends calls that nobody waits for.
 constexpr absl::Duration kCountsSettle = absl::Seconds(3);
 
 absl::StatusOr<std::vector<client::ConfigInfo>> AskForConfigs(const std::string& server) {
+  const absl::Time asked = absl::Now();
   absl::StatusOr<std::unique_ptr<client::Client>> client =
-      client::Client::Create({.server = server, .deadline = absl::Seconds(10), .max_attempts = 1});
+      client::Client::Create({.server = server, .deadline = kFirstAnswer, .max_attempts = 1});
   if (!client.ok()) return client.status();
   absl::StatusOr<std::vector<client::ConfigInfo>> configs = (*client)->ListConfigs();
   if (configs.ok() || !client::IsUnreachable(configs.status())) return configs;
+  const std::string message(configs.status().message());
+  if (message.find("timed out") != std::string::npos) {
+    return absl::UnavailableError(absl::StrFormat("what is at %s does not answer within %.0f s: stopped, or stuck?",
+                                                  server, absl::ToDoubleSeconds(absl::Now() - asked)));
+  }
+  if (message.rfind("no server at ", 0) != 0) return configs;
   return absl::UnavailableError(
       absl::StrCat("no server at ", server, ": start one with hearwire-server, or name another with --server"));
 }
@@ -60,7 +70,7 @@ class Session {
   // Makes a run. count_check() then tells about it and all before.
   absl::StatusOr<Run> Make(const LoadOptions& load, const std::string& label);
 
-  // Searches, fills the report's steps and knee, and returns the run that passed last; absent when none did.
+  // Searches, fills the report's steps and knee, and returns the run at that knee; absent when there is none.
   absl::StatusOr<std::optional<Run>> SearchKnee(Report* report);
 
   bool stopped() const { return stop_.stop_requested(); }
@@ -133,6 +143,7 @@ absl::StatusOr<double> Session::FirstRate() {
   probe.duration = kProbeDuration;
   const absl::StatusOr<Run> run = Make(probe, "");
   if (!run.ok()) return run.status();
+  if (stopped()) return 1;  // Not to be tried.
   std::printf("%d callers at once have %.4g calls/s answered; rates from a quarter of that\n", probe.concurrency,
               run->summary.calls_per_second);
   std::fflush(stdout);
@@ -144,7 +155,7 @@ absl::StatusOr<std::optional<Session::Run>> Session::SearchKnee(Report* report) 
   const absl::StatusOr<double> first = FirstRate();
   if (!first.ok()) return first.status();
   KneeSearch search(*first);
-  std::optional<Run> passed_last;
+  std::map<double, Run> passed;  // By rate, the last one there.
   while (const std::optional<double> rate = search.Next()) {
     if (stopped()) break;
     LoadOptions load = options_.load;
@@ -160,11 +171,14 @@ absl::StatusOr<std::optional<Session::Run>> Session::SearchKnee(Report* report) 
     std::printf("%s\n", StepText(step).c_str());
     std::fflush(stdout);
     report->steps.push_back(std::move(step));
-    if (report->steps.back().passed) passed_last = *std::move(run);
+    if (report->steps.back().passed) passed.insert_or_assign(*rate, *std::move(run));
   }
-  report->knee = Knee{.bound_ms = absl::ToDoubleMilliseconds(bound), .per_second = search.knee()};
-  if (!search.knee()) passed_last.reset();
-  return passed_last;
+  const bool interrupted = search.Next().has_value();
+  report->knee = Knee{.bound_ms = absl::ToDoubleMilliseconds(bound),
+                      .per_second = interrupted ? search.best() : search.knee(),
+                      .interrupted = interrupted};
+  if (!report->knee->per_second) return std::nullopt;
+  return std::move(passed.at(*report->knee->per_second));
 }
 
 std::string NameOf(const ProgramOptions& options) {
@@ -232,10 +246,15 @@ absl::StatusOr<Report> MakeReport(const ProgramOptions& options, const std::stop
     report.intervals = IntervalPoints(run->measurement);
     report.notes = Notes(run->measurement, load);
     report.objectives = Judge(options.objectives, run->measurement, load, run->summary);
-  } else {
+  } else if (!report.knee->interrupted) {
     report.objectives = Judge(options.objectives, Measurement(), load, RunSummary());
-    report.notes.emplace_back(stop.stop_requested() ? "The search was interrupted."
-                                                    : "No rate passed: there is no run to show.");
+    report.notes.emplace_back("No rate passed: there is no run to show.");
+  }
+  if (report.knee && report.knee->interrupted) {
+    report.notes.emplace_back(
+        run ? "The search was interrupted: the figures are those of the highest rate that had passed, higher ones may "
+              "pass, and it may fail when it is tried again."
+            : "The search was interrupted before any rate had passed: there is no run to show.");
   }
   return report;
 }

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <cstdlib>
 #include <functional>
 #include <utility>
 
@@ -85,6 +86,7 @@ class Flags {
     if (const std::vector<std::string> extras = app_.remaining(); !extras.empty()) {
       Refuse(absl::StrCat("there is no flag ", extras.front()));
     }
+    if (!options_.compare.empty()) RefuseWithCompare();
     if (closed_concurrency_ > 0) {
       options_.load.concurrency = closed_concurrency_;
     } else if (options_.load.rate || options_.knee_p99) {
@@ -124,6 +126,8 @@ class Flags {
   void AddLoadFlags();
   void AddCallFlags();
   void AddReportFlags();
+
+  void RefuseWithCompare();
 
   ProgramOptions& options_;
   int closed_concurrency_ = 0;
@@ -239,6 +243,20 @@ void Flags::AddReportFlags() {
   app_.add_option("--compare", options_.compare, "Compare two JSON reports, instead of a run")
       ->expected(2)
       ->type_name("BASE.json OTHER.json");
+}
+
+// All flags but --html are of a run.
+void Flags::RefuseWithCompare() {
+  for (const CLI::Option* option : app_.get_options()) {
+    const std::string name = option->get_name();
+    if (option->count() == 0 || name == "--compare" || name == "--html") continue;
+    // Not from the command line.
+    const char* environment = option->get_envname().empty() ? nullptr : std::getenv(option->get_envname().c_str());
+    if (environment != nullptr && option->results() == std::vector<std::string>{environment}) continue;
+    Refuse(absl::StrCat(name,
+                        " does nothing with --compare, which makes no run: of the other flags, only --html goes "
+                        "with it"));
+  }
 }
 
 }  // namespace

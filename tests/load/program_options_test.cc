@@ -1,5 +1,7 @@
 #include "tests/load/program_options.h"
 
+#include <cstdlib>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -57,6 +59,14 @@ TEST(ProgramOptionsTest, TakesSeveralFilesOfClips) {
   EXPECT_THAT(Parse({"--clips", "a.wav", "b.wav", "--rate", "3"})->options.clips, ElementsAre("a.wav", "b.wav"));
 }
 
+TEST(ProgramOptionsTest, ComparesWithAPageWhateverTheEnvironmentSaysOfRuns) {
+  setenv("HEARWIRE_SERVER", "127.0.0.1:9", 1);
+  const auto parsed = Parse({"--compare", "a.json", "b.json", "--html", "c.html"});
+  unsetenv("HEARWIRE_SERVER");
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_THAT(parsed->options.compare, ElementsAre("a.json", "b.json"));
+}
+
 TEST(ProgramOptionsTest, HelpAndVersionAreTexts) {
   EXPECT_THAT(*Parse({"--help"})->text, HasSubstr("--knee-p99"));
   EXPECT_THAT(*Parse({"--version"})->text, HasSubstr("hearwire-load "));
@@ -78,6 +88,9 @@ TEST(ProgramOptionsTest, WrongFlagsAreOneClearLine) {
       {{"--clip-seconds", "1", "--clips", "a.wav"}, "--clips"},
       {{"--objective-rate", "-2"}, "--objective-rate -2"},
       {{"--compare", "a.json"}, "--compare"},
+      {{"--compare", "a.json", "b.json", "--rate", "5"}, "--rate does nothing with --compare"},
+      {{"--compare", "a.json", "b.json", "--json", "c.json"}, "--json does nothing with --compare"},
+      {{"--server", "127.0.0.1:1", "--compare", "a.json", "b.json"}, "--server does nothing with --compare"},
       {{"stray"}, "stray"},
   };
   for (const auto& [arguments, words] : cases) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "absl/strings/str_format.h"
+#include "tests/load/stalls.h"
 
 namespace hearwire::load {
 namespace {
@@ -12,25 +13,22 @@ double Milliseconds(absl::Duration duration) { return absl::ToDoubleMilliseconds
 
 double Ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
-LatencySummary SummariseLatency(const Histogram& histogram) {
-  return {.p50_ms = Milliseconds(histogram.Quantile(0.5)),
-          .p90_ms = Milliseconds(histogram.Quantile(0.9)),
-          .p99_ms = Milliseconds(histogram.Quantile(0.99)),
-          .p999_ms = Milliseconds(histogram.Quantile(0.999)),
-          .max_ms = Milliseconds(histogram.max()),
-          .mean_ms = Milliseconds(histogram.Mean())};
-}
-
-// As due times see it: in a closed loop, a caller's own pace says when its calls were due.
-Histogram FromDueTimes(const Histogram& histogram, const Measurement& measurement, const LoadOptions& options) {
-  return options.rate ? histogram : histogram.WithMissedStarts(measurement.latency.Mean());
+LatencySummary SummariseLatency(const Histogram& made, const StallRule& stalls) {
+  const DueLatency latency(made, stalls);
+  return {.p50_ms = Milliseconds(latency.Quantile(0.5)),
+          .p90_ms = Milliseconds(latency.Quantile(0.9)),
+          .p99_ms = Milliseconds(latency.Quantile(0.99)),
+          .p999_ms = Milliseconds(latency.Quantile(0.999)),
+          .max_ms = Milliseconds(made.max()),
+          .mean_ms = Milliseconds(made.Mean())};
 }
 
 ServerSummary SummariseServer(const Measurement& measurement, const MetricsPage& before, const MetricsPage& after) {
   const auto grown = [&](const std::string& name) { return SumOf(after, name) - SumOf(before, name); };
   const auto mean = [&](const std::string& name) { return Ratio(grown(name + "_sum"), grown(name + "_count")); };
   const double cpu_seconds = grown("process_cpu_seconds_total");
-  return {.cpu_ms_per_call = 1e3 * Ratio(cpu_seconds, static_cast<double>(measurement.totals.answered)),
+  const double counted = grown("hearwire_requests_total");
+  return {.cpu_ms_per_call = counted > 0 ? std::optional(1e3 * cpu_seconds / counted) : std::nullopt,
           .cpu_cores = Ratio(cpu_seconds, absl::ToDoubleSeconds(measurement.elapsed)),
           .batches = grown("hearwire_batch_windows_count"),
           .windows_per_batch = mean("hearwire_batch_windows"),
@@ -42,9 +40,8 @@ ServerSummary SummariseServer(const Measurement& measurement, const MetricsPage&
 }  // namespace
 
 double ShareWithin(const Measurement& measurement, const LoadOptions& options, absl::Duration bound) {
-  const Histogram all = FromDueTimes(measurement.latency, measurement, options);
-  const Histogram succeeded = FromDueTimes(measurement.succeeded_latency, measurement, options);
-  return Ratio(static_cast<double>(succeeded.CountAtMost(bound)), static_cast<double>(all.count()));
+  const StallRule stalls = FindStalls(measurement, options);
+  return DueLatency(measurement.succeeded_latency, stalls).ShareWithin(bound, DueLatency(measurement.latency, stalls));
 }
 
 RunSummary Summarise(const Measurement& measurement, const LoadOptions& options, const MetricsPage* before,
@@ -68,9 +65,10 @@ RunSummary Summarise(const Measurement& measurement, const LoadOptions& options,
   run.audio_seconds_per_second = Ratio(measurement.completed_audio_seconds, seconds);
   run.bytes_sent = measurement.bytes_sent;
   run.bytes_received = measurement.bytes_received;
-  run.latency = SummariseLatency(FromDueTimes(measurement.latency, measurement, options));
-  run.succeeded_latency = SummariseLatency(FromDueTimes(measurement.succeeded_latency, measurement, options));
-  if (!options.rate) run.as_made = SummariseLatency(measurement.latency);
+  const StallRule stalls = FindStalls(measurement, options);
+  run.latency = SummariseLatency(measurement.latency, stalls);
+  run.succeeded_latency = SummariseLatency(measurement.succeeded_latency, stalls);
+  if (!options.rate) run.as_made = SummariseLatency(measurement.latency, {});
   run.start_delay_p99_ms = Milliseconds(measurement.start_delay.Quantile(0.99));
   run.generator_cpu_cores = Ratio(measurement.generator_cpu_seconds, absl::ToDoubleSeconds(measurement.elapsed));
   if (before != nullptr && after != nullptr) run.server = SummariseServer(measurement, *before, *after);
@@ -78,14 +76,14 @@ RunSummary Summarise(const Measurement& measurement, const LoadOptions& options,
 }
 
 std::vector<PercentilePoint> PercentilePoints(const Measurement& measurement, const LoadOptions& options) {
-  const Histogram histogram = FromDueTimes(measurement.latency, measurement, options);
+  const DueLatency latency(measurement.latency, FindStalls(measurement, options));
   std::vector<PercentilePoint> points;
-  if (histogram.count() == 0) return points;
+  if (measurement.latency.count() == 0) return points;
   // Eight points each time the share above falls to a tenth, as far as single calls can be told apart.
   for (int i = 1;; ++i) {
     const double above = std::pow(10.0, -i / 8.0);
-    if (above * static_cast<double>(histogram.count()) < 1) break;
-    points.push_back({1 - above, Milliseconds(histogram.Quantile(1 - above))});
+    if (above * static_cast<double>(measurement.latency.count()) < 1) break;
+    points.push_back({1 - above, Milliseconds(latency.Quantile(1 - above))});
   }
   return points;
 }
@@ -118,6 +116,13 @@ std::vector<std::string> Notes(const Measurement& measurement, const LoadOptions
   if (measurement.expired_unsent > 0) {
     notes.push_back(absl::StrFormat("%d calls expired before they could be sent: --concurrency %d were in flight.",
                                     measurement.expired_unsent, options.concurrency));
+  }
+  const StallRule stalls = FindStalls(measurement, options);
+  if (const int64_t stalled = measurement.latency.count() - measurement.latency.CountAtMost(stalls.longest_ordinary)) {
+    notes.push_back(absl::StrFormat(
+        "A stall: %d of the calls took longer than %.4g ms, far longer than the others. p90 and above count the calls "
+        "that their callers would have made meanwhile.",
+        stalled, Milliseconds(stalls.longest_ordinary)));
   }
   const double delay_ms = Milliseconds(measurement.start_delay.Quantile(0.99));
   const double p50_ms = Milliseconds(measurement.latency.Quantile(0.5));

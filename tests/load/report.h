@@ -28,8 +28,10 @@ struct LatencySummary {
 
 // The server's side of the whole run, warm-up included, from its metrics.
 struct ServerSummary {
-  double cpu_ms_per_call = 0;  // CPU time of its process over the calls it answered.
-  double cpu_cores = 0;        // CPU time over the time the run took.
+  // CPU time of its process over all calls it counted, whatever became of them: also those that expired or were
+  // cancelled, on which it worked until then. Absent when it counted none.
+  std::optional<double> cpu_ms_per_call;
+  double cpu_cores = 0;  // CPU time over the time the run took.
   double batches = 0;
   double windows_per_batch = 0;
   double calls_per_batch = 0;
@@ -51,8 +53,8 @@ struct RunSummary {
   double audio_seconds_per_second = 0;
   int64_t bytes_sent = 0;
   int64_t bytes_received = 0;
-  // From the due time, failures included. In a closed loop, with the calls that a caller at its usual pace would have
-  // made while it waited (Histogram::WithMissedStarts; the pace is the mean time of a call).
+  // From the due time, failures included. In a closed loop p90 and above count the calls that callers would have made
+  // during stalls (DueLatency).
   LatencySummary latency;  // Its fields stand in the JSON beside these.
   LatencySummary succeeded_latency;
   std::optional<LatencySummary> as_made;  // Closed loop only: of the calls that were made, without those.
@@ -85,6 +87,8 @@ struct KneeStep {
 struct Knee {
   double bound_ms = 0;               // Of p99.
   std::optional<double> per_second;  // Absent: no rate passed.
+  // The search did not come to its end: per_second is the highest rate that had passed by then, though maybe only once.
+  bool interrupted = false;
 };
 
 struct Objective {
@@ -101,7 +105,7 @@ struct Report {
   std::string server_address;
   std::string load;  // In words.
   std::map<std::string, std::string> settings;
-  RunSummary run;  // The knee's, where it was searched for.
+  RunSummary run;  // The knee's, where it was searched for. Empty when no rate passed.
   std::vector<PercentilePoint> percentiles;
   std::vector<IntervalPoint> intervals;
   std::vector<KneeStep> steps;
@@ -118,6 +122,9 @@ double ShareWithin(const Measurement& measurement, const LoadOptions& options, a
 // before, after: the server's metrics around the run, or null.
 RunSummary Summarise(const Measurement& measurement, const LoadOptions& options, const MetricsPage* before,
                      const MetricsPage* after);
+
+// Whether there is a run to show: a search for the knee in which no rate passed has none.
+inline bool HasRun(const Report& report) { return !report.knee || report.knee->per_second.has_value(); }
 
 std::vector<PercentilePoint> PercentilePoints(const Measurement& measurement, const LoadOptions& options);
 std::vector<IntervalPoint> IntervalPoints(const Measurement& measurement);

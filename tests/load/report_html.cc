@@ -64,12 +64,16 @@ std::string Page(const std::string& title, const std::string& body) {
 }
 
 std::string Tiles(const Report& report) {
+  if (!HasRun(report)) return "";
   std::string html = "<div class=\"tiles\">";
   const auto tile = [&](const std::string& name, const std::string& value) {
     absl::StrAppend(&html, "<div class=\"tile\"><b>", EscapeHtml(value), "</b><span>", EscapeHtml(name),
                     "</span></div>\n");
   };
-  if (report.knee && report.knee->per_second) tile("knee, calls per second", NumberText(*report.knee->per_second));
+  if (report.knee) {
+    tile(report.knee->interrupted ? "calls per second, unconfirmed" : "knee, calls per second",
+         NumberText(*report.knee->per_second));
+  }
   tile("calls answered per second", NumberText(report.run.calls_per_second));
   tile("seconds of audio per second", NumberText(report.run.audio_seconds_per_second));
   tile("p50", NumberText(report.run.latency.p50_ms) + " ms");
@@ -143,17 +147,17 @@ std::string ReportHtml(const Report& report) {
   std::string body = absl::StrCat("<h1>", EscapeHtml(report.name), "</h1>\n", Heading(report));
   if (report.knee) absl::StrAppend(&body, "<p><b>Knee</b>: ", EscapeHtml(KneeText(report)), ".</p>\n");
   absl::StrAppend(&body, Tiles(report), VerdictList(report), Errors(report.run), Plots({report}), Steps(report));
-  absl::StrAppend(&body, "<h2>All figures</h2>\n<table>");
-  for (const Figure& figure : FiguresOf(report.run)) {
+  if (HasRun(report)) absl::StrAppend(&body, "<h2>All figures</h2>\n<table>");
+  for (const Figure& figure : FiguresOf(report)) {
     absl::StrAppend(&body, "<tr>", Cell(figure.name), Cell(FigureText(figure)), "</tr>\n");
   }
-  absl::StrAppend(&body,
-                  "</table>\n<p class=\"sub\">Latencies count from the time a call was due, and calls that failed "
+  absl::StrAppend(&body, HasRun(report) ? "</table>\n" : "",
+                  "<p class=\"sub\">Latencies count from the time a call was due, and calls that failed "
                   "count with the time they took.",
                   report.run.as_made
-                      ? " In a closed loop, a caller that waits makes no calls: those that it would have "
-                        "made at its usual pace are counted with the wait they would have had; \"as "
-                        "made\" leaves them out."
+                      ? " In a closed loop, a caller that waits makes no calls: where a call stalled, p90 and above "
+                        "count those that its caller would have made meanwhile, with the wait they would have had; "
+                        "\"as made\" leaves them out."
                       : "",
                   "</p>\n", Settings(report.settings));
   return Page(report.name, body);
@@ -183,8 +187,8 @@ std::string ComparisonHtml(const Report& base, const Report& other) {
   if (one.knee && two.knee && one.knee->per_second && two.knee->per_second) {
     row("knee", "calls/s", *one.knee->per_second, *two.knee->per_second, Better::kHigher);
   }
-  const std::vector<Figure> figures = FiguresOf(two.run);
-  for (const Figure& figure : FiguresOf(one.run)) {
+  const std::vector<Figure> figures = FiguresOf(two);
+  for (const Figure& figure : FiguresOf(one)) {
     const auto same = std::find_if(figures.begin(), figures.end(),
                                    [&](const Figure& candidate) { return candidate.name == figure.name; });
     if (same != figures.end()) row(figure.name, figure.unit, figure.value, same->value, figure.better);

@@ -39,7 +39,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ServerSummary, cpu_ms_per_call, 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(PercentilePoint, share, ms)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(IntervalPoint, seconds, due_per_second, completed_per_second,
                                                 failed_per_second, p50_ms, p99_ms)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Knee, bound_ms, per_second)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Knee, bound_ms, per_second, interrupted)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Objective, name, asked, found, met)
 
 namespace {
@@ -101,7 +101,7 @@ void from_json(const json& in, CountCheck& check) {
 
 std::string ToJson(const Report& report) {
   json out = ReportFields{report};
-  out.update(json(report.run));
+  if (HasRun(report)) out.update(json(report.run));
   out["program"] = "hearwire-load";
   return out.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
 }

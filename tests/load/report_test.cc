@@ -9,6 +9,7 @@
 namespace hearwire::load {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -77,6 +78,43 @@ TEST(ReportTest, AStallShowsInAClosedLoopToo) {
   EXPECT_NEAR(run.latency.p50_ms, 1, 0.01);
   // A tenth of the time was the stall: who came at any moment of it waited for its rest.
   EXPECT_NEAR(run.latency.p99_ms, 900, 20);
+  // What the callers saw of it is one call.
+  EXPECT_EQ(run.latency.p50_ms, run.as_made->p50_ms);
+  EXPECT_EQ(run.latency.mean_ms, run.as_made->mean_ms);
+  EXPECT_THAT(Notes(measurement, {.concurrency = 1}),
+              ElementsAre(HasSubstr("A stall: 1 of the calls took longer than 100 ms")));
+}
+
+TEST(ReportTest, AServerThatCountedNothingHasNoTimePerCall) {
+  const MetricsPage page = ParseMetrics("process_cpu_seconds_total 3\n");
+  Report report = Whole();
+  report.run = Summarise(Steady(absl::Seconds(1), 10), {.rate = 10}, &page, &page);
+  EXPECT_FALSE(report.run.server->cpu_ms_per_call);
+  EXPECT_THAT(ReportText(report), Not(HasSubstr("server CPU per call")));
+  EXPECT_TRUE(ReportFromJson(ToJson(report)).ok());
+}
+
+TEST(ReportTest, AnInterruptedSearchTellsTheBestRateThatPassed) {
+  Report report = Whole();
+  report.knee = Knee{.bound_ms = 50, .per_second = 80, .interrupted = true};
+  EXPECT_THAT(ReportText(report),
+              HasSubstr("unconfirmed, the search was interrupted: so far the highest rate whose p99 "
+                        "stayed within 50 ms: 80 calls per second"));
+  EXPECT_THAT(ReportHtml(report), HasSubstr("calls per second, unconfirmed"));
+  EXPECT_EQ(nlohmann::json::parse(ToJson(report))["knee"]["interrupted"], true);
+  EXPECT_TRUE(ReportFromJson(ToJson(report))->knee->interrupted);
+}
+
+TEST(ReportTest, ASearchThatFoundNothingShowsNoFigures) {
+  Report report = Whole();
+  report.run = RunSummary();
+  report.knee = Knee{.bound_ms = 50, .per_second = std::nullopt};
+  EXPECT_THAT(ReportText(report), HasSubstr("no rate that was tried has a p99 within 50 ms"));
+  report.knee->interrupted = true;
+  EXPECT_THAT(ReportText(report), HasSubstr("interrupted before any rate had passed"));
+  for (const std::string& text : {ReportText(report), ReportHtml(report)}) EXPECT_THAT(text, Not(HasSubstr("slowest")));
+  EXPECT_FALSE(nlohmann::json::parse(ToJson(report)).contains("p99_ms"));
+  EXPECT_TRUE(ReportFromJson(ToJson(report)).ok());
 }
 
 TEST(ReportTest, AnOpenLoopsLatenciesAreTakenAsTheyAre) {
@@ -89,16 +127,18 @@ TEST(ReportTest, AnOpenLoopsLatenciesAreTakenAsTheyAre) {
 
 TEST(ReportTest, TheServersSideIsTheGrowthOfItsMetrics) {
   const auto page = [](int calls, double cpu) {
-    return ParseMetrics("process_cpu_seconds_total " + std::to_string(cpu) + "\nhearwire_batch_windows_sum " +
-                        std::to_string(5 * calls) + "\nhearwire_batch_windows_count " + std::to_string(calls) + "\n");
+    return ParseMetrics("process_cpu_seconds_total " + std::to_string(cpu) + "\nhearwire_requests_total{code=\"OK\"} " +
+                        std::to_string(calls) + "\nhearwire_batch_windows_sum " + std::to_string(5 * calls) +
+                        "\nhearwire_batch_windows_count " + std::to_string(calls) + "\n");
   };
   Measurement measurement = Steady(absl::Milliseconds(1), 100);
-  measurement.totals.answered = 100;
+  measurement.totals.answered = 10;  // The others expired: the server worked on them, too.
   measurement.elapsed = absl::Seconds(10);
   const MetricsPage before = page(50, 1), after = page(150, 3);
   const RunSummary run = Summarise(measurement, {.rate = 10}, &before, &after);
   ASSERT_TRUE(run.server);
-  EXPECT_NEAR(run.server->cpu_ms_per_call, 20, 1e-6);
+  ASSERT_TRUE(run.server->cpu_ms_per_call);
+  EXPECT_NEAR(*run.server->cpu_ms_per_call, 20, 1e-6);
   EXPECT_NEAR(run.server->cpu_cores, 0.2, 1e-6);
   EXPECT_EQ(run.server->windows_per_batch, 5);
 }

@@ -22,7 +22,7 @@ const Figure* Find(const std::vector<Figure>& figures, const std::string& name) 
 std::string ReportText(const Report& report) {
   std::string text = absl::StrCat(report.name, ": ", report.load, "\n");
   if (report.knee) absl::StrAppend(&text, "  ", KneeText(report), "\n");
-  for (const Figure& figure : FiguresOf(report.run)) {
+  for (const Figure& figure : FiguresOf(report)) {
     absl::StrAppend(&text, absl::StrFormat("  %-20s %12s %s\n", figure.name, NumberText(figure.value), figure.unit));
   }
   for (const auto& [code, count] : report.run.errors) {
@@ -50,8 +50,8 @@ std::string ComparisonText(const Report& base, const Report& other) {
   if (base.knee && other.knee && base.knee->per_second && other.knee->per_second) {
     row("knee", "calls/s", *base.knee->per_second, *other.knee->per_second);
   }
-  const std::vector<Figure> figures = FiguresOf(other.run);
-  for (const Figure& figure : FiguresOf(base.run)) {
+  const std::vector<Figure> figures = FiguresOf(other);
+  for (const Figure& figure : FiguresOf(base)) {
     if (const Figure* same = Find(figures, figure.name)) row(figure.name, figure.unit, figure.value, same->value);
   }
   if (base.load != other.load) {
