@@ -198,8 +198,8 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
 absl::Status ComposedServer::Start() {
   const absl::Time started = absl::Now();
   // Before anything is loaded, which takes long.
-  if (const absl::Status status = CheckDefaultConfig(options_.default_config); !status.ok()) return status;
-  if (const absl::Status status = LoadNetworks(); !status.ok()) return status;
+  if (absl::Status status = CheckDefaultConfig(options_.default_config); !status.ok()) return status;
+  if (absl::Status status = LoadNetworks(); !status.ok()) return status;
 
   FillFromMachine(seams_.machine, backend_->device(), &options_);
   const Capacity capacity = DeriveCapacity(seams_.machine, options_);
@@ -214,7 +214,7 @@ absl::Status ComposedServer::Start() {
        {"message_memory_bytes", capacity.message_memory_bytes},
        {"pipeline_memory_bytes", capacity.pipeline_memory_bytes},
        {"max_streams_per_connection", capacity.max_streams_per_connection}});
-  if (const absl::Status status = StartPipeline(capacity); !status.ok()) return status;
+  if (absl::Status status = StartPipeline(capacity); !status.ok()) return status;
   absl::StatusOr<ListeningServer> grpc = StartGrpcServer(options_, capacity, {service_.get(), health_.get()});
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
