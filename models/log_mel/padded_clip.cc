@@ -29,7 +29,7 @@ void PaddedClip::CopyFrame(const FrameJob& job, float* out) const {
 
   int64_t i = 0;
   auto position = [&] { return job.first_sample + i; };
-  for (; position() < inside_begin; ++i) out[i] = PreEmphasised(2 * job.window_begin - position());
+  i += CopyMirrored(2 * job.window_begin - position(), inside_begin - position(), out);
   for (; position() < plain_begin; ++i) out[i] = PreEmphasised(position());
   if (const int64_t count = plain_end - plain_begin; count > 0) {
     const float* const samples = clip_.data() + (plain_begin - padding_);
@@ -37,7 +37,19 @@ void PaddedClip::CopyFrame(const FrameJob& job, float* out) const {
     i += count;
   }
   for (; position() < inside_end; ++i) out[i] = PreEmphasised(position());
-  for (; i < kFrameSamples; ++i) out[i] = PreEmphasised(2 * (job.window_end - 1) - position());
+  CopyMirrored(2 * (job.window_end - 1) - position(), kFrameSamples - i, out + i);
+}
+
+int64_t PaddedClip::CopyMirrored(int64_t first, int64_t count, float* out) const {
+  if (count <= 0) return 0;
+  const int64_t last = first - count + 1;
+  if (last < padding_ || first >= padding_ + size_ - 1) {
+    for (int64_t i = 0; i < count; ++i) out[i] = PreEmphasised(first - i);
+    return count;
+  }
+  const float* const samples = clip_.data() + (last - padding_);
+  for (int64_t i = 0; i < count; ++i) out[count - 1 - i] = PreEmphasise(samples[i], samples[i + 1]);
+  return count;
 }
 
 }  // namespace hearwire

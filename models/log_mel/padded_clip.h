@@ -25,6 +25,8 @@ class PaddedClip {
  private:
   float Sample(int64_t position) const;
   float PreEmphasised(int64_t position) const;  // position: 0 to size() - 2.
+  // Writes the values at first, first - 1, …: out[count]. Returns how many.
+  int64_t CopyMirrored(int64_t first, int64_t count, float* out) const;
 
   const absl::Span<const float> clip_;
   const int64_t padding_;
