@@ -13,6 +13,7 @@
 #include "server/audio/limits.h"
 #include "server/audio/mixdown.h"
 #include "server/audio/mp3_file.h"
+#include "server/audio/non_finite.h"
 #include "server/audio/pcm_source.h"
 #include "server/audio/resampler.h"
 #include "server/audio/sample_source.h"

@@ -9,9 +9,6 @@
 
 namespace hearwire {
 
-// Index of the first value that is NaN or infinite; -1: all are finite.
-int64_t FindNonFinite(absl::Span<const float> values);
-
 // Replaces interleaved values by the mean of each sample's channels, at the front of `values`, and returns those. Added
 // in double precision and rounded once: the mean of finite values is finite.
 absl::Span<float> MixDown(absl::Span<float> values, int64_t channel_count);

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <utility>
 
+#include "server/audio/non_finite.h"
+
 namespace hearwire {
 namespace {
 
@@ -43,13 +45,11 @@ CallResult AssembleRows(CallKind kind, std::vector<float> window_rows, const std
 
 std::optional<int> FirstClipNotFinite(absl::Span<const float> window_rows, const std::vector<int64_t>& windows_per_clip,
                                       int row_size) {
-  size_t place = 0;
-  for (size_t clip = 0; clip < windows_per_clip.size(); ++clip) {
-    for (const size_t end = place + windows_per_clip[clip] * row_size; place < end; ++place) {
-      if (!std::isfinite(window_rows[place])) return static_cast<int>(clip);
-    }
-  }
-  return std::nullopt;
+  const int64_t bad = FindNonFinite(window_rows);
+  if (bad < 0) return std::nullopt;
+  int clip = 0;
+  for (int64_t end = windows_per_clip[0] * row_size; end <= bad; end += windows_per_clip[clip] * row_size) ++clip;
+  return clip;
 }
 
 }  // namespace hearwire

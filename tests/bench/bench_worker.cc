@@ -7,8 +7,9 @@
 //   checkpoint WIDTH FILE               writes a checkpoint of random weights; answers its bytes and parameters
 //   windows WORKLOAD FILE               writes its windows, raw float32: each a number of frames, then [frames, mels]
 //   rows WIDTH WORKLOAD FILE            writes the rows of that workload, raw float32
-//   run WIDTH WORKLOAD THREADS PARTS    runs it once: seconds, CPU seconds. PARTS: engine, all (samples to rows),
-//   frames
+//   run WIDTH WORKLOAD THREADS PARTS    runs it once: seconds, CPU seconds. PARTS: engine; all, from samples to
+//                                       rows; with_mel_avgs, the same with mel averages besides; frames
+//   multiply_adds                       seconds and CPU seconds of a milliard of them on registers alone, on one thread
 // Rows hold blocks 5, 11, 13 and 15, averaged over mels and time. One thread: an embedder, called directly. More: so
 // many workers behind the server's batcher, and as many callers.
 
@@ -16,6 +17,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -34,6 +36,7 @@
 #include "server/batching/batcher.h"
 #include "server/concurrency/mutex.h"
 #include "tests/bench/bench_clips.h"
+#include "tests/bench/fma_peak.h"
 #include "tests/fixtures/checkpoint_writer.h"
 #include "tests/fixtures/random_network.h"
 
@@ -41,6 +44,7 @@ namespace hearwire {
 namespace {
 
 constexpr int64_t kBatchFrames = 4096;  // As the server's default.
+constexpr std::chrono::milliseconds kPause(2);
 
 double Seconds(clockid_t clock) {
   timespec now;
@@ -72,6 +76,13 @@ Readout BodyReadout() {
   return readout;
 }
 
+// What the configs NETWORK_all_b_mel_avgs answer.
+Readout MelAveragesAndBodyReadout() {
+  Readout readout = BodyReadout();
+  readout.features.Add(Feature::kMelAvgs);
+  return readout;
+}
+
 class NoObserver : public BatchObserver {
  public:
   void OnBatch(int, int, int, int64_t, absl::Duration) override {}
@@ -87,11 +98,12 @@ class Network {
       : weights_(MakeRandomNetwork(width, HeadKind::kMlp, 1)), backend_(std::move(backend)) {
     OrDie(backend_->AddNetwork(weights_, {}));
     embedder_ = OrDie(backend_->NewEmbedder());
-    row_size_ = static_cast<size_t>(ReadoutSize(weights_->shape, MelSettings().n_mels, BodyReadout()));
   }
 
   const NetworkWeights& weights() const { return *weights_; }
-  size_t row_size() const { return row_size_; }
+  size_t RowSize(const Readout& readout) const {
+    return static_cast<size_t>(ReadoutSize(weights_->shape, MelSettings().n_mels, readout));
+  }
 
   void Embed(absl::Span<const WindowRequest> requests) { OrDie(embedder_->Embed(0, requests)); }
   Batcher* WithWorkers(int workers) {
@@ -111,7 +123,6 @@ class Network {
   const std::unique_ptr<Backend> backend_;
   NoObserver observer_;
   std::unique_ptr<Embedder> embedder_;
-  size_t row_size_ = 0;
   std::map<int, std::unique_ptr<Batcher>> batchers_;
 };
 
@@ -121,16 +132,17 @@ struct Call {
   std::vector<float> rows;
   std::vector<WindowRequest> requests;
 
-  Call(ClipWindows made, size_t row_size) : windows(std::move(made)), rows(windows.windows.size() * row_size) {
+  Call(ClipWindows made, const Readout& readout, size_t row_size)
+      : windows(std::move(made)), rows(windows.windows.size() * row_size) {
     for (size_t i = 0; i < windows.windows.size(); ++i) {
-      requests.push_back({windows.windows[i], BodyReadout(), rows.data() + i * row_size});
+      requests.push_back({windows.windows[i], readout, rows.data() + i * row_size});
     }
   }
 };
 
-std::vector<Call> MakeCalls(const BenchClips& clips, size_t row_size) {
+std::vector<Call> MakeCalls(const BenchClips& clips, const Readout& readout, size_t row_size) {
   std::vector<Call> calls;
-  for (const auto& clip : clips.clips) calls.emplace_back(MakeWindows(clips, clip), row_size);
+  for (const auto& clip : clips.clips) calls.emplace_back(MakeWindows(clips, clip), readout, row_size);
   return calls;
 }
 
@@ -165,7 +177,8 @@ void RunOnWorkers(const BenchClips& clips, absl::Span<Call> calls, int threads, 
     for (size_t i = next++; i < clips.clips.size(); i = next++) {
       const Call* call = calls.empty() ? nullptr : &calls[i];
       if (call == nullptr) {
-        made[i] = std::make_unique<Call>(MakeWindows(clips, clips.clips[i]), network->row_size());
+        made[i] =
+            std::make_unique<Call>(MakeWindows(clips, clips.clips[i]), BodyReadout(), network->RowSize(BodyReadout()));
         call = made[i].get();
       }
       auto work = std::make_shared<CallWork>();
@@ -274,6 +287,7 @@ class Worker {
       WriteWindows(MakeBenchClips(width, sound_), file);
       return "ok";
     }
+    if (command == "multiply_adds") return MultiplyAdds();
     words >> workload;
     if (command == "rows") {
       words >> file;
@@ -300,19 +314,32 @@ class Worker {
   }
   std::vector<Call>& Prepared(const std::string& width, const std::string& workload) {
     std::vector<Call>& calls = calls_[width + workload];
-    if (calls.empty()) calls = MakeCalls(MakeBenchClips(workload, sound_), At(width).row_size());
+    if (calls.empty())
+      calls = MakeCalls(MakeBenchClips(workload, sound_), BodyReadout(), At(width).RowSize(BodyReadout()));
     return calls;
+  }
+  static std::string MultiplyAdds() {
+    std::this_thread::sleep_for(kPause);
+    const double wall = Seconds(CLOCK_MONOTONIC), cpu = Seconds(CLOCK_PROCESS_CPUTIME_ID);
+    const double milliards = 1e-9 * static_cast<double>(RunMultiplyAdditions(5'000'000));
+    char answer[64];
+    std::snprintf(answer, sizeof answer, "%.9f %.9f", (Seconds(CLOCK_MONOTONIC) - wall) / milliards,
+                  (Seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu) / milliards);
+    return answer;
   }
   std::string Run(const std::string& width, const std::string& name, int threads, const std::string& parts) {
     const BenchClips clips = MakeBenchClips(name, sound_);
     Network& network = At(width);
     std::vector<Call>* const prepared = parts == "engine" ? &Prepared(width, name) : nullptr;
+    // Whoever wrote the command goes to sleep first: it would keep a CPU from the workers as they wake.
+    std::this_thread::sleep_for(kPause);
     const double wall = Seconds(CLOCK_MONOTONIC), cpu = Seconds(CLOCK_PROCESS_CPUTIME_ID);
     if (parts == "frames") {
       for (const auto& clip : clips.clips) MakeWindows(clips, clip);
     } else if (threads == 1) {
       std::vector<Call> made;
-      if (prepared == nullptr) made = MakeCalls(clips, network.row_size());
+      const Readout readout = parts == "with_mel_avgs" ? MelAveragesAndBodyReadout() : BodyReadout();
+      if (prepared == nullptr) made = MakeCalls(clips, readout, network.RowSize(readout));
       RunOnOneThread(absl::MakeSpan(prepared == nullptr ? made : *prepared), &network);
     } else {
       RunOnWorkers(clips, prepared == nullptr ? absl::Span<Call>() : absl::MakeSpan(*prepared), threads, &network);

@@ -129,6 +129,7 @@ class Comparison:
             for library in ("numpy", "torch"):
                 cases[f"|sgemm|{library}|{mode}|"] = (f"pytorch {mode}", "sgemm", library)
         cases["|copy|numpy|1|"] = ("pytorch 1", "copy")
+        cases["|multiply_adds|native|1|"] = ("native", "multiply_adds")
         return cases
 
 

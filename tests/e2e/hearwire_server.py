@@ -140,6 +140,14 @@ def pcm(samples: np.ndarray, rate: int = 32000, channels: int = 1) -> "pb.Audio"
     )
 
 
+def pcm16(samples: np.ndarray, rate: int = 32000) -> "pb.Audio":
+    """Of samples from -1 to 1."""
+    values = np.clip(np.round(samples * 32768), -32768, 32767).astype("<i2")
+    return pb.Audio(
+        pcm=pb.Pcm(encoding=pb.Pcm.LINEAR16, sample_rate_hertz=rate, channel_count=1, samples=values.tobytes())
+    )
+
+
 def array(matrix: "pb.Matrix") -> np.ndarray:
     kinds = {pb.ELEMENT_TYPE_FLOAT32: "<f4", pb.ELEMENT_TYPE_FLOAT16: "<f2"}
     values = np.frombuffer(matrix.data, dtype=kinds[matrix.element_type])

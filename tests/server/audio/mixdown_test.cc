@@ -41,20 +41,5 @@ TEST(MixDownTest, RoundsOnce) {
   EXPECT_THAT(MixDown(absl::MakeSpan(values), 8), ElementsAre((1 + 0x1p-23F) / 8));
 }
 
-TEST(FindNonFiniteTest, FindsTheFirst) {
-  for (const size_t size : {1, 255, 256, 257, 1000}) {
-    std::vector<float> values(size, -kMax);
-    EXPECT_EQ(FindNonFinite(values), -1);
-    for (const float bad : {kNan, -kNan, kInfinity, -kInfinity}) {
-      values.assign(size, kMax);
-      values[size - 1] = bad;
-      EXPECT_EQ(FindNonFinite(values), static_cast<int64_t>(size - 1));
-      values[size / 2] = bad;
-      EXPECT_EQ(FindNonFinite(values), static_cast<int64_t>(size / 2));
-    }
-  }
-  EXPECT_EQ(FindNonFinite({}), -1);
-}
-
 }  // namespace
 }  // namespace hearwire

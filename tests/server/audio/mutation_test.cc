@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "server/audio/decode_audio.h"
-#include "server/audio/mixdown.h"
+#include "server/audio/non_finite.h"
 #include "tests/fixtures/audio_files.h"
 
 namespace hearwire {
