@@ -25,10 +25,11 @@ absl::StatusOr<int64_t> PcmSource::Read(absl::Span<float> values) {
   if (audio_.encoding == PcmAudio::Encoding::kFloat32) {
     std::memcpy(values.data(), bytes, count * sizeof(float));
   } else {
+    float* const out = values.data();
     for (int64_t i = 0; i < count; ++i) {
       int16_t value;  // The bytes need not be aligned.
       std::memcpy(&value, bytes + i * sizeof(value), sizeof(value));
-      values[i] = static_cast<float>(value) / 32768.0F;
+      out[i] = static_cast<float>(value) / 32768.0F;
     }
   }
   position_ += samples;

@@ -145,15 +145,17 @@ def ratios_table(times: Times, server: dict) -> str:
             rows.append(verdict(f"5. {name_of(width)} {what}: two workers over one, by sgemm's {sgemm:.2f}",
                                 ratio(one, two) / sgemm, 0.95))
     for case, wanted in (("mn10 timestamps10", 0.95), ("mn04 timestamps10", 0.9)):
-        for samples in ("16-bit", "float32"):
-            served, alone, _ = np.array(server["cost"][f"{case} {samples}"]).T
-            rows.append(verdict(f"6. {call_name(case)}, {samples} samples: CPU time in one process by the server's",
+        for kind in ("16-bit 1", "float32 1", "16-bit 8"):
+            served, alone, _ = np.array(server["cost"][f"{case} {kind}"]).T
+            rows.append(verdict(f"6. {call_name(f'{case} {kind}')}: CPU time in one process by the server's",
                                 ratio(alone, served), wanted))
     return table(["ratio", "measured", "wanted", ""], rows)
 
 
 def call_name(case: str) -> str:
-    return case.replace("timestamps10", "timestamps of 10 s").replace("scene1", "scene of 1 s")
+    network, workload, encoding, at_once = case.split()
+    how = "one call at a time" if at_once == "1" else f"{at_once} calls at once"
+    return f"{network} {WORKLOADS[workload]}, {encoding} samples, {how}"
 
 
 def server_tables(server: dict) -> str:
@@ -168,7 +170,7 @@ def server_tables(server: dict) -> str:
     cost_rows = []
     for case, values in server["cost"].items():
         served, alone, frames = np.array(values).T
-        cost_rows.append([f"{call_name(case)} samples", ms(served), ms(alone), ms(frames), f"{ratio(alone, served):.2f}"])
+        cost_rows.append([call_name(case), ms(served), ms(alone), ms(frames), f"{ratio(alone, served):.2f}"])
     text += "CPU ms of a call, callers not counted:\n\n"
     text += table(["call", "server", "in one process", "of that front end", "ratio"], cost_rows)
     text += "\nWhere it goes for mn01 on clips of 1 s, CPU µs a call by the server's threads:\n\n"
@@ -177,7 +179,7 @@ def server_tables(server: dict) -> str:
         "nexting_thread": "gRPC's completion queue: reading, parsing and writing messages",
         "default-executo": "gRPC's executor", "timer_manager": "gRPC's timers", "grpc_global_tim": "gRPC's timers",
     }
-    spent = sorted(server["threads"]["mn01 scene1 16-bit"].items(), key=lambda item: -item[1])
+    spent = sorted(server["threads"]["mn01 scene1 16-bit 1"].items(), key=lambda item: -item[1])
     return text + table(["thread", "µs", "what it does"],
                         [[thread, f"{1e6 * seconds:.0f}", meaning.get(thread, "")] for thread, seconds in spent])
 

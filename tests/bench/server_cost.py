@@ -11,8 +11,8 @@ import pathlib
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 
+import grpc
 import numpy as np
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -22,14 +22,18 @@ from hearwire_server import Server, pb, pcm, pcm16
 from workloads import make_sound
 
 NETWORKS = {"mn01": "0.1", "mn04": "0.4", "mn10": "1.0"}
-# Name, which ends in the encoding of the samples: network, workload, calls in a turn.
+# Network, workload, encoding of the samples, calls at once; how many times a round.
 CASES = {
-    "mn10 timestamps10 16-bit": ("mn10", "timestamps10", 8),
-    "mn10 timestamps10 float32": ("mn10", "timestamps10", 8),
-    "mn04 timestamps10 16-bit": ("mn04", "timestamps10", 16),
-    "mn04 timestamps10 float32": ("mn04", "timestamps10", 16),
-    "mn01 scene1 16-bit": ("mn01", "scene1", 100),
+    ("mn10", "timestamps10", "16-bit", 1): 8,
+    ("mn10", "timestamps10", "float32", 1): 8,
+    ("mn10", "timestamps10", "16-bit", 8): 2,
+    ("mn04", "timestamps10", "16-bit", 1): 16,
+    ("mn04", "timestamps10", "float32", 1): 16,
+    ("mn04", "timestamps10", "16-bit", 8): 4,
+    ("mn01", "scene1", "16-bit", 1): 50,
+    ("mn01", "scene1", "16-bit", 8): 20,
 }
+ENCODINGS = {"16-bit": pcm16, "float32": pcm}
 
 
 def cpu_seconds(pid: int) -> float:
@@ -101,33 +105,41 @@ def main() -> None:
     with Server(*flags) as server:
         pid = server.process.pid
 
-        def call(network: str, workload: str, encode: Callable[[np.ndarray], pb.Audio]) -> None:
-            clips = [encode(sound[: 32000 if workload == "scene1" else 320000])]
+        def send(network: str, workload: str, encoding: str) -> grpc.Future:
+            clips = [ENCODINGS[encoding](sound[: 32000 if workload == "scene1" else 320000])]
             config = f"{network}_all_b_mel_avgs"
             if workload.startswith("timestamps"):
-                server.stub.GetTimestampEmbeddings(
+                return server.stub.GetTimestampEmbeddings.future(
                     pb.GetTimestampEmbeddingsRequest(clips=clips, config=config), timeout=60)
-            else:
-                server.stub.GetSceneEmbeddings(pb.GetSceneEmbeddingsRequest(clips=clips, config=config), timeout=60)
+            return server.stub.GetSceneEmbeddings.future(
+                pb.GetSceneEmbeddingsRequest(clips=clips, config=config), timeout=60)
 
-        for name, (network, workload, calls) in CASES.items():
-            encode = pcm if name.endswith("float32") else pcm16
-            call(network, workload, encode)
-            ask("run", NETWORKS[network], workload, 1, "with_mel_avgs")
-            found["cost"][name] = []
+        for (network, workload, encoding, at_once), turns in CASES.items():
+            def call() -> None:
+                for future in [send(network, workload, encoding) for _ in range(at_once)]:
+                    future.result()
+
+            def alone(part: str) -> float:
+                return float(ask("run", NETWORKS[network], workload, 1, part).split()[1])
+
+            call(), alone("with_mel_avgs"), alone("frames")
+            rounds = []
             threads: dict[str, float] = {}
             for _ in range(options.rounds):
-                before, of_threads = cpu_seconds(pid), thread_seconds(pid)
-                for _ in range(calls):
-                    call(network, workload, encode)
-                served = (cpu_seconds(pid) - before) / calls
-                for thread, seconds in thread_seconds(pid).items():
-                    threads[thread] = threads.get(thread, 0) + seconds - of_threads.get(thread, 0)
-                alone = [float(ask("run", NETWORKS[network], workload, 1, "with_mel_avgs").split()[1]) for _ in range(calls)]
-                frames = [float(ask("run", NETWORKS[network], workload, 1, "frames").split()[1]) for _ in range(calls)]
-                found["cost"][name].append([served, float(np.mean(alone)), float(np.mean(frames))])
+                turn_values = []
+                for _ in range(turns):
+                    before, of_threads = cpu_seconds(pid), thread_seconds(pid)
+                    call()
+                    beside = [alone("with_mel_avgs"), alone("frames")]
+                    # After the others, so that what the server does behind its reply counts too.
+                    turn_values.append([(cpu_seconds(pid) - before) / at_once, *beside])
+                    for thread, seconds in thread_seconds(pid).items():
+                        threads[thread] = threads.get(thread, 0) + (seconds - of_threads.get(thread, 0)) / at_once
+                rounds.append(np.median(turn_values, axis=0).tolist())
+            name = f"{network} {workload} {encoding} {at_once}"
+            found["cost"][name] = rounds
             found["threads"][name] = {
-                thread: seconds / calls / options.rounds for thread, seconds in threads.items() if seconds > 0
+                thread: seconds / turns / options.rounds for thread, seconds in threads.items() if seconds > 0
             }
         found["memory_after_calls"] = memory(pid)
         before = cpu_seconds(pid)
