@@ -137,7 +137,7 @@ void BlockPass::SqueezeAndProject(const PackedBlock& block, MapSize out_size, in
   float* const activations = depthwise_.data();
   const size_t out_window = pixels * block.projection.out_stride;
   // Gates multiply a window's activations or, where those are more, the weights they meet.
-  if (pixels < 2 * block.projection.out_stride) {
+  if (pixels < 4 * block.projection.out_stride) {
     for (size_t window = 0; window < count; ++window) {
       kernels_.multiply_rows(activations + window * pixels * stride, pixels, stride, gates + window * stride);
     }
