@@ -26,7 +26,7 @@ absl::Status Check(ServerOptions options, const ServerSeams& seams) {
       NetworkCatalog::Load({options.model_repository, options.networks, seams.make_reference}, backend->get());
   if (!networks.ok()) return networks.status();
 
-  FillFromMachine(ReadMachine("", CountAffinityCpus()), (*backend)->device(), &options);
+  FillFromMachine(ReadMachine("", ReadAffinity()), (*backend)->device(), &options);
   BatcherOptions batching;
   batching.queue.max_batch_frames = options.max_batch_frames;
   batching.queue.max_queued_frames = options.max_queued_frames;

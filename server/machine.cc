@@ -128,17 +128,23 @@ int64_t MemoryLimit(const std::string& root) {
 
 }  // namespace
 
-Machine ReadMachine(const std::string& root, int affinity_cpus) {
+Machine ReadMachine(const std::string& root, const std::vector<int>& affinity) {
   Machine machine;
-  machine.cpus = static_cast<int>(std::max<int64_t>(std::min<int64_t>(affinity_cpus, CgroupCpus(root)), 1));
+  const auto schedulable = static_cast<int64_t>(affinity.size());
+  machine.cpus = static_cast<int>(std::max<int64_t>(std::min(schedulable, CgroupCpus(root)), 1));
+  machine.affinity = affinity;
   machine.memory_bytes = MemoryLimit(root);
   return machine;
 }
 
-int CountAffinityCpus() {
+std::vector<int> ReadAffinity() {
   std::array<cpu_set_t, 16> sets;  // 16,384 CPUs: the kernel refuses a set that is smaller than its own.
-  if (sched_getaffinity(0, sizeof(sets), sets.data()) != 0) return 1;
-  return CPU_COUNT_S(sizeof(sets), sets.data());
+  if (sched_getaffinity(0, sizeof(sets), sets.data()) != 0) return {};
+  std::vector<int> cpus;
+  for (size_t cpu = 0; cpu < sets.size() * CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET_S(cpu, sizeof(sets), sets.data())) cpus.push_back(static_cast<int>(cpu));
+  }
+  return cpus;
 }
 
 }  // namespace hearwire

@@ -25,7 +25,13 @@ int64_t QuarterOfMemory(const Machine& machine) {
 }  // namespace
 
 void FillFromMachine(const Machine& machine, const std::string& device, ServerOptions* options) {
-  if (options->workers == 0) options->workers = device.rfind("cuda", 0) == 0 ? kCudaWorkers : machine.cpus;
+  const bool on_cpu = device.rfind("cuda", 0) != 0;
+  if (options->workers == 0) options->workers = on_cpu ? machine.cpus : kCudaWorkers;
+  // Under a quota others use the CPUs too, and fewer workers than CPUs are better moved about.
+  const auto workers = static_cast<size_t>(options->workers);
+  if (!on_cpu || workers != machine.affinity.size() || machine.cpus != options->workers) {
+    options->pin_workers = PinWorkers::kOff;
+  }
   if (options->max_queued_frames == 0) {
     options->max_queued_frames =
         std::clamp<int64_t>(QuarterOfMemory(machine) / kBytesPerQueuedFrame, int64_t{1} << 16, int64_t{1} << 23);
@@ -44,6 +50,10 @@ Capacity DeriveCapacity(const Machine& machine, const ServerOptions& options) {
   return capacity;
 }
 
+std::vector<int> WorkerCpus(const Machine& machine, const ServerOptions& options) {
+  return options.pin_workers == PinWorkers::kAuto ? machine.affinity : std::vector<int>();
+}
+
 std::vector<LogField> DescribeOptions(const ServerOptions& options) {
   const auto text = [](absl::Duration duration) { return absl::FormatDuration(duration); };
   return {
@@ -54,6 +64,7 @@ std::vector<LogField> DescribeOptions(const ServerOptions& options) {
       {"backend", ToText(options.backend)},
       {"precision", ToText(options.precision)},
       {"workers", options.workers},
+      {"pin-workers", ToText(options.pin_workers)},
       {"max-batch-frames", options.max_batch_frames},
       {"max-queue-delay", text(options.max_queue_delay)},
       {"max-queued-frames", options.max_queued_frames},
@@ -98,6 +109,8 @@ std::string_view ToText(BackendChoice backend) {
 }
 
 std::string_view ToText(Precision precision) { return precision == Precision::kFloat32 ? "float32" : "float16"; }
+
+std::string_view ToText(PinWorkers pin) { return pin == PinWorkers::kAuto ? "auto" : "off"; }
 
 std::string_view ToText(LogFormat format) { return format == LogFormat::kText ? "text" : "json"; }
 

@@ -17,6 +17,7 @@ namespace hearwire {
 enum class DeviceChoice { kAuto, kCpu, kCuda };
 enum class BackendChoice { kAuto, kNative, kTorch };
 enum class Precision { kFloat32, kFloat16 };
+enum class PinWorkers { kAuto, kOff };
 
 // Each field is the flag of its name (max_batch_frames: --max-batch-frames). 0 where it says so: taken from the
 // machine.
@@ -29,6 +30,7 @@ struct ServerOptions {
   BackendChoice backend = BackendChoice::kAuto;  // kAuto: native on the CPU, torch on CUDA.
   Precision precision = Precision::kFloat32;     // kFloat16: the torch backend on CUDA only.
   int workers = 0;                               // 0: the usable CPUs; on CUDA 2.
+  PinWorkers pin_workers = PinWorkers::kAuto;    // kAuto: to a CPU each, where there are as many as CPUs.
   int64_t max_batch_frames = 4096;
   absl::Duration max_queue_delay = absl::Milliseconds(5);
   int64_t max_queued_frames = 0;  // 0: what a quarter of the memory holds.
@@ -59,10 +61,17 @@ struct Capacity {
   int64_t pipeline_memory_bytes = 0;   // Requests, spectrograms and rows of all calls.
 };
 
-// Fills the fields that are 0 for "from the machine". device: what the backend runs on, "cpu" or "cuda:0".
+// Fills the fields that are 0 for "from the machine", and sets pin_workers to kOff where it does not apply. device:
+// what the backend runs on, "cpu" or "cuda:0".
 void FillFromMachine(const Machine& machine, const std::string& device, ServerOptions* options);
 
 Capacity DeriveCapacity(const Machine& machine, const ServerOptions& options);
+
+// BatcherOptions::worker_cpus. options: filled.
+//
+// Left to itself, Linux lets a worker that another one wakes wait on that one's CPU for milliseconds while a CPU beside
+// it is idle: under KVM an idle virtual CPU does not count as available.
+std::vector<int> WorkerCpus(const Machine& machine, const ServerOptions& options);
 
 // Every option under its flag's name, for the start-up log.
 std::vector<LogField> DescribeOptions(const ServerOptions& options);
@@ -70,6 +79,7 @@ std::vector<LogField> DescribeOptions(const ServerOptions& options);
 std::string_view ToText(DeviceChoice device);
 std::string_view ToText(BackendChoice backend);
 std::string_view ToText(Precision precision);
+std::string_view ToText(PinWorkers pin);
 std::string_view ToText(LogFormat format);
 std::string_view ToText(LogLevel level);
 

@@ -246,6 +246,9 @@ void Flags::AddComputeFlags() {
   AddChoice<Precision>("precision", {Precision::kFloat32, Precision::kFloat16},
                        "What they compute in; float16: the torch backend on CUDA only", &options_.precision);
   AddWhole("workers", 1, kMaxWorkers, "the usable CPUs; on CUDA 2", "Threads that run batches", &options_.workers);
+  AddChoice<PinWorkers>("pin-workers", {PinWorkers::kAuto, PinWorkers::kOff},
+                        "auto: to a CPU each, where there are as many workers as CPUs and no quota",
+                        &options_.pin_workers);
   AddWhole("max-batch-frames", 1, kMaxFrames, absl::StrCat(options_.max_batch_frames),
            "Spectrogram frames in one batch; 10 s are 1001", &options_.max_batch_frames);
   AddTime("max-queue-delay", absl::ZeroDuration(), "Longest wait of a window for company", &options_.max_queue_delay);

@@ -133,7 +133,7 @@ int RunServer(const ServerOptions& options, ServerSeams seams) {
   if (!made.ok()) return CannotStart(options, made.status());
   Exposer* const exposer = made->release();
 
-  seams.machine = ReadMachine("", CountAffinityCpus());
+  seams.machine = ReadMachine("", ReadAffinity());
   seams.on_device_lost = [life] { life->stop.Set(StopRequest::Reason::kDeviceLost); };
   absl::StatusOr<std::unique_ptr<Server>> created = Server::Create(options, exposer, seams);
   if (!created.ok()) return CannotStart(options, created.status());

@@ -166,6 +166,7 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
   batching.queue.max_queued_frames = options_.max_queued_frames;
   batching.queue.max_queue_delay = options_.max_queue_delay;
   batching.workers = options_.workers;
+  batching.worker_cpus = WorkerCpus(seams_.machine, options_);
   observer_ =
       std::make_unique<MetricsObserver>(metrics_.get(), [this](const absl::Status& status) { OnDeviceLost(status); });
   absl::StatusOr<std::unique_ptr<Batcher>> batcher = Batcher::Create(batching, backend_.get(), observer_.get());

@@ -1,6 +1,7 @@
 #include "server/batching/batcher.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <atomic>
 #include <string>
@@ -17,6 +18,14 @@ namespace hearwire {
 namespace {
 
 using Calls = std::vector<std::shared_ptr<CallWork>>;
+
+// A CPU that was taken away meanwhile is no reason to fail: the system places the thread then.
+void PinThisThread(int cpu) {
+  std::vector<cpu_set_t> sets(static_cast<size_t>(cpu) / CPU_SETSIZE + 1);  // All zero.
+  const size_t size = sets.size() * sizeof(cpu_set_t);
+  CPU_SET_S(static_cast<size_t>(cpu), size, sets.data());
+  pthread_setaffinity_np(pthread_self(), size, sets.data());
+}
 
 // Each worker loops: take a batch, run it, answer the calls that are done with it. A call is done when none of its
 // windows waits and no running batch holds any; that is decided under the lock, and answered without it.
@@ -137,6 +146,8 @@ void WorkerBatcher::Shutdown(const absl::Status& status) {
 
 void WorkerBatcher::Work(int worker) {
   pthread_setname_np(pthread_self(), absl::StrCat("worker-", worker).c_str());
+  // Before the embedder takes memory, which then is near that CPU.
+  if (!options_.worker_cpus.empty()) PinThisThread(options_.worker_cpus[static_cast<size_t>(worker)]);
   absl::StatusOr<std::unique_ptr<Embedder>> embedder = backend_->NewEmbedder();
   {
     MutexLock lock(&mu_);
@@ -287,6 +298,10 @@ absl::Status CheckOptions(const BatcherOptions& options) {
                      : absl::InvalidArgumentError(absl::StrCat(name, " is ", value, "; it must be at least 1"));
   };
   absl::Status status = must_be_positive("workers", options.workers);
+  if (!options.worker_cpus.empty() && options.worker_cpus.size() != static_cast<size_t>(options.workers)) {
+    status.Update(absl::InvalidArgumentError(
+        absl::StrCat("worker_cpus has ", options.worker_cpus.size(), " CPUs for ", options.workers, " workers")));
+  }
   status.Update(must_be_positive("max_batch_frames", options.queue.max_batch_frames));
   status.Update(must_be_positive("max_queued_frames", options.queue.max_queued_frames));
   status.Update(must_be_positive("min_shared_frames", options.queue.min_shared_frames));

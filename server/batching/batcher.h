@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,6 +19,8 @@ namespace hearwire {
 struct BatcherOptions {
   BatchQueueOptions queue;
   int workers = 1;
+  // The CPU of each worker, by the system's numbers. Empty: the system places them.
+  std::vector<int> worker_cpus;
 };
 
 // What happened, for metrics and logs. Called with no lock held, from several threads at once; must be thread-safe and

@@ -7,12 +7,14 @@
 //   checkpoint WIDTH FILE               writes a checkpoint of random weights; answers its bytes and parameters
 //   windows WORKLOAD FILE               writes its windows, raw float32: each a number of frames, then [frames, mels]
 //   rows WIDTH WORKLOAD FILE            writes the rows of that workload, raw float32
-//   run WIDTH WORKLOAD THREADS PARTS    runs it once: seconds, CPU seconds. PARTS: engine; all, from samples to
-//                                       rows; with_mel_avgs, the same with mel averages besides; frames
+//   run WIDTH WORKLOAD THREADS PARTS    runs it once: seconds, CPU seconds. PARTS: engine; workers, the engine
+//                                       behind the batcher even on one thread; all, from samples to rows;
+//                                       with_mel_avgs, the same with mel averages besides; frames
 //   multiply_adds                       seconds and CPU seconds of a milliard of them on registers alone, on one thread
 // Rows hold blocks 5, 11, 13 and 15, averaged over mels and time. One thread: an embedder, called directly. More: so
 // many workers behind the server's batcher, and as many callers.
 
+#include <sched.h>
 #include <time.h>
 
 #include <algorithm>
@@ -83,6 +85,18 @@ Readout MelAveragesAndBodyReadout() {
   return readout;
 }
 
+// As the server places its workers: to a CPU each where there are as many.
+std::vector<int> CpusFor(int workers) {
+  cpu_set_t allowed;
+  std::vector<int> cpus;
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &allowed)) cpus.push_back(cpu);
+  }
+  if (cpus.size() != static_cast<size_t>(workers)) cpus.clear();
+  return cpus;
+}
+
 class NoObserver : public BatchObserver {
  public:
   void OnBatch(int, int, int, int64_t, absl::Duration) override {}
@@ -111,6 +125,7 @@ class Network {
     if (batcher == nullptr) {
       BatcherOptions options;
       options.workers = workers;
+      options.worker_cpus = CpusFor(workers);
       options.queue.max_batch_frames = kBatchFrames;
       options.queue.max_queued_frames = int64_t{1} << 30;
       batcher = OrDie(Batcher::Create(options, backend_.get(), &observer_));
@@ -330,13 +345,14 @@ class Worker {
   std::string Run(const std::string& width, const std::string& name, int threads, const std::string& parts) {
     const BenchClips clips = MakeBenchClips(name, sound_);
     Network& network = At(width);
-    std::vector<Call>* const prepared = parts == "engine" ? &Prepared(width, name) : nullptr;
+    const bool with_batcher = threads > 1 || parts == "workers";
+    std::vector<Call>* const prepared = parts == "engine" || parts == "workers" ? &Prepared(width, name) : nullptr;
     // Whoever wrote the command goes to sleep first: it would keep a CPU from the workers as they wake.
     std::this_thread::sleep_for(kPause);
     const double wall = Seconds(CLOCK_MONOTONIC), cpu = Seconds(CLOCK_PROCESS_CPUTIME_ID);
     if (parts == "frames") {
       for (const auto& clip : clips.clips) MakeWindows(clips, clip);
-    } else if (threads == 1) {
+    } else if (!with_batcher) {
       std::vector<Call> made;
       const Readout readout = parts == "with_mel_avgs" ? MelAveragesAndBodyReadout() : BodyReadout();
       if (prepared == nullptr) made = MakeCalls(clips, readout, network.RowSize(readout));

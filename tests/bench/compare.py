@@ -114,10 +114,9 @@ class Comparison:
                 if workload != "mixed64":
                     cases[f"{width}|{workload}|reference|1|"] = ("pytorch 1", "run", width, workload, 1)
             for threads in self.threads if 2 in self.threads else ():
-                cases[f"{width}|scenes16|native engine|{threads}|"] = (
-                    "native", "run", width, "scenes16", threads, "engine")
-                cases[f"{width}|timestamps60|native engine|{threads}|"] = (
-                    "native", "run", width, "timestamps60", threads, "engine")
+                for workload in ("timestamps10", "scenes16", "timestamps60"):
+                    cases[f"{width}|{workload}|native workers|{threads}|"] = (
+                        "native", "run", width, workload, threads, "workers")
             for kind in ENGINES:
                 for mode in ("2", "1x2") if 2 in self.threads else ():
                     for batch in BATCHES["scenes16"]:

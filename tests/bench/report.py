@@ -128,7 +128,7 @@ def ratios_table(times: Times, server: dict) -> str:
     for width in times.widths if times.has_two_threads() else ():
         peers = times.best(*(times.get(width, "scenes16", peer, mode, WALL) for peer in PEERS for mode in ("2", "1x2")))
         rows.append(verdict(f"2. {name_of(width)} stream of scenes on two cores: the same",
-                            ratio(peers, times.get(width, "scenes16", "native engine", 2, WALL)), 1))
+                            ratio(peers, times.get(width, "scenes16", "native workers", 2, WALL)), 1))
     for width, workload, wanted in (("1.0", "timestamps10", 0.65), ("1.0", "scene10", 0.60), ("0.4", "scene10", 0.35)):
         share = ratio(times.sgemm(1, CPU) / SGEMM_FLOPS * 2 * MULTIPLY_ADDS[width, workload],
                       times.get(width, workload, "native engine"))
@@ -141,7 +141,7 @@ def ratios_table(times: Times, server: dict) -> str:
     for width in times.widths if sgemm else ():
         for workload, what in (("timestamps10", "windows of one call"), ("scenes16", "stream of scenes"),
                                ("timestamps60", "windows of one long call")):
-            one, two = (times.get(width, workload, "native engine", threads, WALL) for threads in (1, 2))
+            one, two = (times.get(width, workload, "native workers", threads, WALL) for threads in (1, 2))
             rows.append(verdict(f"5. {name_of(width)} {what}: two workers over one, by sgemm's {sgemm:.2f}",
                                 ratio(one, two) / sgemm, 0.95))
     for case, wanted in (("mn10 timestamps10", 0.95), ("mn04 timestamps10", 0.9)):

@@ -1,15 +1,20 @@
 #include "server/machine.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 #include <string>
+#include <vector>
 
 namespace hearwire {
 namespace {
+
+using testing::ElementsAre;
 
 class MachineTest : public testing::Test {
  protected:
@@ -31,24 +36,32 @@ class MachineTest : public testing::Test {
     Write("/proc/self/cgroup", "0::" + group + "\n");
   }
 
+  // So many, from 0 on.
+  static std::vector<int> Cpus(int count) {
+    std::vector<int> cpus(static_cast<size_t>(count));
+    std::iota(cpus.begin(), cpus.end(), 0);
+    return cpus;
+  }
+
   const std::string root_;
 };
 
 TEST_F(MachineTest, TakesAffinityAndPhysicalMemoryWithoutCgroups) {
-  const Machine machine = ReadMachine(root_, 8);
+  const Machine machine = ReadMachine(root_, Cpus(8));
   EXPECT_EQ(machine.cpus, 8);
+  EXPECT_THAT(machine.affinity, ElementsAre(0, 1, 2, 3, 4, 5, 6, 7));
   EXPECT_EQ(machine.memory_bytes, 16384 * 1024);
 }
 
 TEST_F(MachineTest, RoundsAQuotaUp) {
   MountVersion2("/");
   Write("/sys/fs/cgroup/cpu.max", "250000 100000\n");
-  EXPECT_EQ(ReadMachine(root_, 8).cpus, 3);
-  EXPECT_EQ(ReadMachine(root_, 2).cpus, 2) << "affinity is the smaller one";
+  EXPECT_EQ(ReadMachine(root_, Cpus(8)).cpus, 3);
+  EXPECT_EQ(ReadMachine(root_, Cpus(2)).cpus, 2) << "affinity is the smaller one";
   Write("/sys/fs/cgroup/cpu.max", "1000 100000\n");
-  EXPECT_EQ(ReadMachine(root_, 8).cpus, 1);
+  EXPECT_EQ(ReadMachine(root_, Cpus(8)).cpus, 1);
   Write("/sys/fs/cgroup/cpu.max", "max 100000\n");
-  EXPECT_EQ(ReadMachine(root_, 8).cpus, 8);
+  EXPECT_EQ(ReadMachine(root_, Cpus(8)).cpus, 8);
 }
 
 TEST_F(MachineTest, TakesTheTightestLimitOfAllGroupsAbove) {
@@ -58,7 +71,7 @@ TEST_F(MachineTest, TakesTheTightestLimitOfAllGroupsAbove) {
   Write("/sys/fs/cgroup/a/memory.max", "max\n");
   Write("/sys/fs/cgroup/a/b/memory.max", "4194304\n");
   Write("/sys/fs/cgroup/other/memory.max", "1\n");
-  const Machine machine = ReadMachine(root_, 8);
+  const Machine machine = ReadMachine(root_, Cpus(8));
   EXPECT_EQ(machine.cpus, 2);
   EXPECT_EQ(machine.memory_bytes, 4194304);
 }
@@ -74,7 +87,7 @@ TEST_F(MachineTest, ReadsVersion1) {
   Write("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "-1\n");
   Write("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "50000\n");
   Write("/sys/fs/cgroup/memory/memory.limit_in_bytes", "2097152\n");
-  const Machine machine = ReadMachine(root_, 8);
+  const Machine machine = ReadMachine(root_, Cpus(8));
   EXPECT_EQ(machine.cpus, 3);
   EXPECT_EQ(machine.memory_bytes, 2097152);
 }
@@ -83,7 +96,7 @@ TEST_F(MachineTest, IgnoresVersion1LimitsAboveThePhysicalMemory) {
   Write("/proc/self/mountinfo", "32 23 0:28 / /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n");
   Write("/proc/self/cgroup", "4:memory:/\n");
   Write("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
-  EXPECT_EQ(ReadMachine(root_, 8).memory_bytes, 16384 * 1024);
+  EXPECT_EQ(ReadMachine(root_, Cpus(8)).memory_bytes, 16384 * 1024);
 }
 
 TEST_F(MachineTest, SurvivesFilesThatMakeNoSense) {
@@ -92,21 +105,22 @@ TEST_F(MachineTest, SurvivesFilesThatMakeNoSense) {
   Write("/sys/fs/cgroup/cpu.max", "many\n");
   Write("/sys/fs/cgroup/memory.max", "\n");
   Write("/proc/meminfo", "MemTotal: lots\n");
-  const Machine machine = ReadMachine(root_, 4);
+  const Machine machine = ReadMachine(root_, Cpus(4));
   EXPECT_EQ(machine.cpus, 4);
   EXPECT_EQ(machine.memory_bytes, 0);
-  EXPECT_EQ(ReadMachine("/no/such/folder", 0).cpus, 1);
+  EXPECT_EQ(ReadMachine("/no/such/folder", Cpus(0)).cpus, 1);
 }
 
-TEST(AffinityTest, CountsTheCpusThisThreadMayUse) {
-  EXPECT_GE(CountAffinityCpus(), 1);
+TEST(AffinityTest, NamesTheCpusThisThreadMayUse) {
   cpu_set_t before;
   ASSERT_EQ(sched_getaffinity(0, sizeof(before), &before), 0);
+  EXPECT_EQ(ReadAffinity().size(), static_cast<size_t>(CPU_COUNT(&before)));
+  const int cpu = sched_getcpu();
   cpu_set_t one;
   CPU_ZERO(&one);
-  CPU_SET(sched_getcpu(), &one);
+  CPU_SET(cpu, &one);
   ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
-  EXPECT_EQ(CountAffinityCpus(), 1);
+  EXPECT_THAT(ReadAffinity(), ElementsAre(cpu));
   sched_setaffinity(0, sizeof(before), &before);
 }
 

@@ -60,6 +60,7 @@ TEST_F(ParseOptionsTest, TakesEveryFlag) {
                                            "--device=cuda",
                                            "--backend=torch",
                                            "--precision=float16",
+                                           "--pin-workers=off",
                                            "--workers=3",
                                            "--max-batch-frames=100",
                                            "--max-queue-delay=7ms",
@@ -83,6 +84,7 @@ TEST_F(ParseOptionsTest, TakesEveryFlag) {
   EXPECT_EQ(options.device, DeviceChoice::kCuda);
   EXPECT_EQ(options.backend, BackendChoice::kTorch);
   EXPECT_EQ(options.precision, Precision::kFloat16);
+  EXPECT_EQ(options.pin_workers, PinWorkers::kOff);
   EXPECT_EQ(options.workers, 3);
   EXPECT_EQ(options.max_batch_frames, 100);
   EXPECT_EQ(options.max_queue_delay, absl::Milliseconds(7));
@@ -215,7 +217,7 @@ TEST_F(ParseOptionsTest, PrintsHelpAndVersion) {
 }
 
 TEST(FillFromMachineTest, DerivesWhatWasNotSaid) {
-  const Machine machine{6, int64_t{16} << 30};
+  const Machine machine{6, int64_t{16} << 30, {0, 1, 2, 3, 4, 5}};
   ServerOptions options;
   FillFromMachine(machine, "cpu", &options);
   EXPECT_EQ(options.workers, 6);
@@ -230,6 +232,26 @@ TEST(FillFromMachineTest, DerivesWhatWasNotSaid) {
   FillFromMachine(machine, "cpu", &options);
   EXPECT_EQ(options.workers, 5);
   EXPECT_EQ(options.max_queued_frames, 7);
+}
+
+TEST(FillFromMachineTest, PinsWorkersWhereEachHasACpu) {
+  const auto cpus = [](const Machine& machine, const std::string& device, ServerOptions options) {
+    FillFromMachine(machine, device, &options);
+    return WorkerCpus(machine, options);
+  };
+  const Machine whole{3, 0, {2, 5, 9}};
+  EXPECT_THAT(cpus(whole, "cpu", {}), ElementsAre(2, 5, 9));
+  EXPECT_THAT(cpus(whole, "cuda:0", {}), IsEmpty());
+  EXPECT_THAT(cpus({2, 0, {2, 5, 9}}, "cpu", {}), IsEmpty()) << "under a quota";
+  ServerOptions options;
+  options.workers = 2;
+  EXPECT_THAT(cpus(whole, "cpu", options), IsEmpty()) << "fewer workers than CPUs";
+  options.workers = 3;
+  EXPECT_THAT(cpus(whole, "cpu", options), ElementsAre(2, 5, 9));
+  EXPECT_THAT(cpus({2, 0, {2, 5, 9}}, "cpu", options), IsEmpty()) << "as many, but under a quota";
+  options.pin_workers = PinWorkers::kOff;
+  EXPECT_THAT(cpus(whole, "cpu", options), IsEmpty());
+  EXPECT_THAT(cpus({1, 0, {}}, "cpu", {}), IsEmpty()) << "the system does not say which";
 }
 
 TEST(DeriveCapacityTest, LeavesRoomForTwoOfTheLargestMessages) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <atomic>
 #include <ctime>
@@ -19,6 +20,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::UnorderedElementsAre;
+using testing::UnorderedElementsAreArray;
 
 TEST_F(BatcherTest, RowsComeBackToTheirOwners) {
   Start(2);
@@ -251,6 +253,36 @@ TEST_F(BatcherTest, FailsToStartWithWhatAWorkerSaid) {
   EXPECT_EQ(Batcher::Create(options_, &backend_, &observer_).status(), absl::ResourceExhaustedError("no memory"));
 }
 
+TEST_F(BatcherTest, PinsEachWorkerToItsCpu) {
+  cpu_set_t allowed;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &allowed)) options_.worker_cpus.push_back(cpu);
+  }
+  Mutex mu;
+  std::vector<int> pinned;
+  backend_.set_before_new_embedder([&](int) {
+    cpu_set_t own;
+    EXPECT_EQ(sched_getaffinity(0, sizeof(own), &own), 0);
+    EXPECT_EQ(CPU_COUNT(&own), 1);
+    MutexLock lock(&mu);
+    for (const int cpu : options_.worker_cpus) {
+      if (CPU_ISSET(cpu, &own)) pinned.push_back(cpu);
+    }
+    return absl::OkStatus();
+  });
+  Start(static_cast<int>(options_.worker_cpus.size()));
+  EXPECT_THAT(pinned, UnorderedElementsAreArray(options_.worker_cpus));
+}
+
+TEST_F(BatcherTest, RunsOnWhenItsCpuIsGone) {
+  options_.worker_cpus = {1 << 14};
+  Start(1);
+  TestCall call(0, 1, 1, 1);
+  ASSERT_TRUE(batcher_->Submit(call.work()).ok());
+  EXPECT_EQ(call.Wait(), absl::OkStatus());
+}
+
 TEST_F(BatcherTest, NamesTheOptionThatIsWrong) {
   const auto message = [&](auto change) {
     BatcherOptions options;
@@ -265,6 +297,10 @@ TEST_F(BatcherTest, NamesTheOptionThatIsWrong) {
   EXPECT_THAT(message([](auto& options) { options.queue.min_shared_frames = 0; }), HasSubstr("min_shared_frames"));
   EXPECT_THAT(message([](auto& options) { options.queue.max_queue_delay = -absl::Seconds(1); }),
               HasSubstr("max_queue_delay is -1s"));
+  EXPECT_THAT(message([](auto& options) {
+                options.worker_cpus = {0, 1};
+              }),
+              HasSubstr("worker_cpus has 2 CPUs for 1 workers"));
 }
 
 }  // namespace
