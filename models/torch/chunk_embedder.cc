@@ -16,9 +16,10 @@ int MaxChunkWindows(int frames_per_window, int max_chunk_frames) {
 int PaddedChunkWindows(int windows) { return static_cast<int>(std::bit_ceil(static_cast<unsigned>(windows))); }
 
 ChunkEmbedder::ChunkEmbedder(std::vector<Network> networks, std::vector<std::unique_ptr<Slot>> slots,
-                             int max_chunk_frames)
+                             int max_chunk_frames, std::function<void(const std::string&)> warn)
     : networks_(std::move(networks)),
       slots_(std::move(slots)),
+      warn_(std::move(warn)),
       max_chunk_frames_(max_chunk_frames),
       pending_(slots_.size()) {}
 
@@ -54,28 +55,50 @@ absl::Status ChunkEmbedder::EmbedGroup(int network, const Group& group) {
     }
   }
   const ColumnPlan plan(networks_[network].shape, networks_[network].mels, readouts);
-  size_t limit = MaxChunkWindows(group.front()->window.frame_count(), max_chunk_frames_);
-  absl::Span<const WindowRequest* const> rest(group);
-  while (!rest.empty()) {
-    const auto windows = rest.subspan(0, limit);
-    absl::Status status = StartChunk(network, plan, windows);
-    const bool alone =
-        std::all_of(pending_.begin(), pending_.end(), [](const Pending& p) { return p.windows.empty(); });
-    if (absl::IsResourceExhausted(status) && (windows.size() > 1 || !alone)) {
-      limit = std::max(1, PaddedChunkWindows(static_cast<int>(windows.size())) / 2);
-      if (absl::Status others = FinishAll(); !others.ok()) return others;
-      slots_.front()->ReleaseMemory();
+  const int frames = group.front()->window.frame_count();
+  const int max_chunk_frames = max_chunk_frames_;
+  std::vector<Windows> waiting = {Windows(group)};  // To be started: the last of them first, from its front on.
+  bool one_at_a_time = false;  // Even single windows were too much for two slots.
+  while (true) {
+    // The slot's earlier chunk is finished before it takes another.
+    Windows windows = pending_[next_slot_].windows;
+    absl::Status status = FinishSlot(next_slot_);
+    if (!status.ok()) {
+      waiting.push_back(windows);
+    } else if (!waiting.empty()) {
+      windows = waiting.back().subspan(0, MaxChunkWindows(frames, max_chunk_frames_));
+      status = StartChunk(network, plan, windows);
+      if (status.ok() && one_at_a_time) status = FinishSlot(next_slot_);
+    } else if (IsIdle()) {
+      return absl::OkStatus();
+    } else {
+      windows = {};
+    }
+    if (status.ok()) {
+      next_slot_ = (next_slot_ + 1) % slots_.size();
+      if (windows.empty()) continue;
+      waiting.back().remove_prefix(windows.size());
+      if (waiting.back().empty()) waiting.pop_back();
       continue;
     }
-    if (!status.ok()) return status;
-    rest.remove_prefix(windows.size());
+    if (!absl::IsResourceExhausted(status)) return status;
+    if (windows.size() == 1 && IsIdle()) {
+      max_chunk_frames_ = max_chunk_frames;  // What fails alone says nothing about sizes.
+      return status;
+    }
+    if (absl::Status others = FinishAll(&waiting); !others.ok()) return others;
+    slots_.front()->ReleaseMemory();
+    one_at_a_time = windows.size() == 1;
+    if (!one_at_a_time) max_chunk_frames_ = PaddedChunkWindows(static_cast<int>(windows.size())) / 2 * frames;
+    if (warn_ && max_chunk_frames_ < max_chunk_frames) {
+      warn_(absl::StrCat("the device has too little memory for ", windows.size(), " windows of ", frames,
+                         " frames: from now on at most ", max_chunk_frames_, " frames run at once (", status.message(),
+                         ")"));
+    }
   }
-  return FinishAll();
 }
 
-absl::Status ChunkEmbedder::StartChunk(int network, const ColumnPlan& plan,
-                                       absl::Span<const WindowRequest* const> windows) {
-  if (absl::Status status = FinishSlot(next_slot_); !status.ok()) return status;
+absl::Status ChunkEmbedder::StartChunk(int network, const ColumnPlan& plan, Windows windows) {
   Slot& slot = *slots_[next_slot_];
   const ChunkShape shape = {.windows = PaddedChunkWindows(static_cast<int>(windows.size())),
                             .frames = windows.front()->window.frame_count(),
@@ -91,7 +114,6 @@ absl::Status ChunkEmbedder::StartChunk(int network, const ColumnPlan& plan,
   std::fill(end, *input + shape.values(), 0.0f);
   if (absl::Status status = slot.Start(network, shape, plan); !status.ok()) return status;
   pending_[next_slot_] = {windows, &plan};
-  next_slot_ = (next_slot_ + 1) % slots_.size();
   return absl::OkStatus();
 }
 
@@ -108,10 +130,23 @@ absl::Status ChunkEmbedder::FinishSlot(size_t slot) {
   return absl::OkStatus();
 }
 
-absl::Status ChunkEmbedder::FinishAll() {
+absl::Status ChunkEmbedder::FinishAll(std::vector<Windows>* waiting) {
   absl::Status first;
-  for (size_t i = 0; i < slots_.size(); ++i) first.Update(FinishSlot((next_slot_ + i) % slots_.size()));
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const size_t slot = (next_slot_ + i) % slots_.size();
+    const Windows windows = pending_[slot].windows;
+    const absl::Status status = FinishSlot(slot);
+    if (absl::IsResourceExhausted(status)) {
+      waiting->push_back(windows);
+    } else {
+      first.Update(status);
+    }
+  }
   return first;
+}
+
+bool ChunkEmbedder::IsIdle() const {
+  return std::all_of(pending_.begin(), pending_.end(), [](const Pending& p) { return p.windows.empty(); });
 }
 
 void ChunkEmbedder::DropAll() {

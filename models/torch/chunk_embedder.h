@@ -3,7 +3,9 @@
 #ifndef HEARWIRE_MODELS_TORCH_CHUNK_EMBEDDER_H_
 #define HEARWIRE_MODELS_TORCH_CHUNK_EMBEDDER_H_
 
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -28,33 +30,41 @@ class ChunkEmbedder final : public Embedder {
     NetworkShape shape;
     int mels;
   };
-  // networks: by their index. slots: at least one.
-  ChunkEmbedder(std::vector<Network> networks, std::vector<std::unique_ptr<Slot>> slots, int max_chunk_frames);
+  // networks: by their index. slots: at least one. warn: takes a message when memory was too little; may be null.
+  ChunkEmbedder(std::vector<Network> networks, std::vector<std::unique_ptr<Slot>> slots, int max_chunk_frames,
+                std::function<void(const std::string& message)> warn = nullptr);
 
-  // Windows of equal frame count run together. A chunk for which the device has too little memory is halved, down to
-  // one window, before RESOURCE_EXHAUSTED is returned. After UNAVAILABLE every call returns it again.
+  // Windows of equal frame count run together. A chunk for which the device has too little memory, when it is started
+  // or when it is finished, runs again in halves, down to one window alone, before RESOURCE_EXHAUSTED is returned;
+  // later chunks are no larger than what fitted. After UNAVAILABLE every call returns it again.
   absl::Status Embed(int network, absl::Span<const WindowRequest> batch) override;
 
  private:
   using Group = std::vector<const WindowRequest*>;  // Of equal frame count.
+  using Windows = absl::Span<const WindowRequest* const>;
 
   // What a slot is busy with.
   struct Pending {
-    absl::Span<const WindowRequest* const> windows;  // Empty: the slot is free.
+    Windows windows;  // Empty: the slot is free.
     const ColumnPlan* plan = nullptr;
   };
 
   absl::Status EmbedGroup(int network, const Group& group);
-  absl::Status StartChunk(int network, const ColumnPlan& plan, absl::Span<const WindowRequest* const> windows);
+  // In the next slot, which is free.
+  absl::Status StartChunk(int network, const ColumnPlan& plan, Windows windows);
+  // Writes the rows of the slot's chunk, if it has one. The slot is free then, whatever the status.
   absl::Status FinishSlot(size_t slot);
-  absl::Status FinishAll();
+  // Chunks for which memory was too little go back to `waiting`.
+  absl::Status FinishAll(std::vector<Windows>* waiting);
+  bool IsIdle() const;
   // Waits for everything under way and drops its rows.
   void DropAll();
 
   const std::vector<Network> networks_;
   const std::vector<std::unique_ptr<Slot>> slots_;
-  const int max_chunk_frames_;
+  const std::function<void(const std::string&)> warn_;
 
+  int max_chunk_frames_;
   std::vector<Pending> pending_;  // Per slot.
   size_t next_slot_ = 0;
   absl::Status lost_;

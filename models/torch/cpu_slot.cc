@@ -30,7 +30,7 @@ class CpuSlot final : public Slot {
   absl::StatusOr<const float*> Finish() override { return columns_.const_data_ptr<float>(); }
 
   void ReleaseMemory() override {
-    input_ = {};
+    std::vector<float>().swap(input_);
     columns_ = at::Tensor();
   }
 

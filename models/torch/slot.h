@@ -20,8 +20,8 @@ struct ChunkShape {
 };
 
 // A worker has one or several slots; while one computes, the next can be filled. A slot holds one chunk at a time:
-// Input, Start, Finish. RESOURCE_EXHAUSTED from Input or Start: too little memory for this chunk, and the slot is free
-// again. Other failures as those of Embedder::Embed. One thread at a time.
+// Input, Start, Finish. RESOURCE_EXHAUSTED from any of them: too little memory for this chunk, which was not computed,
+// and the slot is free again. Other failures as those of Embedder::Embed. One thread at a time.
 class Slot {
  public:
   virtual ~Slot() = default;

@@ -5,6 +5,7 @@
 #include <c10/core/TensorOptions.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <functional>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -36,8 +37,12 @@ int FrameCount(int samples, const MelSettings& mel) { return 1 + (samples - 1) /
 
 class TorchBackend final : public Backend {
  public:
-  TorchBackend(c10::Device device, at::ScalarType dtype, int max_chunk_frames)
-      : device_(device), options_(at::TensorOptions(device).dtype(dtype)), max_chunk_frames_(max_chunk_frames) {}
+  TorchBackend(c10::Device device, at::ScalarType dtype, int max_chunk_frames,
+               std::function<void(const std::string&)> warn)
+      : device_(device),
+        options_(at::TensorOptions(device).dtype(dtype)),
+        max_chunk_frames_(max_chunk_frames),
+        warn_(std::move(warn)) {}
 
   std::string name() const override { return "torch"; }
   std::string device() const override { return device_.str(); }
@@ -66,7 +71,7 @@ class TorchBackend final : public Backend {
       } else {
         slots = MakeCudaSlots(networks_, device_, kCudaSlots);
       }
-      embedder = std::make_unique<ChunkEmbedder>(infos_, std::move(slots), max_chunk_frames_);
+      embedder = std::make_unique<ChunkEmbedder>(infos_, std::move(slots), max_chunk_frames_, warn_);
     });
     if (!status.ok()) return status;
     if (!device_.is_cpu()) {
@@ -110,6 +115,7 @@ class TorchBackend final : public Backend {
   const c10::Device device_;
   const at::TensorOptions options_;
   const int max_chunk_frames_;
+  const std::function<void(const std::string&)> warn_;
   std::vector<std::unique_ptr<TorchNetwork>> networks_;
   std::vector<ChunkEmbedder::Network> infos_;
   std::vector<MelSettings> mels_;
@@ -152,7 +158,7 @@ absl::StatusOr<std::unique_ptr<Backend>> MakeTorchBackend(const TorchBackendOpti
   if (!status.ok()) return status;
   if (!device.ok()) return device.status();
   return std::make_unique<TorchBackend>(*device, half ? at::kHalf : at::kFloat,
-                                        device->is_cpu() ? kCpuChunkFrames : options.max_batch_frames);
+                                        device->is_cpu() ? kCpuChunkFrames : options.max_batch_frames, options.warn);
 }
 
 }  // namespace hearwire

@@ -6,6 +6,7 @@
 #ifndef HEARWIRE_MODELS_TORCH_MODULE_TORCH_MODULE_H_
 #define HEARWIRE_MODELS_TORCH_MODULE_TORCH_MODULE_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,9 @@ struct TorchBackendOptions {
   // What the largest batch holds. On CUDA it bounds what runs at once, and with it memory and the batch sizes that are
   // warmed up; larger batches run in parts.
   int max_batch_frames = 4096;
+  // Takes a message when the device had too little memory for a batch that then ran in smaller parts. Called by any
+  // worker, from within Embed. May be null.
+  std::function<void(const std::string& message)> warn;
 };
 
 // Loads the module from ../lib/hearwire beside the program's folder, which is where the build and the installation put

@@ -26,6 +26,7 @@ struct Log {
   int releases = 0;
   int max_windows = 1 << 20;   // More are RESOURCE_EXHAUSTED.
   absl::Status finish_status;  // Of every Finish.
+  int exhausted_finishes = 0;  // So many of the next ones are RESOURCE_EXHAUSTED.
 };
 
 // Columns are the sum of the window's values plus the place of the column.
@@ -53,6 +54,10 @@ class FakeSlot final : public Slot {
   absl::StatusOr<const float*> Finish() override {
     log_->events.push_back("finish " + name_);
     if (!log_->finish_status.ok()) return log_->finish_status;
+    if (log_->exhausted_finishes > 0) {
+      --log_->exhausted_finishes;
+      return absl::ResourceExhaustedError("too little memory");
+    }
     return columns_.data();
   }
   void ReleaseMemory() override { ++log_->releases; }
@@ -95,7 +100,10 @@ class ChunkEmbedderTest : public testing::Test {
   }
 
   Log log_;
-  ChunkEmbedder embedder_{{{kShape, kMels}}, MakeSlots(&log_), kMaxChunkFrames};
+  std::vector<std::string> warnings_;
+  ChunkEmbedder embedder_{{{kShape, kMels}}, MakeSlots(&log_), kMaxChunkFrames, [this](const std::string& message) {
+                            warnings_.push_back(message);
+                          }};
   std::deque<std::vector<float>> values_;
   std::deque<std::vector<float>> rows_;
   std::vector<WindowRequest> requests_;
@@ -148,6 +156,43 @@ TEST_F(ChunkEmbedderTest, HalvesAChunkThatDoesNotFit) {
   EXPECT_THAT(log_.chunks, ElementsAre(std::pair(2, 16), std::pair(2, 16), std::pair(1, 16)));
   EXPECT_EQ(log_.releases, 2);  // Eight, four.
   EXPECT_THAT(FirstValues(), ElementsAre(0, 1, 2, 3, 4));
+}
+
+TEST_F(ChunkEmbedderTest, TellsOfTooLittleMemoryAndKeepsWhatFitted) {
+  log_.max_windows = 4;
+  for (int i = 0; i < 8; ++i) Add(16, i);
+  ASSERT_TRUE(Embed().ok());
+  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("8 windows of 16 frames: from now on at most 64 frames")));
+  log_.chunks.clear();
+  ASSERT_TRUE(Embed().ok());
+  EXPECT_THAT(log_.chunks, ElementsAre(std::pair(4, 16), std::pair(4, 16)));
+  EXPECT_EQ(log_.releases, 1);
+  EXPECT_EQ(warnings_.size(), 1u);
+}
+
+TEST_F(ChunkEmbedderTest, RunsAChunkAgainThatDidNotFinishForWantOfMemory) {
+  for (const int failures : {1, 2, 3}) {
+    requests_.clear();
+    values_.clear();
+    rows_.clear();
+    for (int i = 0; i < 24; ++i) Add(16, i);
+    log_.exhausted_finishes = failures;
+    ASSERT_TRUE(Embed().ok()) << failures;
+    std::vector<float> expected(24);
+    std::iota(expected.begin(), expected.end(), 0.0f);
+    EXPECT_EQ(FirstValues(), expected) << failures;
+    EXPECT_EQ(log_.exhausted_finishes, 0);
+  }
+}
+
+TEST_F(ChunkEmbedderTest, EndsWhenNothingEverFinishesForWantOfMemory) {
+  log_.exhausted_finishes = 1 << 20;
+  for (int i = 0; i < 24; ++i) Add(16, i);
+  EXPECT_TRUE(absl::IsResourceExhausted(Embed()));
+  log_.exhausted_finishes = 0;
+  log_.chunks.clear();
+  ASSERT_TRUE(Embed().ok());
+  EXPECT_EQ(log_.chunks.front(), std::pair(8, 16)) << "what fails alone says nothing about sizes";
 }
 
 TEST_F(ChunkEmbedderTest, FailsWhenNotEvenOneWindowFits) {
