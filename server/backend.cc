@@ -24,6 +24,8 @@ absl::StatusOr<std::unique_ptr<Backend>> MakeNative() {
   if (NativeInstructionSetIsSlow()) {
     Log(LogLevel::kWarning, "this processor lacks the instructions that the native backend is fast with",
         {{"kernels", NativeInstructionSet()}});
+  } else {
+    Log(LogLevel::kInfo, "kernels chosen for this processor", {{"kernels", NativeInstructionSet()}});
   }
   return MakeNativeBackend();
 }

@@ -25,6 +25,7 @@ class AlignedFloats {
   float* Reserve(size_t size) {
     if (size > size_) {
       floats_.reset();
+      size_ = 0;  // Should there be no memory.
       floats_.reset(static_cast<float*>(::operator new(size * sizeof(float), kKernelAlignment)));
       size_ = size;
     }

@@ -1,6 +1,7 @@
 #include "models/native/native_backend.h"
 
 #include <algorithm>
+#include <new>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -23,6 +24,15 @@ class NativeEmbedder final : public Embedder {
   }
 
   absl::Status Embed(int network, absl::Span<const WindowRequest> batch) override {
+    try {
+      return Run(network, batch);
+    } catch (const std::bad_alloc&) {
+      return absl::ResourceExhaustedError(absl::StrCat("there is too little memory for ", batch.size(), " windows"));
+    }
+  }
+
+ private:
+  absl::Status Run(int network, absl::Span<const WindowRequest> batch) {
     if (network < 0 || static_cast<size_t>(network) >= networks_.size()) {
       return absl::InternalError(absl::StrCat("there is no network ", network, " of ", networks_.size()));
     }
@@ -48,7 +58,6 @@ class NativeEmbedder final : public Embedder {
     return absl::OkStatus();
   }
 
- private:
   struct Network {
     const PackedNetwork* packed;
     ForwardPass pass;

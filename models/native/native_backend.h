@@ -17,8 +17,8 @@ struct NativeOptions {
 };
 
 // A backend on the device "cpu" whose embedders are single-threaded, share the weights and have a workspace each, which
-// grows to the largest batch seen: batches no larger than earlier ones allocate nothing. A row has the same bits
-// whatever shares its batch and whichever embedder runs it.
+// grows as batches need it and is kept: once batches of these shapes have run, others like them allocate nothing. A row
+// has the same bits whatever shares its batch and whichever embedder runs it.
 absl::StatusOr<std::unique_ptr<Backend>> MakeNativeBackend(const NativeOptions& options = {});
 
 // What the best kernels are on this processor: "AVX3" (AVX-512), "AVX2", "SSE4", "NEON", "SCALAR", …

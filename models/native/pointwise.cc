@@ -19,7 +19,7 @@ using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 
 // Rows of the largest tile, by the panel's vectors: accumulators, weights and one input fill the registers.
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
+#if (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3) || HWY_TARGET == HWY_NEON  // Better targets have smaller numbers.
 constexpr int kMaxPanelVectors = 3;
 constexpr int kTileRows[] = {0, 14, 12, 8};
 #else

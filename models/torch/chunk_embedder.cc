@@ -58,7 +58,7 @@ absl::Status ChunkEmbedder::EmbedGroup(int network, const Group& group) {
   const int frames = group.front()->window.frame_count();
   const int max_chunk_frames = max_chunk_frames_;
   std::vector<Windows> waiting = {Windows(group)};  // To be started: the last of them first, from its front on.
-  bool one_at_a_time = false;  // Even single windows were too much for two slots.
+  bool one_at_a_time = false;                       // Even single windows were too much for two slots.
   while (true) {
     // The slot's earlier chunk is finished before it takes another.
     Windows windows = pending_[next_slot_].windows;

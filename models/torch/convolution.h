@@ -16,10 +16,10 @@ struct TensorOptions;
 
 namespace hearwire {
 
-enum class Activation { kNone, kRelu, kHardswish };
+enum class ConvolutionActivation { kNone, kRelu, kHardswish };
 
 struct ConvolutionSpec {
-  Activation activation = Activation::kNone;
+  ConvolutionActivation activation = ConvolutionActivation::kNone;
   int stride = 1;  // On both axes. Padding is half the kernel.
   bool depthwise = false;
   // Size of the input map for a window of 160 ms: weights are packed for it.

@@ -26,6 +26,8 @@ from workloads import make_sound
 HERE = pathlib.Path(__file__).resolve().parent
 ENGINES = ("onnxruntime", "openvino")
 WORKLOADS = ("timestamps10", "scene10", "scene1", "mixed64")
+WALL, CPU = 0, 1
+TRIALS = 3  # Of each batch size, to find an engine's best.
 BATCHES = {"timestamps10": (16, 64, 201), "scene10": (1,), "scene1": (1,), "mixed64": (1, 8), "scenes16": (1, 4)}
 TOLERANCE = 1e-4
 PATIENCE = 600  # Seconds, for one answer.
@@ -64,7 +66,7 @@ class Comparison:
         for kind in ENGINES:
             for mode in ("1", "2", "1x2") if 2 in threads else ("1",):
                 self.start(kind, mode)
-        for mode in map(str, threads):
+        for mode in ("1", "1x2") if 2 in threads else ("1",):
             self.start("pytorch", mode)
         for width in widths:
             self.programs["native"].ask("network", width, folder / f"network-{width}")
@@ -124,7 +126,7 @@ class Comparison:
                             f"{kind} {mode}", "run", width, "scenes16", batch)
         cases["|timestamps10|native frames|1|"] = ("native", "run", self.widths[0], "timestamps10", 1, "frames")
         cases["|timestamps10|aten frames|1|"] = ("pytorch 1", "frames")
-        for mode in map(str, self.threads):
+        for mode in ("1", "1x2") if 2 in self.threads else ("1",):
             for library in ("numpy", "torch"):
                 cases[f"|sgemm|{library}|{mode}|"] = (f"pytorch {mode}", "sgemm", library)
         cases["|copy|numpy|1|"] = ("pytorch 1", "copy")
@@ -133,13 +135,15 @@ class Comparison:
 
 
 def drop_slow_batches(times: dict[str, list]) -> set[str]:
-    """The cases to keep: of each engine's batch sizes the one that was fastest."""
-    best: dict[str, str] = {}
+    """The cases to keep: of each engine's batch sizes the fastest, in the time that its table shows."""
+    best: dict[str, tuple[float, str]] = {}
     for case, values in times.items():
         key = case.rsplit("|", 1)[0]
-        if key not in best or values[-1][0] < times[best[key]][-1][0]:
-            best[key] = case
-    return set(best.values())
+        kind = CPU if key.endswith("|1") else WALL
+        least = min(value[kind] for value in values)
+        if key not in best or least < best[key][0]:
+            best[key] = (least, case)
+    return {case for _, case in best.values()}
 
 
 def main() -> None:
@@ -151,6 +155,8 @@ def main() -> None:
     parser.add_argument("--widths", default="0.1,0.4,1.0,2.0")
     parser.add_argument("--threads", choices=("1", "1,2"), default="1,2", help="1: where a second core is not free")
     options = parser.parse_args()
+    if options.rounds < 1:
+        parser.error("--rounds must be at least 1")
 
     comparison = Comparison(options.build, options.folder, options.widths.split(","),
                             tuple(map(int, options.threads.split(","))))
@@ -165,7 +171,7 @@ def main() -> None:
     alternatives = collections.Counter(case.rsplit("|", 1)[0] for case in cases)
     for case, (program, *words) in cases.items():
         choice = alternatives[case.rsplit("|", 1)[0]] > 1
-        times[case] = [comparison.programs[program].time(*words)] if choice else [[0, 0]]
+        times[case] = [comparison.programs[program].time(*words) for _ in range(TRIALS)] if choice else [[0, 0]]
     kept = drop_slow_batches(times)
     cases = {case: run for case, run in cases.items() if case in kept}
     print("warm", flush=True)
@@ -175,6 +181,8 @@ def main() -> None:
         started = time.time()
         loads.append(os.getloadavg()[0])
         for case, (program, *words) in cases.items():
+            # Once before: each finds the caches as a service has them that does nothing else, whatever ran in between.
+            comparison.programs[program].ask(*words)
             times[case].append(comparison.programs[program].time(*words))
         print(f"round {number + 1} of {options.rounds}: {time.time() - started:.0f} s", flush=True)
         # After every round: what is cut short is not lost.

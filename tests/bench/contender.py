@@ -7,11 +7,12 @@ threads, "1x2" two sessions with one thread each. A command a line, answered by 
 
     rows WIDTH WORKLOAD FILE      writes the rows, raw float32
     run WIDTH WORKLOAD BATCH PART runs it once: seconds, CPU seconds
-    sgemm LIBRARY | copy | frames runs that once: seconds, CPU seconds
+    sgemm LIBRARY | copy | frames runs that once: seconds, CPU seconds. sgemm: in each session, four times
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import queue
@@ -34,6 +35,32 @@ MATRIX = 1024
 PAUSE = 0.002  # Whoever wrote the command goes to sleep first: it would keep a CPU from two threads as they wake.
 
 
+@contextlib.contextmanager
+def on_cpu(number: int):
+    """The calling thread on one of this process's CPUs, as Hearwire's workers are."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(allowed)[number % len(allowed)]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def in_threads(work):
+    """work(0) and, with two sessions, work(1), each on a thread and a CPU of its own."""
+
+    def run(number):
+        with on_cpu(number):
+            work(number)
+
+    others = [threading.Thread(target=run, args=(number,)) for number in range(1, SESSIONS)]
+    for thread in others:
+        thread.start()
+    run(0) if others else work(0)
+    for thread in others:
+        thread.join()
+
+
 class OnnxRuntime:
     def __init__(self, model: bytes):
         import onnxruntime
@@ -42,6 +69,8 @@ class OnnxRuntime:
         options.intra_op_num_threads = THREADS
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        if THREADS == 2:  # The other thread of the pool; the caller is on the first CPU. It counts from 1.
+            options.add_session_config_entry("session.intra_op_thread_affinities", str(sorted(os.sched_getaffinity(0))[1] + 1))
         self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
@@ -64,7 +93,7 @@ class OpenVino:
                 "INFERENCE_NUM_THREADS": THREADS * SESSIONS,
                 "NUM_STREAMS": SESSIONS,
                 "INFERENCE_PRECISION_HINT": "f32",
-                "ENABLE_CPU_PINNING": False,
+                "ENABLE_CPU_PINNING": THREADS * SESSIONS > 1,
             }
             compiled = self.core.compile_model(model, "CPU", settings)
             self.requests[shape] = [compiled.create_infer_request() for _ in range(SESSIONS)]
@@ -99,25 +128,23 @@ class OnnxRuntimes:
 
     def run(self, batches: list[np.ndarray]) -> list[np.ndarray]:
         if len(self.sessions) == 1:
-            return [self.sessions[0](batch) for batch in batches]
+            if THREADS == 1:
+                return [self.sessions[0](batch) for batch in batches]
+            with on_cpu(0):
+                return [self.sessions[0](batch) for batch in batches]
         results, waiting = [None] * len(batches), queue.SimpleQueue()
         for item in enumerate(batches):
             waiting.put(item)
 
-        def work(session):
+        def work(number):
             while True:
                 try:
                     place, batch = waiting.get_nowait()
                 except queue.Empty:
                     return
-                results[place] = session(batch)
+                results[place] = self.sessions[number](batch)
 
-        others = [threading.Thread(target=work, args=(session,)) for session in self.sessions[1:]]
-        for thread in others:
-            thread.start()
-        work(self.sessions[0])
-        for thread in others:
-            thread.join()
+        in_threads(work)
         return results
 
 
@@ -155,13 +182,18 @@ class Contender:
     def tool(self, name: str, library: str = ""):
         if self.matrices is None:
             generator = np.random.default_rng(1)
-            self.matrices = [generator.standard_normal((MATRIX, MATRIX), np.float32) for _ in range(3)]
+            self.matrices = [[generator.standard_normal((MATRIX, MATRIX), np.float32) for _ in range(3)]
+                             for _ in range(SESSIONS)]
             self.buffers = [np.ones(1 << 26, np.float32), np.zeros(1 << 26, np.float32)]
-        a, b, c = self.matrices
         if name == "copy":
             return lambda: np.copyto(self.buffers[1], self.buffers[0])
         if name == "sgemm" and library == "numpy":
-            return lambda: [np.matmul(a, b, out=c) for _ in range(4)]
+            def multiply(number):
+                a, b, c = self.matrices[number]
+                for _ in range(4):
+                    np.matmul(a, b, out=c)
+
+            return lambda: in_threads(multiply)
         import torch
 
         if name == "frames":
@@ -170,8 +202,13 @@ class Contender:
             if not hasattr(self, "front_end"):
                 self.front_end = SharedFrontEnd()
             return lambda: self.front_end(self.clip)
-        x, y, z = map(torch.from_numpy, self.matrices)
-        return lambda: [torch.mm(x, y, out=z) for _ in range(4)]
+
+        def multiply(number):
+            x, y, z = map(torch.from_numpy, self.matrices[number])
+            for _ in range(4):
+                torch.mm(x, y, out=z)
+
+        return lambda: in_threads(multiply)
 
     def answer(self, command: str, *words: str) -> str:
         if command == "rows":

@@ -66,10 +66,13 @@ class Times:
         return min((one for one in series if one is not None), key=np.median, default=None)
 
     def has_two_threads(self) -> bool:
-        return self.get("", "sgemm", "torch", 2) is not None
+        return self.get("", "sgemm", "torch", "1x2") is not None
 
     def sgemm(self, threads: int, kind: int) -> np.ndarray:
-        return self.best(*(self.get("", "sgemm", library, threads, kind) for library in ("numpy", "torch")))
+        """Of one thread's products; each of two threads makes as many."""
+        mode = "1" if threads == 1 else "1x2"
+        best = self.best(*(self.get("", "sgemm", library, mode, kind) for library in ("numpy", "torch")))
+        return best / threads
 
 
 def ratio(slower: np.ndarray | None, faster: np.ndarray | None) -> float:
@@ -163,7 +166,7 @@ def server_tables(server: dict) -> str:
     for name, label in (("default", "embedded network"), ("mn10", "with mn10_as")):
         seconds, resident = np.array(server["start"][name]).T
         after = server["memory_after_calls_default" if name == "default" else "memory_after_calls"]["VmRSS"]
-        note = "" if name == "default" else " (with mn01_as and mn04_as too)"
+        note = "" if name == "default" else " (with mn01_as and mn04_as too, one worker)"
         start_rows.append([label, ms(seconds), f"{np.median(resident) / 1000:.0f}", f"{after / 1000:.0f}{note}"])
     text = table(["server", "exec to serving, ms", "resident when serving, MB", "resident after calls, MB"], start_rows)
     text += f"\nIdle, the server uses {1000 * server['idle_cpu_per_second']:.2f} ms of CPU a second.\n\n"

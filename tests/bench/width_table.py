@@ -30,6 +30,8 @@ def main() -> None:
     parser.add_argument("results", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
+    if options.rounds < 1:
+        parser.error("--rounds must be at least 1")
 
     options.folder.mkdir(parents=True, exist_ok=True)
     make_sound().tofile(options.folder / "sound")

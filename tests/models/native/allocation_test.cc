@@ -14,6 +14,7 @@
 
 namespace {
 std::atomic<int> allocations = 0;
+std::atomic<int> workspaces_left = -1;  // Of the kernels' aligned memory; negative: as many as are asked for.
 
 void* Allocate(std::size_t size, std::size_t alignment) {
   ++allocations;
@@ -25,6 +26,8 @@ void* Allocate(std::size_t size, std::size_t alignment) {
 
 void* operator new(std::size_t size) { return Allocate(size, alignof(std::max_align_t)); }
 void* operator new(std::size_t size, std::align_val_t alignment) {
+  if (workspaces_left == 0) throw std::bad_alloc();
+  if (workspaces_left > 0) --workspaces_left;
   return Allocate(size, static_cast<std::size_t>(alignment));
 }
 void operator delete(void* p) noexcept { std::free(p); }
@@ -73,6 +76,32 @@ TEST(NativeBackendAllocationTest, AllocatesNothingForBatchesNoLargerThanEarlierO
     }
     EXPECT_EQ(allocations, before) << "width " << width;
   }
+}
+
+TEST(NativeBackendAllocationTest, SaysThatMemoryIsTooLittleAndGoesOn) {
+  const std::unique_ptr<Backend> backend = MakeNativeBackend().value();
+  const auto weights = MakeRandomNetwork(0.1, HeadKind::kMlp, 1);
+  ASSERT_TRUE(backend->AddNetwork(weights, {}).ok());
+  Readout readout;
+  readout.features.Add(Feature::kLogits);
+  const RandomWindow window = MakeRandomWindow(100, 128, 1);
+  std::vector<float> row(ReadoutSize(weights->shape, 128, readout)), expected(row.size());
+  const std::vector<WindowRequest> batch = {{window.window, readout, row.data()}};
+  const std::vector<WindowRequest> undisturbed = {{window.window, readout, expected.data()}};
+  ASSERT_TRUE(backend->NewEmbedder().value()->Embed(0, undisturbed).ok());
+
+  const std::unique_ptr<Embedder> embedder = backend->NewEmbedder().value();
+  int failures = 0;
+  absl::Status status = absl::UnknownError("not run");
+  for (; !status.ok(); ++failures) {
+    ASSERT_LT(failures, 100);
+    workspaces_left = failures;  // One more each time.
+    status = embedder->Embed(0, batch);
+    workspaces_left = -1;
+    ASSERT_TRUE(status.ok() || absl::IsResourceExhausted(status)) << status;
+  }
+  EXPECT_GT(failures, 3);
+  EXPECT_EQ(row, expected);
 }
 
 }  // namespace

@@ -240,7 +240,11 @@ TEST_P(KernelsTest, ReducesRows) {
 TEST(KernelsTableTest, KnowsThePlainest) {
   const Kernels plain = PlainKernels();
   EXPECT_LE(plain.lanes, BestKernels().lanes);
+#if defined(__x86_64__)
+  EXPECT_STREQ(plain.instruction_set, "SCALAR");
+#else
   EXPECT_STRNE(plain.instruction_set, "");
+#endif
 }
 
 }  // namespace
