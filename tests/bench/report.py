@@ -1,4 +1,4 @@
-"""Turns what compare.py, server_cost.py and width_table.py found into the tables of docs/performance.md.
+"""Turns what compare.py, server_cost.py, batching_gain.py and width_table.py found into the tables of docs/performance.md.
 
     report.py FOLDER PAGE [README]
 
@@ -187,6 +187,30 @@ def server_tables(server: dict) -> str:
                         [[thread, f"{1e6 * seconds:.0f}", meaning.get(thread, "")] for thread, seconds in spent])
 
 
+def batching_table(batching: dict) -> str:
+    def series(which: str, key: str) -> np.ndarray:
+        return np.array([run[key] for run in batching[which]])
+
+    engine = np.array(batching["engine"])
+    rates = [series(which, "calls_per_second") for which in ("batched", "one window")]
+    costs = [series(which, "cpu_ms_per_call") for which in ("batched", "one window")]
+    cost_gain = "server's CPU time a call"
+    gains = {"calls answered a second": rates[0] / rates[1], cost_gain: costs[1] / costs[0]}
+    rows = [
+        ["calls answered a second", *(f"{np.median(rate):.0f}" for rate in rates),
+         f"{np.median(gains['calls answered a second']):.2f}"],
+        ["server's CPU ms a call", *(f"{np.median(cost):.2f}" for cost in costs),
+         f"{np.median(gains[cost_gain]):.2f}"],
+        ["p99, ms", *(f"{np.median(series(which, 'p99_ms')):.0f}" for which in ("batched", "one window")), ""],
+        ["windows in a batch", *(f"{np.median(series(which, 'windows_per_batch')):.1f}" for which in ("batched", "one window")), ""],
+        ["calls in a batch", *(f"{np.median(series(which, 'calls_per_batch')):.1f}" for which in ("batched", "one window")), ""],
+    ]
+    text = table(["32 callers, mn10, timestamps of 0.2 s", "batched", "one window a batch", "gain"], rows)
+    text += f"\nThe engine alone gains {np.median(engine):.2f} from batches of 64 windows over batches of one.\n\n"
+    wanted = [verdict(f"{what}: gain by the engine's own", float(np.median(gain / engine)), 0.85) for what, gain in gains.items()]
+    return text + table(["ratio", "measured", "wanted", ""], wanted)
+
+
 def machine(times: Times, found: dict) -> str:
     processor = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text()).group(1)
     packages = ", ".join(f"{name} {importlib.metadata.version(package)}" for name, package in (
@@ -231,7 +255,8 @@ def put(path: pathlib.Path, mark: str, text: str) -> None:
 
 def main() -> None:
     folder, page = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-    found, server, widths = (json.loads((folder / f"{name}.json").read_text()) for name in ("compare", "server", "widths"))
+    found, server, batching, widths = (
+        json.loads((folder / f"{name}.json").read_text()) for name in ("compare", "server", "batching", "widths"))
     times = Times(found)
     text = "\n".join([
         "### The machine\n", machine(times, found),
@@ -242,6 +267,7 @@ def main() -> None:
         engines_table(times, 2) if times.has_two_threads() else "",
         "### Ratios\n", ratios_table(times, server),
         "### The server\n", server_tables(server),
+        "### Batching across callers\n", batching_table(batching),
         "### Widths\n", "CPU ms on one thread, from samples to embeddings, weights random.\n", widths_table(widths),
     ])
     put(page, "measured", text)
