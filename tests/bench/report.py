@@ -2,7 +2,7 @@
 
     report.py FOLDER PAGE [README]
 
-FOLDER holds compare.json, server.json and widths.json. PAGE is rewritten between its lines `<!-- measured -->` and
+FOLDER holds what those wrote. PAGE is rewritten between its lines `<!-- measured -->` and
 `<!-- end of measured -->`; so is README, with the table of widths, between `<!-- widths -->` and `<!-- end of widths -->`.
 """
 
