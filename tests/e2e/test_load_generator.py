@@ -87,6 +87,18 @@ def test_a_call_that_an_overloaded_server_refuses_counts_as_refused(tmp_path):
         assert report["count_check"]["agrees"] and report["count_check"]["exact"], report["count_check"]
 
 
+def test_calls_over_the_message_limit_are_not_called_compared(tmp_path):
+    with Server("--max-message-bytes=100000") as server:
+        process = start_load(server, tmp_path, "--rate=20", "--arrivals=constant", "--duration=1", "--clip-seconds=4")
+        out, _ = process.communicate(timeout=60 * PATIENCE)
+        report = json.loads((tmp_path / "report.json").read_text())
+        assert server.metric("hearwire_requests_total", method="GetSceneEmbeddings") == 0
+    calls = report["errors"]["RESOURCE_EXHAUSTED"]
+    assert report["count_check"]["not_compared"] == calls == report["calls"] > 0
+    assert f"counts not compared: all {calls} calls were refused by gRPC" in out
+    assert "agree" not in out
+
+
 def test_what_was_cancelled_expired_or_cut_off_adds_up(tmp_path):
     with Server("--workers=1") as server:
         report = load(

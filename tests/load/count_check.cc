@@ -70,6 +70,7 @@ CountCheck CheckCounts(const Totals& totals, const MetricsPage& before, const Me
                                                  " of unknown fate, but the server counted ", counted, " in all"));
       }
     }
+    check.not_compared += counts.not_taken;
     check.server_counted += counted;
   }
   return check;

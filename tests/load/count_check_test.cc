@@ -62,6 +62,7 @@ TEST(CountCheckTest, CallsThatGrpcRefusedAreNotCountedByTheServer) {
   const CountCheck check = CheckCounts(totals, Page(0, 0), Page(10, 0));
   EXPECT_TRUE(check.exact);
   EXPECT_TRUE(check.agrees());
+  EXPECT_EQ(check.not_compared, 4);
 }
 
 TEST(CountCheckTest, ALostCallDiffers) {

@@ -88,7 +88,12 @@ std::string VerdictList(const Report& report) {
   std::string html;
   for (const std::string& verdict : Verdicts(report)) {
     const bool bad = verdict.rfind("MISSED", 0) == 0 || verdict.rfind("COUNTS NOT", 0) == 0;
-    absl::StrAppend(&html, "<p class=\"verdict", bad ? " bad" : "", "\">", EscapeHtml(verdict), "</p>\n");
+    const bool note = verdict.rfind("counts not compared", 0) == 0;
+    absl::StrAppend(&html, "<p class=\"verdict",
+                    bad    ? " bad"
+                    : note ? " note"
+                           : "",
+                    "\">", EscapeHtml(verdict), "</p>\n");
   }
   for (const std::string& note : report.notes) {
     absl::StrAppend(&html, "<p class=\"verdict note\">", EscapeHtml(note), "</p>\n");

@@ -86,6 +86,7 @@ void to_json(json& out, const CountCheck& check) {
          {"sent", check.sent},
          {"answered", check.answered},
          {"failed_locally", check.failed_locally},
+         {"not_compared", check.not_compared},
          {"server_counted", check.server_counted},
          {"differences", check.differences}};
 }
@@ -95,6 +96,7 @@ void from_json(const json& in, CountCheck& check) {
   check.sent = in.value("sent", int64_t{0});
   check.answered = in.value("answered", int64_t{0});
   check.failed_locally = in.value("failed_locally", int64_t{0});
+  check.not_compared = in.value("not_compared", int64_t{0});
   check.server_counted = in.value("server_counted", int64_t{0});
   check.differences = in.value("differences", std::vector<std::string>());
 }

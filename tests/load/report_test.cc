@@ -3,6 +3,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "tests/load/figures.h"
 #include "tests/load/report_html.h"
 #include "tests/load/report_text.h"
 
@@ -11,6 +12,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
 using ::testing::Not;
 
 Measurement Steady(absl::Duration latency, int calls) {
@@ -103,6 +105,19 @@ TEST(ReportTest, AnInterruptedSearchTellsTheBestRateThatPassed) {
   EXPECT_THAT(ReportHtml(report), HasSubstr("calls per second, unconfirmed"));
   EXPECT_EQ(nlohmann::json::parse(ToJson(report))["knee"]["interrupted"], true);
   EXPECT_TRUE(ReportFromJson(ToJson(report))->knee->interrupted);
+}
+
+TEST(ReportTest, TellsWhichCallsWereNotCompared) {
+  Report report = Whole();
+  report.count_check =
+      CountCheck{.sent = 15, .answered = 10, .failed_locally = 5, .not_compared = 5, .differences = {}};
+  EXPECT_THAT(Verdicts(report), IsSupersetOf({"counts agree with the server's: 10 calls, each method, config and code",
+                                              "counts not compared: 5 calls were refused by gRPC before the server "
+                                              "could count them"}));
+  EXPECT_EQ(ReportFromJson(ToJson(report))->count_check->not_compared, 5);
+  report.count_check = CountCheck{.sent = 5, .failed_locally = 5, .not_compared = 5, .differences = {}};
+  EXPECT_THAT(ReportText(report), HasSubstr("counts not compared: all 5 calls were refused by gRPC"));
+  EXPECT_THAT(ReportText(report), Not(HasSubstr("agree")));
 }
 
 TEST(ReportTest, ASearchThatFoundNothingShowsNoFigures) {
