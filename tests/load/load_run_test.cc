@@ -113,6 +113,21 @@ TEST_F(LoadRunTest, WaitingForASlotCountsAndMayExpire) {
   EXPECT_GE(measurement.latency.Quantile(0), absl::Milliseconds(119));
 }
 
+TEST_F(LoadRunTest, CallsThatExpireUnsentAreOfTheMostAllowed) {
+  const std::string file = testing::TempDir() + "/hang.wav";
+  std::ofstream(file) << "hang";
+  options_.rate = 1000;
+  options_.concurrency = 1;
+  options_.deadline = absl::Milliseconds(5);
+  options_.max_calls = 10;
+  options_.duration = absl::Seconds(2);
+  const Measurement measurement = Run({.files = {file}});
+  EXPECT_EQ(measurement.calls, 10);
+  EXPECT_GT(measurement.expired_unsent, 0);
+  EXPECT_EQ(measurement.totals.sent + measurement.expired_unsent, 10);
+  EXPECT_TRUE(measurement.reached_max_calls);
+}
+
 TEST_F(LoadRunTest, CancelsTheCallsThatAreChosen) {
   const std::string file = testing::TempDir() + "/hang.wav";
   std::ofstream(file) << "hang";
