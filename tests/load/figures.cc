@@ -10,6 +10,7 @@ std::vector<Figure> FiguresOf(const Report& report) {
   std::vector<Figure> figures;
   if (!HasRun(report)) return figures;
   const RunSummary& run = report.run;
+  if (run.rate_per_second) figures.push_back({"rate", "calls/s", *run.rate_per_second});
   if (run.offered_per_second) figures.push_back({"offered", "calls/s", *run.offered_per_second});
   figures.push_back({"answered", "calls/s", run.calls_per_second, Better::kHigher});
   figures.push_back({"audio", "s per s", run.audio_seconds_per_second, Better::kHigher});

@@ -48,7 +48,8 @@ RunSummary Summarise(const Measurement& measurement, const LoadOptions& options,
                      const MetricsPage* after) {
   const double seconds = absl::ToDoubleSeconds(measurement.measured);
   RunSummary run;
-  run.offered_per_second = options.rate;
+  run.rate_per_second = options.rate;
+  if (options.rate) run.offered_per_second = Ratio(static_cast<double>(measurement.calls), seconds);
   run.concurrency = options.concurrency;
   run.measured_seconds = seconds;
   run.calls = measurement.calls;

@@ -40,8 +40,10 @@ struct ServerSummary {
 };
 
 struct RunSummary {
-  std::optional<double> offered_per_second;  // Absent in a closed loop.
-  int concurrency = 0;                       // Callers, or the most calls in flight in an open loop.
+  // Absent in a closed loop: the rate that was asked for, and the calls that were due over the measured time.
+  std::optional<double> rate_per_second;
+  std::optional<double> offered_per_second;
+  int concurrency = 0;  // Callers, or the most calls in flight in an open loop.
   double measured_seconds = 0;
   int64_t calls = 0;  // Due in the measured time. = succeeded + failed + cancelled ones that did not succeed.
   int64_t succeeded = 0;

@@ -46,11 +46,11 @@ namespace {
 
 // The fields of a run but its latency, which stands beside them.
 struct RunFields : RunSummary {};
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RunFields, offered_per_second, concurrency, measured_seconds, calls,
-                                                succeeded, failed, chosen_to_cancel, errors, error_messages,
-                                                calls_per_second, audio_seconds_per_second, bytes_sent, bytes_received,
-                                                succeeded_latency, as_made, start_delay_p99_ms, generator_cpu_cores,
-                                                server)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RunFields, rate_per_second, offered_per_second, concurrency,
+                                                measured_seconds, calls, succeeded, failed, chosen_to_cancel, errors,
+                                                error_messages, calls_per_second, audio_seconds_per_second, bytes_sent,
+                                                bytes_received, succeeded_latency, as_made, start_delay_p99_ms,
+                                                generator_cpu_cores, server)
 
 struct ReportFields : Report {};
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ReportFields, name, version, started, server_address, load, settings,

@@ -4,12 +4,14 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/load/figures.h"
+#include "tests/load/plots_of.h"
 #include "tests/load/report_html.h"
 #include "tests/load/report_text.h"
 
 namespace hearwire::load {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
@@ -56,6 +58,20 @@ TEST(ReportTest, LatenciesStandInTheJsonInMilliseconds) {
   EXPECT_EQ(json["errors"]["NOT_FOUND"], 3);
   EXPECT_EQ(json["count_check"]["agrees"], false);
   EXPECT_EQ(json["steps"][0]["p99_ms"], 10.0);
+}
+
+TEST(ReportTest, OfferedIsWhatWasDueBesideTheRateThatWasAskedFor) {
+  Report report = Whole();
+  report.run = Summarise(Steady(absl::Milliseconds(10), 1500), {.rate = 100}, nullptr, nullptr);
+  report.steps[0].run = report.run;
+  const auto json = nlohmann::json::parse(ToJson(report));
+  EXPECT_EQ(json["rate_per_second"], 100.0);
+  EXPECT_EQ(json["offered_per_second"], 150.0);
+  EXPECT_THAT(ReportText(report), ContainsRegex("rate +100 calls/s\n +offered +150 calls/s"));
+  EXPECT_THAT(StepText(report.steps[0]), HasSubstr("rate 100: 150 calls/s offered"));
+  EXPECT_THAT(ReportHtml(report), HasSubstr("<td>100</td><td>150</td>"));
+  EXPECT_EQ(PlotsOf({report}).front().lines.front().points.front().x, 150);
+  EXPECT_FALSE(Summarise(Steady(absl::Milliseconds(10), 1500), {}, nullptr, nullptr).offered_per_second);
 }
 
 TEST(ReportTest, ReadsItsOwnJson) {

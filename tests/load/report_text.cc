@@ -61,7 +61,8 @@ std::string ComparisonText(const Report& base, const Report& other) {
 }
 
 std::string StepText(const KneeStep& step) {
-  return absl::StrFormat("%10s calls/s offered, %s answered, p50 %s, p99 %s ms, %d failed: %s",
+  return absl::StrFormat("rate %s: %s calls/s offered, %s answered, p50 %s, p99 %s ms, %d failed: %s",
+                         NumberText(step.run.rate_per_second.value_or(0)),
                          NumberText(step.run.offered_per_second.value_or(0)), NumberText(step.run.calls_per_second),
                          NumberText(step.run.latency.p50_ms), NumberText(step.run.latency.p99_ms), step.run.failed,
                          step.passed ? "passed" : "not passed");
