@@ -12,12 +12,12 @@ from hearwire_server import BIN, PATIENCE, Server, shared_folder, wait_until
 DEFAULT_CONFIG = "hearwire_mn01_all_b_mel_avgs"
 
 
-def start_load(server, tmp_path, *flags):
+def start_load(server, tmp_path, *flags, report=None):
     command = [
         str(BIN / "hearwire-load"),
         f"--server={server.address}",
         f"--metrics-url=http://{server.metrics_address}/metrics",
-        f"--json={tmp_path / 'report.json'}",
+        f"--json={report or tmp_path / 'report.json'}",
         "--warm-up=0",
         *flags,
     ]
@@ -209,6 +209,17 @@ def test_sends_files_and_says_which_cannot_be_read(tmp_path):
         report = load(server, tmp_path, "--rate=10", "--duration=1", "--clips", *map(str, sounds[:3]))
         assert report["succeeded"] == report["calls"] > 0
         assert report["audio_seconds_per_second"] > 0
+
+
+@pytest.mark.parametrize("kind", [["--rate=20"], ["--rate=20", f"--knee-p99={10 * PATIENCE}s", "--max-calls=20"]])
+def test_a_report_on_standard_output_stands_there_alone(kind, tmp_path):
+    with Server() as server:
+        process = start_load(server, tmp_path, *kind, "--duration=500ms", report="-")
+        out, err = process.communicate(timeout=120 * PATIENCE)
+    assert process.returncode == 0, err
+    report = json.loads(out)
+    assert report["name"] == "hearwire-load"
+    assert "p99" in err and "counts agree" in err
 
 
 def test_no_server_is_one_clear_line():
