@@ -128,6 +128,20 @@ def test_a_server_that_ends_fails_calls_and_confirms_nothing(tmp_path):
     assert "no metrics at" in report["count_check"]["differences"][0]
 
 
+def test_a_server_that_restarts_is_said_to_have_done_so(tmp_path):
+    first = Server()
+    ports = [f"--{name}-port={address.rsplit(':', 1)[1]}" for name, address in
+             (("grpc", first.address), ("metrics", first.metrics_address))]
+    process = start_load(first, tmp_path, "--rate=50", f"--duration={4 * PATIENCE}")
+    wait_until(lambda: first.metric("hearwire_requests_total", code="OK") >= 10, 60 * PATIENCE, "the first calls")
+    first.stop()
+    with Server(*ports):
+        report = finish(process, tmp_path, 3)
+    differences = report["count_check"]["differences"]
+    assert differences == ["the server was restarted meanwhile, and its counts began anew"], differences
+    assert report["server"] is None
+
+
 def test_a_missed_objective_is_exit_code_2(tmp_path):
     with Server() as server:
         flags = ("--rate=20", "--duration=1")

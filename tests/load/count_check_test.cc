@@ -65,6 +65,18 @@ TEST(CountCheckTest, CallsThatGrpcRefusedAreNotCountedByTheServer) {
   EXPECT_EQ(check.not_compared, 4);
 }
 
+TEST(CountCheckTest, ARestartedServerConfirmsNothing) {
+  const auto at = [](MetricsPage page, double start) {
+    page["process_start_time_seconds"].push_back({{}, start});
+    return page;
+  };
+  const CountCheck check = CheckCounts(Sent(10, 0, 2), at(Page(0, 0), 1.7e9), at(Page(10, 0), 1.7e9 + 0.01));
+  EXPECT_THAT(check.differences, ElementsAre(HasSubstr("the server was restarted")));
+  EXPECT_FALSE(check.exact);
+  EXPECT_TRUE(CheckCounts(Sent(10, 0, 2), at(Page(0, 0), 1.7e9), at(Page(10, 0), 1.7e9)).agrees());
+  EXPECT_TRUE(CheckCounts(Sent(10, 0, 2), Page(0, 0), at(Page(10, 0), 1.7e9)).agrees());
+}
+
 TEST(CountCheckTest, ALostCallDiffers) {
   Totals totals = Sent(10, 0, 0);
   ++totals.sent;

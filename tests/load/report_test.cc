@@ -174,6 +174,15 @@ TEST(ReportTest, TheServersSideIsTheGrowthOfItsMetrics) {
   EXPECT_EQ(run.server->windows_per_batch, 5);
 }
 
+TEST(ReportTest, NothingIsSaidOfAServerThatWasRestarted) {
+  const auto page = [](int start) {
+    return ParseMetrics("process_cpu_seconds_total 3\nprocess_start_time_seconds " + std::to_string(start) + "\n");
+  };
+  const MetricsPage before = page(100), same = page(100), after = page(200);
+  EXPECT_TRUE(Summarise(Steady(absl::Seconds(1), 10), {.rate = 10}, &before, &same).server);
+  EXPECT_FALSE(Summarise(Steady(absl::Seconds(1), 10), {.rate = 10}, &before, &after).server);
+}
+
 TEST(ReportTest, ThePageNeedsNothingButItself) {
   const std::string html = ReportHtml(Whole());
   for (const char* reference : {"<script", "src=", "href=", "url(", "@import"}) {

@@ -97,6 +97,11 @@ double SumOf(const MetricsPage& page, const std::string& name, const std::map<st
   return sum;
 }
 
+bool Restarted(const MetricsPage& before, const MetricsPage& after) {
+  constexpr char kStart[] = "process_start_time_seconds";
+  return before.count(kStart) > 0 && after.count(kStart) > 0 && SumOf(before, kStart) != SumOf(after, kStart);
+}
+
 absl::StatusOr<MetricsPage> FetchMetrics(const std::string& url) {
   const std::string address = WithPath(url);
   const auto unavailable = [&](const std::string& what) {
