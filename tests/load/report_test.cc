@@ -209,10 +209,19 @@ TEST(ReportTest, ComparesTwoReports) {
   EXPECT_THAT(html, HasSubstr("alone, p99"));
 }
 
-TEST(ReportTest, TheLiveLineFitsTheTerminal) {
-  const Progress progress = {.elapsed = absl::Seconds(3), .sent = 120, .in_flight = 4};
-  EXPECT_THAT(LiveLine(progress, {}, 200), HasSubstr("3 of 12 s, 120 sent, 4 in flight"));
-  EXPECT_EQ(LiveLine(progress, {}, 20).size(), 20u);
+TEST(ReportTest, TheLiveLineFitsTheTerminalWithWhatMattersMost) {
+  const Progress progress = {.elapsed = absl::Seconds(12),
+                             .draining = true,
+                             .sent = 123456,
+                             .in_flight = 4000,
+                             .failed = 17,
+                             .p50 = absl::Milliseconds(12),
+                             .p99 = absl::Milliseconds(345)};
+  EXPECT_EQ(LiveLine(progress, {}, 200),
+            "12 of 12 s (last calls), p99 345 ms, p50 12 ms, 17 failed, 9,955/s, 4000 in flight, 123456 sent");
+  EXPECT_EQ(LiveLine(progress, {}, 60), "12 of 12 s (last calls), p99 345 ms, p50 12 ms, 17 failed");
+  EXPECT_EQ(LiveLine(progress, {}, 40), "12 of 12 s (last calls), p99 345 ms");
+  EXPECT_EQ(LiveLine(progress, {}, 5), "12 of");
 }
 
 }  // namespace
