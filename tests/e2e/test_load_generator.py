@@ -12,12 +12,12 @@ from hearwire_server import BIN, PATIENCE, Server, shared_folder, wait_until
 DEFAULT_CONFIG = "hearwire_mn01_all_b_mel_avgs"
 
 
-def start_load(server, tmp_path, *flags):
+def start_load(server, tmp_path, *flags, report=None):
     command = [
         str(BIN / "hearwire-load"),
         f"--server={server.address}",
         f"--metrics-url=http://{server.metrics_address}/metrics",
-        f"--json={tmp_path / 'report.json'}",
+        f"--json={report or tmp_path / 'report.json'}",
         "--warm-up=0",
         *flags,
     ]
@@ -87,6 +87,18 @@ def test_a_call_that_an_overloaded_server_refuses_counts_as_refused(tmp_path):
         assert report["count_check"]["agrees"] and report["count_check"]["exact"], report["count_check"]
 
 
+def test_calls_over_the_message_limit_are_not_called_compared(tmp_path):
+    with Server("--max-message-bytes=100000") as server:
+        process = start_load(server, tmp_path, "--rate=20", "--arrivals=constant", "--duration=1", "--clip-seconds=4")
+        out, _ = process.communicate(timeout=60 * PATIENCE)
+        report = json.loads((tmp_path / "report.json").read_text())
+        assert server.metric("hearwire_requests_total", method="GetSceneEmbeddings") == 0
+    calls = report["errors"]["RESOURCE_EXHAUSTED"]
+    assert report["count_check"]["not_compared"] == calls == report["calls"] > 0
+    assert f"counts not compared: all {calls} calls were refused by gRPC" in out
+    assert "agree" not in out
+
+
 def test_what_was_cancelled_expired_or_cut_off_adds_up(tmp_path):
     with Server("--workers=1") as server:
         report = load(
@@ -116,6 +128,20 @@ def test_a_server_that_ends_fails_calls_and_confirms_nothing(tmp_path):
     assert "no metrics at" in report["count_check"]["differences"][0]
 
 
+def test_a_server_that_restarts_is_said_to_have_done_so(tmp_path):
+    first = Server()
+    ports = [f"--{name}-port={address.rsplit(':', 1)[1]}" for name, address in
+             (("grpc", first.address), ("metrics", first.metrics_address))]
+    process = start_load(first, tmp_path, "--rate=50", f"--duration={4 * PATIENCE}")
+    wait_until(lambda: first.metric("hearwire_requests_total", code="OK") >= 10, 60 * PATIENCE, "the first calls")
+    first.stop()
+    with Server(*ports):
+        report = finish(process, tmp_path, 3)
+    differences = report["count_check"]["differences"]
+    assert differences == ["the server was restarted meanwhile, and its counts began anew"], differences
+    assert report["server"] is None
+
+
 def test_a_missed_objective_is_exit_code_2(tmp_path):
     with Server() as server:
         flags = ("--rate=20", "--duration=1")
@@ -139,11 +165,11 @@ def test_an_interrupted_search_reports_the_best_rate_that_passed(tmp_path):
     with Server() as server:
         flags = (f"--knee-p99={10 * PATIENCE}s", "--rate=20", "--duration=1")
         process = start_load(server, tmp_path, *flags, f"--html={tmp_path / 'report.html'}")
-        assert "20 calls/s offered" in (line := process.stdout.readline()) and line.endswith(": passed\n"), line
+        assert "rate 20: " in (line := process.stdout.readline()) and line.endswith(": passed\n"), line
         process.send_signal(signal.SIGINT)
         report = finish(process, tmp_path, 128 + signal.SIGINT)
-    best = max(step["offered_per_second"] for step in report["steps"] if step["passed"])
-    assert report["knee"]["per_second"] == report["offered_per_second"] == best >= 20
+    best = max(step["rate_per_second"] for step in report["steps"] if step["passed"])
+    assert report["knee"]["per_second"] == report["rate_per_second"] == best >= 20
     assert report["knee"]["interrupted"]
     assert report["p99_ms"] > 0 and report["calls"] > 0
     assert any("search was interrupted" in note for note in report["notes"])
@@ -168,8 +194,8 @@ def test_finds_a_knee_and_writes_pages_that_stand_alone(tmp_path):
         flags = (*patient, f"--duration={200 + 100 * PATIENCE}ms", "--clip-seconds=5", "--max-calls=2000")
         report = load(server, tmp_path, *flags, f"--html={tmp_path / 'report.html'}")
     assert report["knee"]["per_second"] > 0
-    assert report["offered_per_second"] == report["knee"]["per_second"]
-    passed = [step["offered_per_second"] for step in report["steps"] if step["passed"]]
+    assert report["rate_per_second"] == report["knee"]["per_second"]
+    passed = [step["rate_per_second"] for step in report["steps"] if step["passed"]]
     assert max(passed) >= report["knee"]["per_second"]
     assert report["count_check"]["agrees"], report["count_check"]
     compared = subprocess.run(
@@ -197,6 +223,17 @@ def test_sends_files_and_says_which_cannot_be_read(tmp_path):
         report = load(server, tmp_path, "--rate=10", "--duration=1", "--clips", *map(str, sounds[:3]))
         assert report["succeeded"] == report["calls"] > 0
         assert report["audio_seconds_per_second"] > 0
+
+
+@pytest.mark.parametrize("kind", [["--rate=20"], ["--rate=20", f"--knee-p99={10 * PATIENCE}s", "--max-calls=20"]])
+def test_a_report_on_standard_output_stands_there_alone(kind, tmp_path):
+    with Server() as server:
+        process = start_load(server, tmp_path, *kind, "--duration=500ms", report="-")
+        out, err = process.communicate(timeout=120 * PATIENCE)
+    assert process.returncode == 0, err
+    report = json.loads(out)
+    assert report["name"] == "hearwire-load"
+    assert "p99" in err and "counts agree" in err
 
 
 def test_no_server_is_one_clear_line():

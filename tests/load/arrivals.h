@@ -12,7 +12,7 @@ namespace hearwire::load {
 
 enum class ArrivalKind {
   kPoisson,   // Independent callers: the gaps are exponentially distributed.
-  kConstant,  // Equal gaps.
+  kConstant,  // Equal gaps, the first half as long.
 };
 
 // Not thread-safe.
@@ -22,7 +22,8 @@ class Arrivals {
   Arrivals(ArrivalKind kind, double calls_per_second, uint64_t seed)
       : kind_(kind), calls_per_second_(calls_per_second), random_(seed) {}
 
-  // The next call's due time from the start of the run; never decreases. The first is one gap after the start.
+  // The next call's due time from the start of the run; never decreases. Over all seeds, as many are due from the start
+  // on as the rate says in any time, however short.
   absl::Duration Next();
 
  private:

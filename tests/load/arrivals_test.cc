@@ -9,9 +9,23 @@ namespace {
 
 TEST(ArrivalsTest, ConstantOnesAreEquallyApart) {
   Arrivals arrivals(ArrivalKind::kConstant, 4, 1);
-  EXPECT_EQ(arrivals.Next(), absl::Milliseconds(250));
-  EXPECT_EQ(arrivals.Next(), absl::Milliseconds(500));
-  EXPECT_EQ(arrivals.Next(), absl::Milliseconds(750));
+  EXPECT_EQ(arrivals.Next(), absl::Milliseconds(125));
+  EXPECT_EQ(arrivals.Next(), absl::Milliseconds(375));
+  EXPECT_EQ(arrivals.Next(), absl::Milliseconds(625));
+}
+
+TEST(ArrivalsTest, ShortRunsHaveAsManyAsTheRateSays) {
+  const auto due_within = [](ArrivalKind kind, absl::Duration time, uint64_t seed) {
+    Arrivals arrivals(kind, 20, seed);
+    int count = 0;
+    while (arrivals.Next() < time) ++count;
+    return count;
+  };
+  EXPECT_EQ(due_within(ArrivalKind::kConstant, absl::Seconds(1), 1), 20);
+  EXPECT_EQ(due_within(ArrivalKind::kConstant, absl::Milliseconds(150), 1), 3);
+  double sum = 0;
+  for (uint64_t seed = 0; seed < 4000; ++seed) sum += due_within(ArrivalKind::kPoisson, absl::Seconds(1), seed);
+  EXPECT_NEAR(sum / 4000, 20, 0.3);  // Its standard deviation is 0.07.
 }
 
 TEST(ArrivalsTest, PoissonOnesScatterAsTheirRateSays) {

@@ -42,6 +42,11 @@ CountCheck CheckCounts(const Totals& totals, const MetricsPage& before, const Me
     check.differences.push_back(absl::StrCat(check.sent, " calls were sent, but ", check.answered, " answered and ",
                                              check.failed_locally, " failed on this side"));
   }
+  if (Restarted(before, after)) {
+    check.exact = false;
+    check.differences.emplace_back("the server was restarted meanwhile, and its counts began anew");
+    return check;
+  }
   for (const auto& [label, counts] : totals.by_label) {
     const auto& [method, config] = label;
     std::map<std::string, int64_t> server = ServerCounts({{"method", method}, {"config", config}}, before, after);
@@ -70,6 +75,7 @@ CountCheck CheckCounts(const Totals& totals, const MetricsPage& before, const Me
                                                  " of unknown fate, but the server counted ", counted, " in all"));
       }
     }
+    check.not_compared += counts.not_taken;
     check.server_counted += counted;
   }
   return check;

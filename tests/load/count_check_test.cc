@@ -62,6 +62,19 @@ TEST(CountCheckTest, CallsThatGrpcRefusedAreNotCountedByTheServer) {
   const CountCheck check = CheckCounts(totals, Page(0, 0), Page(10, 0));
   EXPECT_TRUE(check.exact);
   EXPECT_TRUE(check.agrees());
+  EXPECT_EQ(check.not_compared, 4);
+}
+
+TEST(CountCheckTest, ARestartedServerConfirmsNothing) {
+  const auto at = [](MetricsPage page, double start) {
+    page["process_start_time_seconds"].push_back({{}, start});
+    return page;
+  };
+  const CountCheck check = CheckCounts(Sent(10, 0, 2), at(Page(0, 0), 1.7e9), at(Page(10, 0), 1.7e9 + 0.01));
+  EXPECT_THAT(check.differences, ElementsAre(HasSubstr("the server was restarted")));
+  EXPECT_FALSE(check.exact);
+  EXPECT_TRUE(CheckCounts(Sent(10, 0, 2), at(Page(0, 0), 1.7e9), at(Page(10, 0), 1.7e9)).agrees());
+  EXPECT_TRUE(CheckCounts(Sent(10, 0, 2), Page(0, 0), at(Page(10, 0), 1.7e9)).agrees());
 }
 
 TEST(CountCheckTest, ALostCallDiffers) {

@@ -10,6 +10,7 @@ std::vector<Figure> FiguresOf(const Report& report) {
   std::vector<Figure> figures;
   if (!HasRun(report)) return figures;
   const RunSummary& run = report.run;
+  if (run.rate_per_second) figures.push_back({"rate", "calls/s", *run.rate_per_second});
   if (run.offered_per_second) figures.push_back({"offered", "calls/s", *run.offered_per_second});
   figures.push_back({"answered", "calls/s", run.calls_per_second, Better::kHigher});
   figures.push_back({"audio", "s per s", run.audio_seconds_per_second, Better::kHigher});
@@ -54,18 +55,24 @@ std::vector<std::string> Verdicts(const Report& report) {
   }
   if (!report.count_check) return lines;
   const CountCheck& check = *report.count_check;
-  const std::string all = check.exact
-                              ? absl::StrFormat("%d calls, each method, config and code", check.sent)
-                              : absl::StrFormat(
-                                    "%d sent = %d answered + %d failed on this side; the server counted %d, which is "
-                                    "within what that leaves open",
-                                    check.sent, check.answered, check.failed_locally, check.server_counted);
-  if (check.agrees()) {
+  const std::string all =
+      check.exact ? absl::StrFormat("%d calls, each method, config and code", check.sent - check.not_compared)
+                  : absl::StrFormat(
+                        "%d sent = %d answered + %d failed on this side; the server counted %d, which is "
+                        "within what that leaves open",
+                        check.sent, check.answered, check.failed_locally, check.server_counted);
+  const bool nothing_compared = check.not_compared > 0 && check.not_compared == check.sent;
+  if (check.agrees() && !nothing_compared) {
     lines.push_back(absl::StrCat("counts agree with the server's: ", all));
   } else {
     for (const std::string& difference : check.differences) {
       lines.push_back(absl::StrCat("COUNTS NOT CONFIRMED by the server: ", difference));
     }
+  }
+  if (check.not_compared > 0) {
+    lines.push_back(
+        absl::StrFormat("counts not compared: %s%d calls were refused by gRPC before the server could count them",
+                        nothing_compared ? "all " : "", check.not_compared));
   }
   return lines;
 }

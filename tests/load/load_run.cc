@@ -94,7 +94,10 @@ class LoadRun {
   // The two halves of Start. Null: no more are to be made.
   Call* Register(absl::Duration due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Send(Call* call) ABSL_LOCKS_EXCLUDED(mu_);
-  void ExpireUnsent(absl::Duration due) ABSL_LOCKS_EXCLUDED(mu_);
+  // The call that was due then could not be sent before its deadline. False: no more are to be made.
+  bool ExpireUnsent(absl::Duration due) ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether one more call, sent or not, may be made.
+  bool MayMakeMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // The completion thread.
   void ServeEvents();
@@ -152,8 +155,8 @@ void LoadRun::RunOpen(const std::stop_token& stop) {
       if (!Start(due)) return;
     } else if (stop.stop_requested()) {
       return;
-    } else {
-      ExpireUnsent(due);
+    } else if (!ExpireUnsent(due)) {
+      return;
     }
   }
 }
@@ -222,12 +225,16 @@ void LoadRun::Show(bool draining) {
   on_progress_(progress);
 }
 
-Call* LoadRun::Register(absl::Duration due) {
-  if (!stopped_ && made_ == options_.max_calls && !reached_max_calls_) {
+bool LoadRun::MayMakeMore() {
+  if (!stopped_ && made_ >= options_.max_calls && !reached_max_calls_) {
     reached_max_calls_ = true;
     recorder_.EndEarly(Now());
   }
-  if (stopped_ || reached_max_calls_ || due >= end_) return nullptr;
+  return !stopped_ && !reached_max_calls_;
+}
+
+Call* LoadRun::Register(absl::Duration due) {
+  if (!MayMakeMore() || due >= end_) return nullptr;
   ++made_;
   auto* call = new Call;
   call->due = due;
@@ -266,10 +273,12 @@ bool LoadRun::Start(absl::Duration due) {
   return call != nullptr;
 }
 
-void LoadRun::ExpireUnsent(absl::Duration due) {
+bool LoadRun::ExpireUnsent(absl::Duration due) {
   MutexLock lock(&mu_);
+  if (!MayMakeMore()) return false;
   ++made_;
   recorder_.OnExpiredUnsent({&workload_.Pick(random_), due, due + options_.deadline});
+  return true;
 }
 
 void LoadRun::ServeEvents() {

@@ -46,12 +46,12 @@ TEST_F(LoadRunTest, AnOpenLoopMakesTheCallsThatAreDue) {
   options_.rate = 100;
   options_.arrivals = ArrivalKind::kConstant;
   const Measurement measurement = Run();
-  EXPECT_EQ(measurement.totals.sent, 29);  // Due every 10 ms, after the start and before the end.
-  EXPECT_EQ(measurement.succeeded, 29);
-  EXPECT_EQ(measurement.latency.count(), 29);
-  EXPECT_EQ(server_.service().attempts(), 29);
+  EXPECT_EQ(measurement.totals.sent, 30);  // Due every 10 ms.
+  EXPECT_EQ(measurement.succeeded, 30);
+  EXPECT_EQ(measurement.latency.count(), 30);
+  EXPECT_EQ(server_.service().attempts(), 30);
   EXPECT_EQ(measurement.totals.failed_locally, 0);
-  EXPECT_GT(measurement.bytes_sent, 29 * 640);
+  EXPECT_GT(measurement.bytes_sent, 30 * 640);
   EXPECT_GT(measurement.bytes_received, 0);
 }
 
@@ -105,12 +105,26 @@ TEST_F(LoadRunTest, WaitingForASlotCountsAndMayExpire) {
   options_.concurrency = 1;
   options_.deadline = absl::Milliseconds(120);
   const Measurement measurement = Run({.files = {file}});
-  // Five calls are due, at 50 ms and so on, each for 120 ms: those that wait expire together with the one in flight.
-  EXPECT_EQ(measurement.calls, 5);
-  EXPECT_THAT(measurement.failed, ElementsAre(Pair(absl::StatusCode::kDeadlineExceeded, 5)));
-  EXPECT_LT(measurement.totals.sent, 5 + 1);
-  EXPECT_EQ(measurement.totals.sent + measurement.expired_unsent, 5);
+  // Six calls are due, at 25 ms, 75 ms and so on, each for 120 ms.
+  EXPECT_EQ(measurement.calls, 6);
+  EXPECT_THAT(measurement.failed, ElementsAre(Pair(absl::StatusCode::kDeadlineExceeded, 6)));
+  EXPECT_EQ(measurement.totals.sent + measurement.expired_unsent, 6);
   EXPECT_GE(measurement.latency.Quantile(0), absl::Milliseconds(119));
+}
+
+TEST_F(LoadRunTest, CallsThatExpireUnsentAreOfTheMostAllowed) {
+  const std::string file = testing::TempDir() + "/hang.wav";
+  std::ofstream(file) << "hang";
+  options_.rate = 1000;
+  options_.concurrency = 1;
+  options_.deadline = absl::Milliseconds(5);
+  options_.max_calls = 10;
+  options_.duration = absl::Seconds(2);
+  const Measurement measurement = Run({.files = {file}});
+  EXPECT_EQ(measurement.calls, 10);
+  EXPECT_GT(measurement.expired_unsent, 0);
+  EXPECT_EQ(measurement.totals.sent + measurement.expired_unsent, 10);
+  EXPECT_TRUE(measurement.reached_max_calls);
 }
 
 TEST_F(LoadRunTest, CancelsTheCallsThatAreChosen) {

@@ -51,7 +51,7 @@ int Compare(const ProgramOptions& options, const std::unique_ptr<cli::OutputFile
   if (!base.ok()) return Complain(base.status());
   const absl::StatusOr<Report> other = ReadReport(options.compare[1]);
   if (!other.ok()) return Complain(other.status());
-  std::fputs(ComparisonText(*base, *other).c_str(), stdout);
+  std::fputs(ComparisonText(*base, *other).c_str(), options.words());
   const absl::Status written = Write(html, ComparisonHtml(*base, *other));
   return written.ok() ? 0 : Complain(written);
 }
@@ -82,7 +82,7 @@ int Main(int argc, char** argv) {
   cli::WatchForInterrupts();
   const absl::StatusOr<Report> report = MakeReport(options, cli::InterruptToken());
   if (!report.ok()) return Complain(report.status());
-  std::fputs(ReportText(*report).c_str(), stdout);
+  std::fputs(ReportText(*report).c_str(), options.words());
   for (const absl::Status& written : {Write(*json, ToJson(*report)), Write(*html, ReportHtml(*report))}) {
     if (!written.ok()) return Complain(written);
   }

@@ -144,9 +144,9 @@ absl::StatusOr<double> Session::FirstRate() {
   const absl::StatusOr<Run> run = Make(probe, "");
   if (!run.ok()) return run.status();
   if (stopped()) return 1;  // Not to be tried.
-  std::printf("%d callers at once have %.4g calls/s answered; rates from a quarter of that\n", probe.concurrency,
-              run->summary.calls_per_second);
-  std::fflush(stdout);
+  std::fprintf(options_.words(), "%d callers at once have %.4g calls/s answered; rates from a quarter of that\n",
+               probe.concurrency, run->summary.calls_per_second);
+  std::fflush(options_.words());
   return std::max(run->summary.calls_per_second / 4, 0.1);
 }
 
@@ -168,8 +168,8 @@ absl::StatusOr<std::optional<Session::Run>> Session::SearchKnee(Report* report) 
         .run = run->summary, .share_within_bound = ShareWithin(run->measurement, load, bound), .passed = false};
     step.passed = step.share_within_bound >= 0.99;
     search.Tell(step.passed);
-    std::printf("%s\n", StepText(step).c_str());
-    std::fflush(stdout);
+    std::fprintf(options_.words(), "%s\n", StepText(step).c_str());
+    std::fflush(options_.words());
     report->steps.push_back(std::move(step));
     if (report->steps.back().passed) passed.insert_or_assign(*rate, *std::move(run));
   }
@@ -183,7 +183,8 @@ absl::StatusOr<std::optional<Session::Run>> Session::SearchKnee(Report* report) 
 
 std::string NameOf(const ProgramOptions& options) {
   if (!options.name.empty()) return options.name;
-  if (!options.json_file.empty()) return std::filesystem::path(options.json_file).stem().string();
+  if (!options.json_file.empty() && options.json_file != "-")
+    return std::filesystem::path(options.json_file).stem().string();
   return "hearwire-load";
 }
 

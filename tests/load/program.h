@@ -11,8 +11,8 @@
 
 namespace hearwire::load {
 
-// Makes the run, or the runs of a search for the knee; shows its progress on a terminal and its steps on standard
-// output. UNAVAILABLE and others: it could not begin; the message is for the user.
+// Makes the run, or the runs of a search for the knee; shows its progress on a terminal and its steps where
+// options.words() is. UNAVAILABLE and others: it could not begin; the message is for the user.
 absl::StatusOr<Report> MakeReport(const ProgramOptions& options, const std::stop_token& stop);
 
 }  // namespace hearwire::load

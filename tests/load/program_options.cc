@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <utility>
 
@@ -87,6 +88,7 @@ class Flags {
       Refuse(absl::StrCat("there is no flag ", extras.front()));
     }
     if (!options_.compare.empty()) RefuseWithCompare();
+    RefuseSameFile();
     if (closed_concurrency_ > 0) {
       options_.load.concurrency = closed_concurrency_;
     } else if (options_.load.rate || options_.knee_p99) {
@@ -128,6 +130,7 @@ class Flags {
   void AddReportFlags();
 
   void RefuseWithCompare();
+  void RefuseSameFile();
 
   ProgramOptions& options_;
   int closed_concurrency_ = 0;
@@ -237,7 +240,8 @@ void Flags::AddReportFlags() {
   }
   app_.add_option("--name", options_.name, "Of the run, in reports and comparisons [the JSON file's name]")
       ->type_name("TEXT");
-  app_.add_option("--json", options_.json_file, "Write the report to this file, as JSON")->type_name("FILE");
+  app_.add_option("--json", options_.json_file, "Write the report to this file, as JSON; - is standard output")
+      ->type_name("FILE");
   app_.add_option("--html", options_.html_file, "Write the report to this file, as a page with plots")
       ->type_name("FILE");
   app_.add_option("--compare", options_.compare, "Compare two JSON reports, instead of a run")
@@ -257,6 +261,18 @@ void Flags::RefuseWithCompare() {
                         " does nothing with --compare, which makes no run: of the other flags, only --html goes "
                         "with it"));
   }
+}
+
+void Flags::RefuseSameFile() {
+  if (options_.json_file.empty() || options_.html_file.empty()) return;
+  const auto whole = [](const std::string& path) {
+    std::error_code unknown;  // Then two names of one file are not seen to be that.
+    const std::filesystem::path found = std::filesystem::weakly_canonical(std::filesystem::absolute(path), unknown);
+    return unknown ? std::filesystem::path(path) : found;
+  };
+  if (whole(options_.json_file) != whole(options_.html_file)) return;
+  Refuse(absl::StrCat("--json ", options_.json_file, " and --html ", options_.html_file,
+                      " are the same file: each needs its own"));
 }
 
 }  // namespace

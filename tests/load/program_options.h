@@ -3,6 +3,7 @@
 #ifndef HEARWIRE_TESTS_LOAD_PROGRAM_OPTIONS_H_
 #define HEARWIRE_TESTS_LOAD_PROGRAM_OPTIONS_H_
 
+#include <cstdio>
 #include <map>
 #include <optional>
 #include <string>
@@ -26,9 +27,12 @@ struct ProgramOptions {
   std::optional<absl::Duration> knee_p99;  // Search for the knee, with this bound.
   ObjectiveBounds objectives;
   std::string name;
-  std::string json_file;             // Empty: none is written.
-  std::string html_file;             // Likewise.
+  std::string json_file;             // Empty: none is written. "-": standard output.
+  std::string html_file;             // Likewise; another than json_file.
   std::vector<std::string> compare;  // Two JSON reports to compare instead of a run; empty otherwise.
+
+  // Where what is said of the run goes in words: standard error where standard output is a file's.
+  std::FILE* words() const { return json_file == "-" || html_file == "-" ? stderr : stdout; }
 
   // The flags that shaped the run, for its report.
   std::map<std::string, std::string> settings;

@@ -67,6 +67,12 @@ TEST(ProgramOptionsTest, ComparesWithAPageWhateverTheEnvironmentSaysOfRuns) {
   EXPECT_THAT(parsed->options.compare, ElementsAre("a.json", "b.json"));
 }
 
+TEST(ProgramOptionsTest, WordsLeaveStandardOutputToAFile) {
+  EXPECT_EQ(Parse({"--json", "a.json", "--html", "a.html"})->options.words(), stdout);
+  EXPECT_EQ(Parse({"--json", "-"})->options.words(), stderr);
+  EXPECT_EQ(Parse({"--html", "-"})->options.words(), stderr);
+}
+
 TEST(ProgramOptionsTest, HelpAndVersionAreTexts) {
   EXPECT_THAT(*Parse({"--help"})->text, HasSubstr("--knee-p99"));
   EXPECT_THAT(*Parse({"--version"})->text, HasSubstr("hearwire-load "));
@@ -91,6 +97,9 @@ TEST(ProgramOptionsTest, WrongFlagsAreOneClearLine) {
       {{"--compare", "a.json", "b.json", "--rate", "5"}, "--rate does nothing with --compare"},
       {{"--compare", "a.json", "b.json", "--json", "c.json"}, "--json does nothing with --compare"},
       {{"--server", "127.0.0.1:1", "--compare", "a.json", "b.json"}, "--server does nothing with --compare"},
+      {{"--json", "a", "--html", "a"}, "--json a and --html a are the same file"},
+      {{"--json", "a", "--html", "./b/../a"}, "are the same file"},
+      {{"--json", "-", "--html", "-"}, "are the same file"},
       {{"stray"}, "stray"},
   };
   for (const auto& [arguments, words] : cases) {

@@ -48,7 +48,8 @@ RunSummary Summarise(const Measurement& measurement, const LoadOptions& options,
                      const MetricsPage* after) {
   const double seconds = absl::ToDoubleSeconds(measurement.measured);
   RunSummary run;
-  run.offered_per_second = options.rate;
+  run.rate_per_second = options.rate;
+  if (options.rate) run.offered_per_second = Ratio(static_cast<double>(measurement.calls), seconds);
   run.concurrency = options.concurrency;
   run.measured_seconds = seconds;
   run.calls = measurement.calls;
@@ -71,7 +72,8 @@ RunSummary Summarise(const Measurement& measurement, const LoadOptions& options,
   if (!options.rate) run.as_made = SummariseLatency(measurement.latency, {});
   run.start_delay_p99_ms = Milliseconds(measurement.start_delay.Quantile(0.99));
   run.generator_cpu_cores = Ratio(measurement.generator_cpu_seconds, absl::ToDoubleSeconds(measurement.elapsed));
-  if (before != nullptr && after != nullptr) run.server = SummariseServer(measurement, *before, *after);
+  if (before != nullptr && after != nullptr && !Restarted(*before, *after))
+    run.server = SummariseServer(measurement, *before, *after);
   return run;
 }
 

@@ -40,8 +40,10 @@ struct ServerSummary {
 };
 
 struct RunSummary {
-  std::optional<double> offered_per_second;  // Absent in a closed loop.
-  int concurrency = 0;                       // Callers, or the most calls in flight in an open loop.
+  // Absent in a closed loop: the rate that was asked for, and the calls that were due over the measured time.
+  std::optional<double> rate_per_second;
+  std::optional<double> offered_per_second;
+  int concurrency = 0;  // Callers, or the most calls in flight in an open loop.
   double measured_seconds = 0;
   int64_t calls = 0;  // Due in the measured time. = succeeded + failed + cancelled ones that did not succeed.
   int64_t succeeded = 0;
@@ -60,7 +62,7 @@ struct RunSummary {
   std::optional<LatencySummary> as_made;  // Closed loop only: of the calls that were made, without those.
   double start_delay_p99_ms = 0;          // From the due time to the sending.
   double generator_cpu_cores = 0;
-  std::optional<ServerSummary> server;
+  std::optional<ServerSummary> server;  // Absent without its metrics, or when it was restarted during the run.
 };
 
 struct PercentilePoint {
@@ -119,7 +121,8 @@ struct Report {
 // cancelled are in neither number. 0 when there were none.
 double ShareWithin(const Measurement& measurement, const LoadOptions& options, absl::Duration bound);
 
-// before, after: the server's metrics around the run, or null.
+// before, after: the server's metrics around the run, or null. Of a server that was restarted between them nothing can
+// be said.
 RunSummary Summarise(const Measurement& measurement, const LoadOptions& options, const MetricsPage* before,
                      const MetricsPage* after);
 

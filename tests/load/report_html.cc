@@ -88,7 +88,12 @@ std::string VerdictList(const Report& report) {
   std::string html;
   for (const std::string& verdict : Verdicts(report)) {
     const bool bad = verdict.rfind("MISSED", 0) == 0 || verdict.rfind("COUNTS NOT", 0) == 0;
-    absl::StrAppend(&html, "<p class=\"verdict", bad ? " bad" : "", "\">", EscapeHtml(verdict), "</p>\n");
+    const bool note = verdict.rfind("counts not compared", 0) == 0;
+    absl::StrAppend(&html, "<p class=\"verdict",
+                    bad    ? " bad"
+                    : note ? " note"
+                           : "",
+                    "\">", EscapeHtml(verdict), "</p>\n");
   }
   for (const std::string& note : report.notes) {
     absl::StrAppend(&html, "<p class=\"verdict note\">", EscapeHtml(note), "</p>\n");
@@ -109,10 +114,11 @@ std::string Errors(const RunSummary& run) {
 
 std::string Steps(const Report& report) {
   if (report.steps.empty()) return "";
-  std::string html = "<h2>Rates tried</h2>\n" +
-                     Header({"offered /s", "answered /s", "p50 ms", "p99 ms", "failed", "within the bound", ""});
+  std::string html = "<h2>Rates tried</h2>\n" + Header({"rate", "offered /s", "answered /s", "p50 ms", "p99 ms",
+                                                        "failed", "within the bound", ""});
   for (const KneeStep& step : report.steps) {
-    absl::StrAppend(&html, "<tr>", Cell(NumberText(step.run.offered_per_second.value_or(0))),
+    absl::StrAppend(&html, "<tr>", Cell(NumberText(step.run.rate_per_second.value_or(0))),
+                    Cell(NumberText(step.run.offered_per_second.value_or(0))),
                     Cell(NumberText(step.run.calls_per_second)), Cell(NumberText(step.run.latency.p50_ms)),
                     Cell(NumberText(step.run.latency.p99_ms)), Cell(NumberText(static_cast<double>(step.run.failed))));
     absl::StrAppend(&html, Cell(absl::StrFormat("%.2f %%", 100 * step.share_within_bound)),

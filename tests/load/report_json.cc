@@ -46,11 +46,11 @@ namespace {
 
 // The fields of a run but its latency, which stands beside them.
 struct RunFields : RunSummary {};
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RunFields, offered_per_second, concurrency, measured_seconds, calls,
-                                                succeeded, failed, chosen_to_cancel, errors, error_messages,
-                                                calls_per_second, audio_seconds_per_second, bytes_sent, bytes_received,
-                                                succeeded_latency, as_made, start_delay_p99_ms, generator_cpu_cores,
-                                                server)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RunFields, rate_per_second, offered_per_second, concurrency,
+                                                measured_seconds, calls, succeeded, failed, chosen_to_cancel, errors,
+                                                error_messages, calls_per_second, audio_seconds_per_second, bytes_sent,
+                                                bytes_received, succeeded_latency, as_made, start_delay_p99_ms,
+                                                generator_cpu_cores, server)
 
 struct ReportFields : Report {};
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ReportFields, name, version, started, server_address, load, settings,
@@ -86,6 +86,7 @@ void to_json(json& out, const CountCheck& check) {
          {"sent", check.sent},
          {"answered", check.answered},
          {"failed_locally", check.failed_locally},
+         {"not_compared", check.not_compared},
          {"server_counted", check.server_counted},
          {"differences", check.differences}};
 }
@@ -95,6 +96,7 @@ void from_json(const json& in, CountCheck& check) {
   check.sent = in.value("sent", int64_t{0});
   check.answered = in.value("answered", int64_t{0});
   check.failed_locally = in.value("failed_locally", int64_t{0});
+  check.not_compared = in.value("not_compared", int64_t{0});
   check.server_counted = in.value("server_counted", int64_t{0});
   check.differences = in.value("differences", std::vector<std::string>());
 }

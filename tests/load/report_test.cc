@@ -3,14 +3,18 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "tests/load/figures.h"
+#include "tests/load/plots_of.h"
 #include "tests/load/report_html.h"
 #include "tests/load/report_text.h"
 
 namespace hearwire::load {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
 using ::testing::Not;
 
 Measurement Steady(absl::Duration latency, int calls) {
@@ -54,6 +58,20 @@ TEST(ReportTest, LatenciesStandInTheJsonInMilliseconds) {
   EXPECT_EQ(json["errors"]["NOT_FOUND"], 3);
   EXPECT_EQ(json["count_check"]["agrees"], false);
   EXPECT_EQ(json["steps"][0]["p99_ms"], 10.0);
+}
+
+TEST(ReportTest, OfferedIsWhatWasDueBesideTheRateThatWasAskedFor) {
+  Report report = Whole();
+  report.run = Summarise(Steady(absl::Milliseconds(10), 1500), {.rate = 100}, nullptr, nullptr);
+  report.steps[0].run = report.run;
+  const auto json = nlohmann::json::parse(ToJson(report));
+  EXPECT_EQ(json["rate_per_second"], 100.0);
+  EXPECT_EQ(json["offered_per_second"], 150.0);
+  EXPECT_THAT(ReportText(report), ContainsRegex("rate +100 calls/s\n +offered +150 calls/s"));
+  EXPECT_THAT(StepText(report.steps[0]), HasSubstr("rate 100: 150 calls/s offered"));
+  EXPECT_THAT(ReportHtml(report), HasSubstr("<td>100</td><td>150</td>"));
+  EXPECT_EQ(PlotsOf({report}).front().lines.front().points.front().x, 150);
+  EXPECT_FALSE(Summarise(Steady(absl::Milliseconds(10), 1500), {}, nullptr, nullptr).offered_per_second);
 }
 
 TEST(ReportTest, ReadsItsOwnJson) {
@@ -105,6 +123,19 @@ TEST(ReportTest, AnInterruptedSearchTellsTheBestRateThatPassed) {
   EXPECT_TRUE(ReportFromJson(ToJson(report))->knee->interrupted);
 }
 
+TEST(ReportTest, TellsWhichCallsWereNotCompared) {
+  Report report = Whole();
+  report.count_check =
+      CountCheck{.sent = 15, .answered = 10, .failed_locally = 5, .not_compared = 5, .differences = {}};
+  EXPECT_THAT(Verdicts(report), IsSupersetOf({"counts agree with the server's: 10 calls, each method, config and code",
+                                              "counts not compared: 5 calls were refused by gRPC before the server "
+                                              "could count them"}));
+  EXPECT_EQ(ReportFromJson(ToJson(report))->count_check->not_compared, 5);
+  report.count_check = CountCheck{.sent = 5, .failed_locally = 5, .not_compared = 5, .differences = {}};
+  EXPECT_THAT(ReportText(report), HasSubstr("counts not compared: all 5 calls were refused by gRPC"));
+  EXPECT_THAT(ReportText(report), Not(HasSubstr("agree")));
+}
+
 TEST(ReportTest, ASearchThatFoundNothingShowsNoFigures) {
   Report report = Whole();
   report.run = RunSummary();
@@ -143,6 +174,15 @@ TEST(ReportTest, TheServersSideIsTheGrowthOfItsMetrics) {
   EXPECT_EQ(run.server->windows_per_batch, 5);
 }
 
+TEST(ReportTest, NothingIsSaidOfAServerThatWasRestarted) {
+  const auto page = [](int start) {
+    return ParseMetrics("process_cpu_seconds_total 3\nprocess_start_time_seconds " + std::to_string(start) + "\n");
+  };
+  const MetricsPage before = page(100), same = page(100), after = page(200);
+  EXPECT_TRUE(Summarise(Steady(absl::Seconds(1), 10), {.rate = 10}, &before, &same).server);
+  EXPECT_FALSE(Summarise(Steady(absl::Seconds(1), 10), {.rate = 10}, &before, &after).server);
+}
+
 TEST(ReportTest, ThePageNeedsNothingButItself) {
   const std::string html = ReportHtml(Whole());
   for (const char* reference : {"<script", "src=", "href=", "url(", "@import"}) {
@@ -169,10 +209,19 @@ TEST(ReportTest, ComparesTwoReports) {
   EXPECT_THAT(html, HasSubstr("alone, p99"));
 }
 
-TEST(ReportTest, TheLiveLineFitsTheTerminal) {
-  const Progress progress = {.elapsed = absl::Seconds(3), .sent = 120, .in_flight = 4};
-  EXPECT_THAT(LiveLine(progress, {}, 200), HasSubstr("3 of 12 s, 120 sent, 4 in flight"));
-  EXPECT_EQ(LiveLine(progress, {}, 20).size(), 20u);
+TEST(ReportTest, TheLiveLineFitsTheTerminalWithWhatMattersMost) {
+  const Progress progress = {.elapsed = absl::Seconds(12),
+                             .draining = true,
+                             .sent = 123456,
+                             .in_flight = 4000,
+                             .failed = 17,
+                             .p50 = absl::Milliseconds(12),
+                             .p99 = absl::Milliseconds(345)};
+  EXPECT_EQ(LiveLine(progress, {}, 200),
+            "12 of 12 s (last calls), p99 345 ms, p50 12 ms, 17 failed, 9,955/s, 4000 in flight, 123456 sent");
+  EXPECT_EQ(LiveLine(progress, {}, 60), "12 of 12 s (last calls), p99 345 ms, p50 12 ms, 17 failed");
+  EXPECT_EQ(LiveLine(progress, {}, 40), "12 of 12 s (last calls), p99 345 ms");
+  EXPECT_EQ(LiveLine(progress, {}, 5), "12 of");
 }
 
 }  // namespace

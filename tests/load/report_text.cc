@@ -61,7 +61,8 @@ std::string ComparisonText(const Report& base, const Report& other) {
 }
 
 std::string StepText(const KneeStep& step) {
-  return absl::StrFormat("%10s calls/s offered, %s answered, p50 %s, p99 %s ms, %d failed: %s",
+  return absl::StrFormat("rate %s: %s calls/s offered, %s answered, p50 %s, p99 %s ms, %d failed: %s",
+                         NumberText(step.run.rate_per_second.value_or(0)),
                          NumberText(step.run.offered_per_second.value_or(0)), NumberText(step.run.calls_per_second),
                          NumberText(step.run.latency.p50_ms), NumberText(step.run.latency.p99_ms), step.run.failed,
                          step.passed ? "passed" : "not passed");
@@ -74,13 +75,22 @@ std::string LiveLine(const Progress& progress, const LoadOptions& options, int c
   if (progress.warming_up) {
     line += " (warm-up)";
   } else if (progress.draining) {
-    line += " (waiting for the last calls)";
+    line += " (last calls)";
   }
-  absl::StrAppend(&line, ", ", progress.sent, " sent, ", progress.in_flight, " in flight, ",
-                  NumberText(static_cast<double>(progress.sent - progress.in_flight) / std::max(elapsed, 1e-3)),
-                  "/s, p50 ", NumberText(absl::ToDoubleMilliseconds(progress.p50)), " p99 ",
-                  NumberText(absl::ToDoubleMilliseconds(progress.p99)), " ms, ", progress.failed, " failed");
-  line.resize(std::min(line.size(), static_cast<size_t>(std::max(columns, 1))));
+  // What matters least comes last, and is what a narrow terminal does without.
+  const std::string parts[] = {
+      absl::StrCat("p99 ", NumberText(absl::ToDoubleMilliseconds(progress.p99)), " ms"),
+      absl::StrCat("p50 ", NumberText(absl::ToDoubleMilliseconds(progress.p50)), " ms"),
+      absl::StrCat(progress.failed, " failed"),
+      absl::StrCat(NumberText(static_cast<double>(progress.sent - progress.in_flight) / std::max(elapsed, 1e-3)), "/s"),
+      absl::StrCat(progress.in_flight, " in flight"),
+      absl::StrCat(progress.sent, " sent")};
+  const auto room = static_cast<size_t>(std::max(columns, 1));
+  for (const std::string& part : parts) {
+    if (line.size() + 2 + part.size() > room) break;
+    absl::StrAppend(&line, ", ", part);
+  }
+  line.resize(std::min(line.size(), room));
   return line;
 }
 

@@ -18,7 +18,8 @@ std::string ComparisonText(const Report& base, const Report& other);
 // One line of a search for the knee.
 std::string StepText(const KneeStep& step);
 
-// The line that shows a run while it goes on, at most `columns` long.
+// The line that shows a run while it goes on, at most `columns` long: what does not fit is left out, the least
+// important first.
 std::string LiveLine(const Progress& progress, const LoadOptions& options, int columns);
 
 }  // namespace hearwire::load

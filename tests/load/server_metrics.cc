@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 
 #include "absl/strings/numbers.h"
@@ -37,6 +38,18 @@ bool ReadLabels(std::string_view& rest, std::map<std::string, std::string>* labe
 size_t Append(char* bytes, size_t size, size_t count, void* text) {
   static_cast<std::string*>(text)->append(bytes, size * count);
   return size * count;
+}
+
+// The hosts that are asked directly: this machine, and those of the environment, which the option would replace.
+std::string NoProxy() {
+  const std::string hosts = "127.0.0.1,localhost,::1";
+  for (const char* name : {"no_proxy", "NO_PROXY"}) {  // In curl's order.
+    const char* list = std::getenv(name);
+    if (list == nullptr || *list == '\0') continue;
+    if (std::string_view(list) == "*") return list;  // All hosts, but only where it stands alone.
+    return absl::StrCat(hosts, ",", list);
+  }
+  return hosts;
 }
 
 std::string WithPath(const std::string& url) {
@@ -84,6 +97,11 @@ double SumOf(const MetricsPage& page, const std::string& name, const std::map<st
   return sum;
 }
 
+bool Restarted(const MetricsPage& before, const MetricsPage& after) {
+  constexpr char kStart[] = "process_start_time_seconds";
+  return before.count(kStart) > 0 && after.count(kStart) > 0 && SumOf(before, kStart) != SumOf(after, kStart);
+}
+
 absl::StatusOr<MetricsPage> FetchMetrics(const std::string& url) {
   const std::string address = WithPath(url);
   const auto unavailable = [&](const std::string& what) {
@@ -94,7 +112,7 @@ absl::StatusOr<MetricsPage> FetchMetrics(const std::string& url) {
   std::string text;
   curl_easy_setopt(curl.get(), CURLOPT_URL, address.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(curl.get(), CURLOPT_NOPROXY, "127.0.0.1,localhost,::1");
+  curl_easy_setopt(curl.get(), CURLOPT_NOPROXY, NoProxy().c_str());
   curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, 5000L);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &Append);

@@ -27,6 +27,10 @@ MetricsPage ParseMetrics(std::string_view text);
 // The sum over the samples that have all these labels; 0 when there are none.
 double SumOf(const MetricsPage& page, const std::string& name, const std::map<std::string, std::string>& labels = {});
 
+// Whether another process answered `after` than `before`: its counters began anew. False when either does not say when
+// its process started.
+bool Restarted(const MetricsPage& before, const MetricsPage& after);
+
 // Fetches url over HTTP, within five seconds. An address without a path means its /metrics. UNAVAILABLE: nothing there,
 // or it answers with something else than a page of a Hearwire server.
 absl::StatusOr<MetricsPage> FetchMetrics(const std::string& url);

@@ -32,5 +32,20 @@ TEST(MetricsPageTest, NobodyThereIsUnavailable) {
   EXPECT_THAT(std::string(page.status().message()), testing::HasSubstr("no metrics at 127.0.0.1:1/metrics"));
 }
 
+TEST(MetricsPageTest, HostsOfNoProxyAreAskedDirectly) {
+  setenv("http_proxy", "http://[", 1);  // No proxy can be there.
+  const auto ask = [](const char* variable, const char* hosts) {
+    setenv(variable, hosts, 1);
+    const std::string message(FetchMetrics("127.0.0.2:1").status().message());
+    unsetenv(variable);
+    return message;
+  };
+  EXPECT_THAT(ask("no_proxy", "other.example"), testing::HasSubstr("proxy"));
+  EXPECT_THAT(ask("no_proxy", "other.example,127.0.0.2"), testing::Not(testing::HasSubstr("proxy")));
+  EXPECT_THAT(ask("no_proxy", "*"), testing::Not(testing::HasSubstr("proxy")));
+  EXPECT_THAT(ask("NO_PROXY", "127.0.0.2"), testing::Not(testing::HasSubstr("proxy")));
+  unsetenv("http_proxy");
+}
+
 }  // namespace
 }  // namespace hearwire::load
