@@ -236,6 +236,18 @@ TEST(PipelineTest, ReportsALostDevice) {
   EXPECT_EQ(harness.metrics.count("rejected DEVICE_LOST"), 1);
 }
 
+TEST(PipelineTest, TellsACallWithAWindowThatTheDeviceCannotHoldNotToComeBack) {
+  PipelineHarness harness({.before_embed = [](int, absl::Span<const WindowRequest>) {
+    return absl::ResourceExhaustedError("out of memory");
+  }});
+  const Answer answer = harness.Run(harness.Request({Tone(1)}));
+  EXPECT_EQ(answer.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(answer.reason(), reason::kDeviceMemory);
+  EXPECT_TRUE(answer.error().never_retry);
+  EXPECT_FALSE(answer.error().retry_after.has_value());
+  EXPECT_EQ(harness.metrics.count("rejected DEVICE_MEMORY"), 1);
+}
+
 TEST(PipelineTest, CreateNamesTheOptionThatIsOutOfRange) {
   PipelineHarness harness;
   const auto message = [&](const PipelineOptions& options) {
