@@ -286,8 +286,14 @@ void Flags::AddComputeFlags() {
   AddWhole("max-batch-frames", 1, kMaxFrames, absl::StrCat(options_.max_batch_frames),
            "Spectrogram frames in one batch; 10 s are 1001", &options_.max_batch_frames);
   AddTime("max-queue-delay", absl::ZeroDuration(), "Longest wait of a window for company", &options_.max_queue_delay);
-  AddWhole("max-queued-frames", 1, kMaxFrames, "what a quarter of the memory holds",
-           "Spectrogram frames that wait; more are refused", &options_.max_queued_frames);
+  Add("max-queued-frames", "NUMBER", "what a quarter of the memory holds",
+      "Spectrogram frames that wait; more are refused",
+      Store<int64_t>(&options_.max_queued_frames, [](const std::string& text) -> absl::StatusOr<int64_t> {
+        const absl::StatusOr<int64_t> frames = ParseWhole(text, 1, kMaxFrames);
+        if (!frames.ok() || *frames >= kLeastQueuedFrames) return frames;
+        return absl::InvalidArgumentError(absl::StrCat("the self-test's longest window has ", kLeastQueuedFrames,
+                                                       " frames and must fit: ", kLeastQueuedFrames, " is the least"));
+      }));
 }
 
 void Flags::AddServingFlags() {

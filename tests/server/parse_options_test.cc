@@ -197,6 +197,11 @@ TEST_F(ParseOptionsTest, SaysWhatWouldBeRight) {
   EXPECT_THAT(ParseBad({"--workers=1.5"}), HasSubstr("whole number"));
   EXPECT_THAT(ParseBad({"--workers=99999999999999999999"}), HasSubstr("whole number"));
   EXPECT_THAT(ParseBad({"--grpc-port=65536"}), HasSubstr("from 0 to 65535"));
+  EXPECT_THAT(
+      ParseBad({"--max-queued-frames=99"}),
+      HasSubstr("--max-queued-frames: \"99\" will not do: the self-test's longest window has 100 frames and must "
+                "fit: 100 is the least"));
+  EXPECT_EQ(ParseGood({"--max-queued-frames=100"}).max_queued_frames, 100);
   EXPECT_THAT(ParseBad({"--max-queue-delay=5"}), HasSubstr("5ms"));
   EXPECT_THAT(ParseBad({"--max-queue-delay=-5ms"}), HasSubstr("from 0 to 24h"));
   EXPECT_THAT(ParseBad({"--max-queue-delay=inf"}), HasSubstr("unit"));
