@@ -148,6 +148,7 @@ absl::StatusOr<WavFile> MakeWavFile(const Fmt& fmt, std::string_view data) {
   // A part of a sample at the end is ignored, as everywhere.
   file.samples = fmt.is_block_coded() ? data : data.substr(0, data.size() - data.size() % fmt.block_bytes);
   if (file.samples.empty()) return absl::InvalidArgumentError("the WAV file has no samples");
+  if (!fmt.is_block_coded()) file.sample_count = static_cast<int64_t>(file.samples.size() / fmt.block_bytes);
   const size_t fmt_padding = fmt.bytes.size() % 2;
   WriteChunkHead("RIFF", 4 + 8 + fmt.bytes.size() + fmt_padding + 8 + file.samples.size(), &file.header);
   file.header += "WAVE";
