@@ -19,6 +19,9 @@ enum class BackendChoice { kAuto, kNative, kTorch };
 enum class Precision { kFloat32, kFloat16 };
 enum class PinWorkers { kAuto, kOff };
 
+// The frames of the self-test's longest window: a shorter queue could not start.
+inline constexpr int64_t kLeastQueuedFrames = 100;
+
 // Each field is the flag of its name (max_batch_frames: --max-batch-frames). 0 where it says so: taken from the
 // machine.
 struct ServerOptions {

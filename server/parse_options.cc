@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "server/names/nearest_names.h"
 #include "server/parse_values.h"
 
@@ -34,11 +35,12 @@ bool IsGiven(const std::vector<std::string>& arguments, const std::string& flag)
   });
 }
 
-// Reads the configuration file, and tells by line what is none of the flags.
+// Reads the configuration file, and tells by line what is none of the flags, or has not one value.
 class ConfigurationFile final : public CLI::ConfigTOML {
  public:
-  // names: outlives this.
-  explicit ConfigurationFile(const std::vector<std::string>* names) : names_(names) {}
+  // names, lists (those that take several values): outlive this.
+  ConfigurationFile(const std::vector<std::string>* names, const std::vector<std::string>* lists)
+      : names_(names), lists_(lists) {}
 
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
     const std::string text(std::istreambuf_iterator<char>(input), {});
@@ -46,34 +48,64 @@ class ConfigurationFile final : public CLI::ConfigTOML {
     std::vector<CLI::ConfigItem> items = CLI::ConfigTOML::from_config(again);
     for (const CLI::ConfigItem& item : items) {
       if (item.name == "++" || item.name == "--") {  // As CLI11 tells of sections.
-        throw CLI::ConfigError(absl::StrCat(LineOf(text, "["), "there are no sections; lines are like max-clips=256"),
-                               CLI::ExitCodes::ConfigError);
+        throw Error(LineOf(text, [](absl::string_view line) { return absl::StartsWith(line, "["); }),
+                    "there are no sections; lines are like max-clips=256");
       }
       const std::string name = item.fullname();
-      if (std::find(names_->begin(), names_->end(), name) != names_->end()) continue;
-      const std::vector<std::string_view> names(names_->begin(), names_->end());
-      const std::vector<std::string_view> nearest = NearestNames(name, names, 1);
-      throw CLI::ConfigError(
-          absl::StrCat(LineOf(text, item.name), Quoted(name), " is no option",
-                       nearest.empty() ? "; lines are like max-clips=256, see --help"
-                                       : absl::StrCat("; did you mean ", std::string(nearest[0]), "?")),
-          CLI::ExitCodes::ConfigError);
+      if (!Contains(*names_, name)) throw NoOption(text, name);
+      // CLI11 makes one item of lines that follow each other, and several of others.
+      const auto has_name = [&](absl::string_view line) { return KeyOf(line) == name; };
+      const int first = LineOf(text, has_name);
+      if (const int second = LineOf(text, has_name, first); second > 0) {
+        throw Error(second, absl::StrCat(Quoted(name), " is there twice, first in line ", first));
+      }
+      if (item.inputs.size() != 1 && !Contains(*lists_, name)) {
+        throw Error(first, absl::StrCat(Quoted(name), " takes one value and has ", item.inputs.size(),
+                                        "; a value with blanks or commas goes into quotes"));
+      }
     }
     return items;
   }
 
  private:
-  // "line 3: ", of the first line that begins with the name; "" when none does.
-  static std::string LineOf(const std::string& text, const std::string& name) {
+  static bool Contains(const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  }
+
+  static absl::string_view KeyOf(absl::string_view line) {
+    absl::string_view key = absl::StripAsciiWhitespace(line.substr(0, line.find('=')));
+    for (const char* quote : {"\"", "'"}) {
+      if (absl::ConsumePrefix(&key, quote)) absl::ConsumeSuffix(&key, quote);
+    }
+    return key;
+  }
+
+  // Counted from 1: the first after line `after`, without the blanks in front of it, that is as said. 0: none.
+  template <typename Matches>
+  static int LineOf(const std::string& text, Matches matches, int after = 0) {
     int number = 0;
     for (const absl::string_view line : absl::StrSplit(text, '\n')) {
       ++number;
-      if (absl::StartsWith(absl::StripLeadingAsciiWhitespace(line), name)) return absl::StrCat("line ", number, ": ");
+      if (number > after && matches(absl::StripLeadingAsciiWhitespace(line))) return number;
     }
-    return "";
+    return 0;
+  }
+
+  static CLI::ConfigError Error(int line, const std::string& message) {
+    return {line > 0 ? absl::StrCat("line ", line, ": ", message) : message, CLI::ExitCodes::ConfigError};
+  }
+
+  CLI::ConfigError NoOption(const std::string& text, const std::string& name) const {
+    const std::vector<std::string_view> names(names_->begin(), names_->end());
+    const std::vector<std::string_view> nearest = NearestNames(name, names, 1);
+    const int line = LineOf(text, [&](absl::string_view line) { return absl::StartsWith(line, name); });
+    return Error(line, absl::StrCat(Quoted(name), " is no option",
+                                    nearest.empty() ? "; lines are like max-clips=256, see --help"
+                                                    : absl::StrCat("; did you mean ", std::string(nearest[0]), "?")));
   }
 
   const std::vector<std::string>* const names_;
+  const std::vector<std::string>* const lists_;
 };
 
 // The flags of hearwire-server, each bound to its field.
@@ -117,6 +149,7 @@ class Flags {
   ServerOptions options_;
   bool self_test_ = false;
   std::vector<std::string> names_;
+  std::vector<std::string> lists_;  // Those that may have several values in the configuration file.
   CLI::App app_{"Embeddings and tags of audio over gRPC."};
 };
 
@@ -137,6 +170,7 @@ CLI::Option* Flags::Add(const std::string& flag, const std::string& type, const 
       ->type_name(type)
       ->envname(EnvironmentName(flag))
       ->expected(1)
+      ->allow_extra_args(false)  // CLI11 would take the words that follow a value too.
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 }
 
@@ -199,7 +233,7 @@ Flags::Flags(const std::vector<std::string>& arguments, const GetEnvironment& en
   app_.set_help_flag("--help,-h", "Print this and end");
   app_.set_version_flag("--version", "hearwire-server " HEARWIRE_VERSION, "Print the version and end");
   app_.set_config("--config", "", "File of lines like max-clips=256")->type_name("FILE")->envname("HEARWIRE_CONFIG");
-  app_.config_formatter(std::make_shared<ConfigurationFile>(&names_));
+  app_.config_formatter(std::make_shared<ConfigurationFile>(&names_, &lists_));
   app_.add_flag("--self-test", self_test_,
                 "Load the networks, print how far they are from the expected numbers, and end: 0 when all is well");
   names_ = {"help", "version", "self-test", "config"};
@@ -232,8 +266,8 @@ void Flags::AddNetworkFlags() {
         }
         return absl::OkStatus();
       })
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->expected(1, 1 << 10);
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  lists_ = {"networks"};
   AddText("default-config", "NAME", "Config of requests that name none", &options_.default_config);
 }
 
@@ -252,8 +286,14 @@ void Flags::AddComputeFlags() {
   AddWhole("max-batch-frames", 1, kMaxFrames, absl::StrCat(options_.max_batch_frames),
            "Spectrogram frames in one batch; 10 s are 1001", &options_.max_batch_frames);
   AddTime("max-queue-delay", absl::ZeroDuration(), "Longest wait of a window for company", &options_.max_queue_delay);
-  AddWhole("max-queued-frames", 1, kMaxFrames, "what a quarter of the memory holds",
-           "Spectrogram frames that wait; more are refused", &options_.max_queued_frames);
+  Add("max-queued-frames", "NUMBER", "what a quarter of the memory holds",
+      "Spectrogram frames that wait; more are refused",
+      Store<int64_t>(&options_.max_queued_frames, [](const std::string& text) -> absl::StatusOr<int64_t> {
+        const absl::StatusOr<int64_t> frames = ParseWhole(text, 1, kMaxFrames);
+        if (!frames.ok() || *frames >= kLeastQueuedFrames) return frames;
+        return absl::InvalidArgumentError(absl::StrCat("the self-test's longest window has ", kLeastQueuedFrames,
+                                                       " frames and must fit: ", kLeastQueuedFrames, " is the least"));
+      }));
 }
 
 void Flags::AddServingFlags() {

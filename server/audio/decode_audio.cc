@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -18,6 +19,7 @@
 #include "server/audio/resampler.h"
 #include "server/audio/sample_source.h"
 #include "server/audio/sound_file.h"
+#include "server/audio/wav_file.h"
 
 namespace hearwire {
 namespace {
@@ -171,6 +173,27 @@ absl::StatusOr<std::vector<float>> DecodeSamples(SampleSource& source, const Aud
   }
 }
 
+struct SourceLength {
+  int64_t samples = 0;
+  int64_t sample_rate_hz = 0;
+};
+
+// Where it is known without decoding, and the source's form is right.
+std::optional<SourceLength> LengthOf(const AudioSource& source, const AudioLimits& limits) {
+  if (const auto* pcm = std::get_if<PcmAudio>(&source)) {
+    if (CheckPcm(*pcm, limits)) return std::nullopt;
+    return SourceLength{PcmSource(*pcm).claimed_samples().value(), pcm->sample_rate_hz};
+  }
+  const absl::StatusOr<RecognizedFile> file = RecognizeFile(std::get<EncodedAudio>(source).bytes);
+  if (!file.ok() || file->format != FileFormat::kWav) return std::nullopt;
+  const absl::StatusOr<WavFile> wav = ParseWavFile(file->bytes);
+  if (!wav.ok() || !wav->sample_count || !CheckSampleRate(wav->sample_rate_hz, limits).ok() ||
+      !CheckChannelCount(wav->channel_count, limits).ok()) {
+    return std::nullopt;
+  }
+  return SourceLength{*wav->sample_count, wav->sample_rate_hz};
+}
+
 }  // namespace
 
 std::variant<std::vector<float>, AudioError> DecodeAudio(const AudioSource& source, const AudioLimits& limits,
@@ -185,11 +208,10 @@ std::variant<std::vector<float>, AudioError> DecodeAudio(const AudioSource& sour
   return *std::move(clip);
 }
 
-int64_t CountDecodedSamples(const PcmAudio& audio, const AudioLimits& limits, int sample_rate_hz) {
-  if (CheckPcm(audio, limits)) return 0;
-  const int64_t samples = PcmSource(audio).claimed_samples().value();
-  if (samples > MaxSamples(limits, audio.sample_rate_hz)) return 0;
-  return Resampler::ResampledCount(samples, audio.sample_rate_hz, sample_rate_hz);
+int64_t CountDecodedSamples(const AudioSource& source, const AudioLimits& limits, int sample_rate_hz) {
+  const std::optional<SourceLength> length = LengthOf(source, limits);
+  if (!length || length->samples > MaxSamples(limits, length->sample_rate_hz)) return 0;
+  return Resampler::ResampledCount(length->samples, length->sample_rate_hz, sample_rate_hz);
 }
 
 }  // namespace hearwire

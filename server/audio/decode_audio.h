@@ -69,8 +69,10 @@ std::variant<std::vector<float>, AudioError> DecodeAudio(const AudioSource& sour
                                                          const std::function<bool()>& is_cancelled = nullptr,
                                                          const std::function<bool(int64_t)>& take_room = nullptr);
 
-// How many samples DecodeAudio makes of PCM, without looking at them: 0 when it refuses it for its form or its length.
-int64_t CountDecodedSamples(const PcmAudio& audio, const AudioLimits& limits, int sample_rate_hz);
+// How many samples DecodeAudio makes of PCM, or of a WAV file that holds its samples one by one, without looking at
+// them: 0 when it refuses it for its form or its length (a file that is shorter than it claims, too), and for every
+// other file.
+int64_t CountDecodedSamples(const AudioSource& source, const AudioLimits& limits, int sample_rate_hz);
 
 }  // namespace hearwire
 

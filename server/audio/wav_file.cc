@@ -4,6 +4,7 @@
 #include <cstring>
 #include <optional>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "server/audio/sample_source.h"
@@ -118,9 +119,21 @@ absl::StatusOr<Fmt> ParseFmt(std::string_view bytes) {
   return fmt;
 }
 
-// The length of a data chunk that claims `claimed` bytes, of `available`.
-absl::StatusOr<size_t> DataLength(const Fmt& fmt, uint32_t claimed, size_t available, bool riff_covers_file) {
-  const bool is_stream = claimed == kUnknownLength || (claimed == 0 && !riff_covers_file) ||
+// Whether they are RIFF chunks and nothing else.
+bool AreChunks(std::string_view bytes) {
+  while (bytes.size() >= 8) {
+    if (!std::all_of(bytes.begin(), bytes.begin() + 4, absl::ascii_isprint)) return false;
+    const uint64_t length = Read<uint32_t>(bytes, 4);
+    if (length > bytes.size() - 8) return false;
+    bytes.remove_prefix(std::min<uint64_t>(8 + length + length % 2, bytes.size()));
+  }
+  return bytes.empty();
+}
+
+// The length of a data chunk that claims `claimed` bytes. rest: what follows its head.
+absl::StatusOr<size_t> DataLength(const Fmt& fmt, uint32_t claimed, std::string_view rest, bool riff_covers_file) {
+  const size_t available = rest.size();
+  const bool is_stream = claimed == kUnknownLength || (claimed == 0 && !(riff_covers_file && AreChunks(rest))) ||
                          (claimed <= kUnknownLengthOfSox && claimed + fmt.block_bytes > kUnknownLengthOfSox);
   if (is_stream) return std::min<size_t>(available, kUnknownLength - 2 * kMaxFmtBytes);
   if (claimed > available) return CutOffError(fmt.Seconds(available), fmt.Seconds(claimed));
@@ -135,6 +148,7 @@ absl::StatusOr<WavFile> MakeWavFile(const Fmt& fmt, std::string_view data) {
   // A part of a sample at the end is ignored, as everywhere.
   file.samples = fmt.is_block_coded() ? data : data.substr(0, data.size() - data.size() % fmt.block_bytes);
   if (file.samples.empty()) return absl::InvalidArgumentError("the WAV file has no samples");
+  if (!fmt.is_block_coded()) file.sample_count = static_cast<int64_t>(file.samples.size() / fmt.block_bytes);
   const size_t fmt_padding = fmt.bytes.size() % 2;
   WriteChunkHead("RIFF", 4 + 8 + fmt.bytes.size() + fmt_padding + 8 + file.samples.size(), &file.header);
   file.header += "WAVE";
@@ -156,7 +170,7 @@ absl::StatusOr<WavFile> ParseWavFile(std::string_view bytes) {
     const size_t available = bytes.size() - offset;
     if (id == "data") {
       if (!fmt) return HeaderError("no fmt chunk before the data chunk");
-      const absl::StatusOr<size_t> length = DataLength(*fmt, claimed, available, riff_end == bytes.size());
+      const absl::StatusOr<size_t> length = DataLength(*fmt, claimed, bytes.substr(offset), riff_end == bytes.size());
       if (!length.ok()) return length.status();
       return MakeWavFile(*fmt, bytes.substr(offset, *length));
     }

@@ -4,6 +4,7 @@
 #define HEARWIRE_SERVER_AUDIO_WAV_FILE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,12 +20,13 @@ struct WavFile {
   std::string_view samples;  // Of the file's bytes: the content of its data chunk, whole samples (or blocks).
   int64_t sample_rate_hz = 0;
   int64_t channel_count = 0;
+  std::optional<int64_t> sample_count;  // None where samples come in compressed blocks.
 };
 
-// `bytes` begins with RIFF and WAVE. A data chunk of length 0 (followed by bytes that the RIFF length does not cover)
-// or 0xffffffff, or of the length that sox writes into a pipe (0x7ffff000, in whole samples), goes on to the end of the
-// file. INVALID_ARGUMENT: no fmt or data chunk; an encoding that is not accepted; values that contradict each other; no
-// samples; a data chunk longer than the file (seconds found and claimed).
+// `bytes` begins with RIFF and WAVE. A data chunk of length 0 (followed by bytes that the RIFF length does not cover,
+// or that are no chunks) or 0xffffffff, or of the length that sox writes into a pipe (0x7ffff000, in whole samples),
+// goes on to the end of the file. INVALID_ARGUMENT: no fmt or data chunk; an encoding that is not accepted; values that
+// contradict each other; no samples; a data chunk longer than the file (seconds found and claimed).
 absl::StatusOr<WavFile> ParseWavFile(std::string_view bytes);
 
 }  // namespace hearwire

@@ -84,7 +84,8 @@ CallError FromBatcher(const absl::Status& status, const Batcher& batcher) {
       if (refusal == Refusal::kQueueFull) {
         return {.status = status, .reason = reason::kQueueFull, .retry_after = RetryDelay(batcher)};
       }
-      // The device had no room for one of its windows alone.
+      // The device had no room for one of its windows alone, and will not have any the next time: only shorter clips
+      // help.
       return {.status = status, .reason = reason::kDeviceMemory, .never_retry = true};
     default:
       return {.status = status, .reason = reason::kInternal};

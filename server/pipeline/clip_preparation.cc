@@ -41,9 +41,8 @@ std::variant<std::vector<float>, CallError> DecodeClip(const CallRequest& reques
 }
 
 int64_t LeastSamples(const CallRequest& request, int clip, const AudioLimits& limits) {
-  const auto* pcm = std::get_if<PcmAudio>(&request.clips[clip]);
   // Shorter ones are refused.
-  return std::max(pcm == nullptr ? 0 : CountDecodedSamples(*pcm, limits, kSampleRateHz), request.min_samples);
+  return std::max(CountDecodedSamples(request.clips[clip], limits, kSampleRateHz), request.min_samples);
 }
 
 WindowCount CountWindows(const CallRequest& request, int64_t samples) {

@@ -9,9 +9,13 @@
 namespace hearwire {
 namespace {
 
-// A connection holds a thread until its request has come: idle ones must not keep a scrape waiting.
-constexpr char kThreads[] = "8";
-constexpr char kRequestTimeoutMs[] = "1000";
+// A connection holds a thread until its request has come, or the time for it has passed: fewer idle ones than threads
+// do not keep a scrape waiting, and as many again cost it half a second more. The threads have small stacks.
+constexpr char kThreads[] = "64";
+constexpr char kRequestTimeoutMs[] = "500";
+// Those that wait for a thread, in the server and in the kernel, which drops what is beyond.
+constexpr char kConnectionQueue[] = "512";
+constexpr char kListenBacklog[] = "512";
 
 }  // namespace
 
@@ -31,7 +35,8 @@ absl::StatusOr<std::unique_ptr<Exposer>> Exposer::Create(const std::string& host
   const std::string address = FormatAddress(exposer->host_, port);
   try {
     exposer->http_ = std::make_unique<prometheus::Exposer>(std::vector<std::string>{
-        "listening_ports", address, "num_threads", kThreads, "request_timeout_ms", kRequestTimeoutMs});
+        "listening_ports", address, "num_threads", kThreads, "request_timeout_ms", kRequestTimeoutMs,
+        "connection_queue", kConnectionQueue, "listen_backlog", kListenBacklog});
     const std::vector<int> ports = exposer->http_->GetListeningPorts();
     if (ports.empty()) return absl::InternalError(absl::StrCat("metrics: nothing listens on ", address));
     exposer->port_ = ports.front();

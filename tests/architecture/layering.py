@@ -23,7 +23,6 @@ ALLOWED = {
     "server/concurrency": set(),
     "server/names": set(),
     "server/telemetry": {"server/concurrency"},
-    "server/machine": set(),
     "server/audio": set(),
     "server/batching": MODELS | {"server/concurrency"},
     "server/pipeline": MODELS
@@ -36,7 +35,6 @@ ALLOWED = {
         "models/weights",
         "server/batching",
         "server/concurrency",
-        "server/machine",
         "server/names",
         "server/pipeline",
         "server/rpc",

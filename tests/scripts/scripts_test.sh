@@ -26,6 +26,7 @@ expect "quickstart refuses a folder" "quickstart: $work is a folder; one sound f
 expect "quickstart refuses a file that is not there" "quickstart: cannot read $work/no.wav" "$scripts/quickstart" "$work/no.wav"
 expect "test wants a preset's name" "test: --preset needs a name: dev, asan or tsan" "$scripts/test" --preset
 expect "test knows its presets" "test: unknown preset x; it is dev, asan or tsan" "$scripts/test" --preset x
+expect "test takes one regular expression" "test: it takes one regular expression, B is another; 'A|B' is both" "$scripts/test" A B
 expect "arm64-test knows its options" "arm64-test: unknown option --x; scripts/arm64-test --help lists the options" "$scripts/arm64-test" --x
 expect "image-test takes no arguments" "image-test: it takes no arguments, x is one; scripts/image-test --help tells what it does" \
   "$scripts/image-test" x

@@ -143,6 +143,35 @@ TEST_F(ParseOptionsTest, TakesTheLastOfAFlagThatIsGivenTwice) {
   EXPECT_EQ(ParseGood({"--max-clips=1", "--max-clips", "7"}).max_clips, 7);
 }
 
+TEST_F(ParseOptionsTest, TakesOneValueForEachFlag) {
+  const std::string only_flags = "? Only flags are taken, see --help";
+  EXPECT_EQ(ParseBad({"--host", "127.0.0.1", "127.0.0.2"}), "what is \"127.0.0.2\"" + only_flags);
+  EXPECT_EQ(ParseBad({"--workers", "1", "2", "--max-clips=3"}), "what is \"2\"" + only_flags);
+  EXPECT_EQ(ParseBad({"--model-repository", "snd", "repo"}), "what is \"repo\"" + only_flags);
+  EXPECT_EQ(ParseBad({"--metrics-port=0", "extra"}), "what is \"extra\"" + only_flags);
+  EXPECT_EQ(ParseBad({"--networks", "mn04_as", "mn10_as"}), "what is \"mn10_as\"" + only_flags);
+  EXPECT_EQ(ParseBad({"--config", WriteFile("workers=2\n"), "other.conf"}), "what is \"other.conf\"" + only_flags);
+  environment_ = {{"HEARWIRE_WORKERS", "1"}, {"HEARWIRE_MODEL_REPOSITORY", "repo"}};
+  EXPECT_EQ(ParseBad({"bogus"}), "what is \"bogus\"" + only_flags);
+}
+
+TEST_F(ParseOptionsTest, TakesOneValueForEachLineOfAConfigurationFile) {
+  const std::string two = WriteFile("max-clips=3\nworkers=1 2\n");
+  EXPECT_THAT(ParseBad({"--config", two}),
+              HasSubstr(two + ": line 2: \"workers\" takes one value and has 2; a value with blanks or commas goes"));
+  EXPECT_THAT(ParseBad({"--config", WriteFile("max-clips=[3, 4, 5]\n")}), HasSubstr("line 1: \"max-clips\" takes one"));
+  EXPECT_THAT(ParseBad({"--config", WriteFile("workers=1\nworkers=2\n")}),
+              HasSubstr("line 2: \"workers\" is there twice, first in line 1"));
+  EXPECT_THAT(ParseBad({"--config", WriteFile("workers=1\n# More\nmax-clips=3\n workers = 1\n")}),
+              HasSubstr("line 4: \"workers\" is there twice, first in line 1"));
+  EXPECT_THAT(ParseBad({"--config", WriteFile("networks=a\nworkers=1\nnetworks=b\n")}),
+              HasSubstr("line 3: \"networks\" is there twice"));
+  EXPECT_THAT(ParseBad({"--config", WriteFile("workers=1\nmax-clips=2\n\"workers\"=3\n")}),
+              HasSubstr("line 3: \"workers\" is there twice, first in line 1"));
+  EXPECT_EQ(ParseGood({"--config", WriteFile("model-repository=\"/my models\"\n")}).model_repository, "/my models");
+  EXPECT_THAT(ParseGood({"--config", WriteFile("networks=a,b\n")}).networks, ElementsAre("a", "b"));
+}
+
 TEST_F(ParseOptionsTest, NamesTheSourceOfAWrongValue) {
   EXPECT_THAT(ParseBad({"--max-clips=many"}), HasSubstr("--max-clips: \"many\""));
   environment_ = {{"HEARWIRE_MAX_CLIPS", "many"}};
@@ -168,6 +197,11 @@ TEST_F(ParseOptionsTest, SaysWhatWouldBeRight) {
   EXPECT_THAT(ParseBad({"--workers=1.5"}), HasSubstr("whole number"));
   EXPECT_THAT(ParseBad({"--workers=99999999999999999999"}), HasSubstr("whole number"));
   EXPECT_THAT(ParseBad({"--grpc-port=65536"}), HasSubstr("from 0 to 65535"));
+  EXPECT_THAT(
+      ParseBad({"--max-queued-frames=99"}),
+      HasSubstr("--max-queued-frames: \"99\" will not do: the self-test's longest window has 100 frames and must "
+                "fit: 100 is the least"));
+  EXPECT_EQ(ParseGood({"--max-queued-frames=100"}).max_queued_frames, 100);
   EXPECT_THAT(ParseBad({"--max-queue-delay=5"}), HasSubstr("5ms"));
   EXPECT_THAT(ParseBad({"--max-queue-delay=-5ms"}), HasSubstr("from 0 to 24h"));
   EXPECT_THAT(ParseBad({"--max-queue-delay=inf"}), HasSubstr("unit"));

@@ -130,11 +130,28 @@ TEST_F(WavStreamTest, UnknownLengthsAreReadToTheEnd) {
   ASSERT_EQ(expected_.size(), size_t{kRateHz / 2});
   EXPECT_EQ(Decode(Wav(0, 0)), expected_);
   EXPECT_EQ(Decode(Wav(36, 0)), expected_);  // An empty file's header, never corrected.
+  EXPECT_EQ(Decode(Wav(static_cast<uint32_t>(samples_.size()) + 36, 0)),
+            expected_);  // The RIFF length corrected alone.
   EXPECT_EQ(Decode(Wav(0xffffffff, 0)), expected_);
   EXPECT_EQ(Decode(Wav(0xffffffff, 0xffffffff)), expected_);
   EXPECT_EQ(Decode(Wav(static_cast<uint32_t>(samples_.size()) + 36, 0xffffffff)), expected_);
   EXPECT_EQ(Decode(Wav(0xffffffff, 0xffffffff, RiffChunk("LIST", "INFOISFT\x0e\0\0\0Lavf58.29.100\0"))), expected_);
   EXPECT_EQ(Decode(Wav(0x7ffff024, 0x7ffff000)), expected_);  // What sox writes into a pipe.
+}
+
+// Where the RIFF length is right, only the bytes themselves tell a stream from an empty file with further chunks.
+TEST_F(WavStreamTest, AFileOfLength0ThatGoesOnWithChunksIsEmpty) {
+  const auto status = [&](const std::string& after) {
+    const auto decoded = DecodeAudio(EncodedAudio{WavFromChunks(fmt_ + RiffChunk("data", "") + after)}, {}, kRateHz);
+    const auto* error = std::get_if<AudioError>(&decoded);
+    return error == nullptr ? absl::OkStatus() : error->status;
+  };
+  const std::string list = RiffChunk("LIST", "INFOINAM");
+  const std::string empty = "the WAV file has no samples";
+  EXPECT_EQ(status(list).message(), empty);
+  EXPECT_EQ(status(list + RiffChunk("id3 ", std::string(35, 'x'))).message(), empty);
+  EXPECT_TRUE(status(list + samples_).ok()) << "no chunk after the first";
+  EXPECT_TRUE(status(RiffChunk("LIST", 1000, "INFO")).ok()) << "a length beyond the file";
 }
 
 TEST_F(WavStreamTest, WhatSoxWritesIsWholeSamples) {

@@ -180,14 +180,32 @@ TEST(DecodeAudioTest, CountsTheSamplesOfPcmWithoutDecodingThem) {
   }
 }
 
+TEST(DecodeAudioTest, CountsTheSamplesOfAWavFileWithoutDecodingThem) {
+  const auto count = [](std::string_view bytes, const AudioLimits& limits = {}) {
+    return CountDecodedSamples(EncodedAudio{bytes}, limits, kRateHz);
+  };
+  const Sound sound = MakeNoise(44100, 2, 0.5);
+  const std::string wav = MakeWav(sound);
+  EXPECT_EQ(count(wav), static_cast<int64_t>(DecodeFile(wav).size()));
+  const std::string floats = MakeFile(sound, SF_FORMAT_WAVEX | SF_FORMAT_FLOAT);
+  EXPECT_EQ(count(floats), static_cast<int64_t>(DecodeFile(floats).size()));
+  EXPECT_EQ(count(std::string_view(wav).substr(0, wav.size() - 1)), 0) << "cut off";
+  EXPECT_EQ(count(wav, {.max_decoded = absl::Milliseconds(400)}), 0);
+  EXPECT_EQ(count(wav, {.max_channel_count = 1}), 0);
+  EXPECT_EQ(count(wav, {.min_sample_rate_hz = 48000}), 0);
+  EXPECT_EQ(count(MakeFile(sound, SF_FORMAT_WAV | SF_FORMAT_IMA_ADPCM)), 0) << "its blocks may be padded";
+  EXPECT_EQ(count(MakeFlac(sound)), 0);
+  EXPECT_EQ(count("no audio"), 0);
+}
+
 TEST(DecodeAudioTest, CountsNoSamplesOfPcmThatIsRefused) {
   const std::string bytes(32000, '\0');
-  EXPECT_EQ(CountDecodedSamples({Encoding::kUnspecified, kRateHz, 1, bytes}, {}, kRateHz), 0);
-  EXPECT_EQ(CountDecodedSamples({Encoding::kFloat32, 0, 1, bytes}, {}, kRateHz), 0);
-  EXPECT_EQ(CountDecodedSamples({Encoding::kFloat32, kRateHz, 0, bytes}, {}, kRateHz), 0);
-  EXPECT_EQ(CountDecodedSamples({Encoding::kFloat32, kRateHz, 3, bytes}, {}, kRateHz), 0);
+  EXPECT_EQ(CountDecodedSamples(PcmAudio{Encoding::kUnspecified, kRateHz, 1, bytes}, {}, kRateHz), 0);
+  EXPECT_EQ(CountDecodedSamples(PcmAudio{Encoding::kFloat32, 0, 1, bytes}, {}, kRateHz), 0);
+  EXPECT_EQ(CountDecodedSamples(PcmAudio{Encoding::kFloat32, kRateHz, 0, bytes}, {}, kRateHz), 0);
+  EXPECT_EQ(CountDecodedSamples(PcmAudio{Encoding::kFloat32, kRateHz, 3, bytes}, {}, kRateHz), 0);
   const AudioLimits short_clips = {.max_decoded = absl::Milliseconds(100)};
-  EXPECT_EQ(CountDecodedSamples({Encoding::kFloat32, kRateHz, 1, bytes}, short_clips, kRateHz), 0);
+  EXPECT_EQ(CountDecodedSamples(PcmAudio{Encoding::kFloat32, kRateHz, 1, bytes}, short_clips, kRateHz), 0);
 }
 
 TEST(DecodeAudioTest, DecodesOnManyThreadsAtOnce) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "models/log_mel/clip_windows.h"
+#include "tests/fixtures/audio_files.h"
 #include "tests/server/pipeline/pipeline_harness.h"
 
 namespace hearwire {
@@ -192,7 +193,19 @@ TEST(PipelineTest, DecodesNothingOfACallWhoseLengthsSayThatItCannotFit) {
   const Answer long_reply = harness.Run(harness.Request({Tone(2)}, CallKind::kTimestamps));
   EXPECT_EQ(long_reply.reason(), reason::kReplyTooLarge);
   EXPECT_EQ(long_reply.report.audio, absl::ZeroDuration());
-  // Of a file nothing is known but that it has a window.
+  // A WAV file's length is known too.
+  const std::string wav = MakeWav(MakeNoise(1000, 1, 4));
+  const auto run_file = [&](std::string_view bytes) {
+    CallRequest request = harness.Request({});
+    request.clips.push_back(EncodedAudio{bytes});
+    return harness.Run(std::move(request));
+  };
+  const Answer large_file = run_file(wav);
+  EXPECT_EQ(large_file.reason(), reason::kCallTooLarge);
+  EXPECT_EQ(large_file.report.audio, absl::ZeroDuration());
+  EXPECT_EQ(run_file(std::string_view(wav).substr(0, wav.size() - 2)).reason(), reason::kInvalidAudio)
+      << "cut off, whatever it claims";
+  // Of other files nothing is known but that they have a window.
   CallRequest mixed = harness.Request({Tone(4)});
   mixed.clips.push_back(EncodedAudio{"no audio"});
   const Answer at_least = harness.Run(std::move(mixed));
@@ -234,6 +247,18 @@ TEST(PipelineTest, ReportsALostDevice) {
   EXPECT_EQ(answer.code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(answer.reason(), reason::kDeviceLost);
   EXPECT_EQ(harness.metrics.count("rejected DEVICE_LOST"), 1);
+}
+
+TEST(PipelineTest, TellsACallWithAWindowThatTheDeviceCannotHoldNotToComeBack) {
+  PipelineHarness harness({.before_embed = [](int, absl::Span<const WindowRequest>) {
+    return absl::ResourceExhaustedError("out of memory");
+  }});
+  const Answer answer = harness.Run(harness.Request({Tone(1)}));
+  EXPECT_EQ(answer.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(answer.reason(), reason::kDeviceMemory);
+  EXPECT_TRUE(answer.error().never_retry);
+  EXPECT_FALSE(answer.error().retry_after.has_value());
+  EXPECT_EQ(harness.metrics.count("rejected DEVICE_MEMORY"), 1);
 }
 
 TEST(PipelineTest, CreateNamesTheOptionThatIsOutOfRange) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "models/weights/self_test_vectors.h"
+#include "server/options.h"
 #include "server/pipeline/metrics_observer.h"
 #include "tests/fixtures/fake_embedder.h"
 #include "tests/fixtures/recorded_metrics.h"
@@ -45,11 +46,12 @@ class ReplayingBackend : public FakeBackend {
 };
 
 absl::StatusOr<SelfTestReport> SelfTestOf(Backend* backend, std::string_view precision,
-                                          const NetworkCatalogOptions& options = {}) {
+                                          const NetworkCatalogOptions& options = {},
+                                          const BatcherOptions& batching = {}) {
   RecordedMetrics metrics;
   MetricsObserver observer(&metrics, {});
   const NetworkCatalog networks = NetworkCatalog::Load(options, backend).value();
-  const auto batcher = Batcher::Create({}, backend, &observer).value();
+  const auto batcher = Batcher::Create(batching, backend, &observer).value();
   return RunSelfTest(networks, precision, batcher.get());
 }
 
@@ -64,6 +66,15 @@ TEST(RunSelfTestTest, ReturnsTheLargestErrorOfABackendThatComputesRight) {
   EXPECT_GT(little->LargestError(), 0);
   EXPECT_LE(little->LargestError(), 1e-4);
   EXPECT_EQ(little->tolerance, double{1e-4f});
+}
+
+TEST(RunSelfTestTest, FitsIntoTheShortestQueueThatCanBeChosen) {
+  ReplayingBackend exact(0);
+  const auto with_queue = [&](int64_t frames) {
+    return SelfTestOf(&exact, "float32", {}, {.queue = {.max_queued_frames = frames}}).status();
+  };
+  EXPECT_TRUE(with_queue(kLeastQueuedFrames).ok()) << with_queue(kLeastQueuedFrames);
+  EXPECT_EQ(with_queue(kLeastQueuedFrames - 1).code(), absl::StatusCode::kResourceExhausted);
 }
 
 TEST(RunSelfTestTest, RefusesABackendThatComputesOtherNumbers) {
