@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -137,6 +138,35 @@ TEST_F(HearwireTest, KeepsAnOutputThatExistsUnlessForced) {
   EXPECT_EQ(Hearwire({"embed", input, "--output", folder_ / "out", "--force"}).exit_code, 0);
   EXPECT_THAT(Npy(folder_ / "a.npy").shape, ElementsAre(4));
   EXPECT_THAT(Npy(folder_ / "out/a.wav.npy").shape, ElementsAre(4));
+}
+
+TEST_F(HearwireTest, WritesIntoAPipeAndThroughALink) {
+  const std::string input = folder_.Write("a.wav", "abc");
+  const std::string pipe = folder_ / "p.json";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const std::vector<std::vector<std::string>> commands = {{"embed", input, "--output", pipe},
+                                                          {"embed", input, "--output", pipe, "--force"}};
+  for (const auto& command : commands) {
+    Program program(command);
+    const auto json = nlohmann::json::parse(ReadFile(pipe), nullptr, /*allow_exceptions=*/false);
+    EXPECT_EQ(program.Wait().exit_code, 0);
+    ASSERT_EQ(json.size(), 1u);
+    EXPECT_EQ(json[0]["embedding"], nlohmann::json({3, 294, 0, 0}));
+    EXPECT_TRUE(std::filesystem::is_fifo(pipe));
+  }
+  folder_.Write("real.npy", "precious");
+  std::filesystem::create_symlink("real.npy", folder_ / "link.npy");
+  EXPECT_EQ(Hearwire({"embed", input, "--output", folder_ / "link.npy", "--force"}).exit_code, 0);
+  EXPECT_TRUE(std::filesystem::is_symlink(folder_ / "link.npy"));
+  EXPECT_THAT(Npy(folder_ / "real.npy").shape, ElementsAre(4));
+}
+
+TEST_F(HearwireTest, WritesToStandardOutputByAnotherName) {
+  const std::string input = folder_.Write("a.wav", "abc");
+  const ProgramResult result = Hearwire({"embed", input, "--output", "/proc/self/fd/1", "--format", "json"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, Hearwire({"embed", input, "--output", "-"}).out);
+  EXPECT_THAT(Hearwire({"embed", input, "--output", "/proc/self/fd/1"}).err, HasSubstr("--format"));
 }
 
 TEST_F(HearwireTest, LeavesNoOutputWhenAllFails) {
