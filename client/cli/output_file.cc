@@ -90,7 +90,7 @@ absl::StatusOr<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string
     return std::unique_ptr<OutputFile>(new OutputFile(path, path, "", fdopen(fd, "wb"), force));
   }
   const std::filesystem::path target(FollowLinks(path));
-  std::string temporary = (target.parent_path() / ("." + target.filename().string() + ".XXXXXX")).string();
+  std::string temporary = (target.parent_path() / absl::StrCat(".", target.filename().string(), ".XXXXXX")).string();
   const int fd = mkostemp(temporary.data(), O_CLOEXEC);
   if (fd < 0) return FileError(path, errno);
   fchmod(fd, NewFileMode());
