@@ -372,6 +372,13 @@ TEST_F(HearwireTest, AnswersAWrongCommandLineInOneLine) {
   EXPECT_THAT(Hearwire({"frobnicate"}).err, HasSubstr("frobnicate is no command"));
 }
 
+TEST_F(HearwireTest, PointsToTheHelpOfTheCommandThatWasMeant) {
+  EXPECT_THAT(Hearwire({"embed"}).err, HasSubstr("(hearwire embed --help "));
+  EXPECT_THAT(Hearwire({"checkpoints"}).err, HasSubstr("(hearwire checkpoints --help "));
+  EXPECT_THAT(Hearwire({"checkpoints", "fetch"}).err, HasSubstr("(hearwire checkpoints fetch --help "));
+  EXPECT_THAT(Hearwire({"checkpoints", "list", "extra"}).err, HasSubstr("(hearwire checkpoints list --help "));
+}
+
 TEST_F(HearwireTest, HelpsAndNamesItsVersion) {
   EXPECT_THAT(Hearwire({"--version"}).out, testing::StartsWith("hearwire "));
   for (const std::vector<std::string>& command : {std::vector<std::string>{},
