@@ -5,6 +5,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/printable.h"
 #include "client/error_details.h"
 
 namespace hearwire::cli {
@@ -58,6 +59,6 @@ std::string FailureText(const absl::Status& status, const ConnectionOptions& opt
   return text.empty() ? absl::StatusCodeToString(status.code()) : text;
 }
 
-void Complain(const std::string& text) { std::fprintf(stderr, "hearwire: %s\n", text.c_str()); }
+void Complain(const std::string& text) { std::fprintf(stderr, "hearwire: %s\n", Printable(text).c_str()); }
 
 }  // namespace hearwire::cli

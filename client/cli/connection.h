@@ -32,7 +32,7 @@ absl::StatusOr<absl::Duration> ParseDeadline(const std::string& text);
 // is no server.
 std::string FailureText(const absl::Status& status, const ConnectionOptions& options);
 
-// Writes "hearwire: TEXT" to standard error.
+// Writes "hearwire: TEXT" to standard error, in one line.
 void Complain(const std::string& text);
 
 }  // namespace hearwire::cli

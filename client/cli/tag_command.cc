@@ -8,6 +8,7 @@
 #include "client/cli/embedding_text.h"
 #include "client/cli/file_calls.h"
 #include "client/cli/output_file.h"
+#include "client/cli/printable.h"
 
 namespace hearwire::cli {
 namespace {
@@ -33,9 +34,9 @@ std::string TagsText(const std::string& name, const std::vector<client::Tag>& ta
     }
     text = absl::StrCat("{\"file\":", JsonString(name), ",\"tags\":[", text, "]}\n");
   } else {
-    text = absl::StrCat(name, "\n");
+    text = absl::StrCat(Printable(name), "\n");
     for (const client::Tag& tag : tags)
-      absl::StrAppend(&text, absl::StrFormat("  %.3f  %s\n", tag.probability, tag.name));
+      absl::StrAppend(&text, absl::StrFormat("  %.3f  %s\n", tag.probability, Printable(tag.name)));
   }
   return text;
 }

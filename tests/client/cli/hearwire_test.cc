@@ -279,6 +279,20 @@ TEST_F(HearwireTest, TagsFiles) {
   EXPECT_EQ(Hearwire({"tag", input, "--network", "unknown"}).exit_code, 1);
 }
 
+TEST_F(HearwireTest, EscapesFilesNamesForPeopleOnly) {
+  const std::string good = folder_.Write("\x1b[31m\ngood.wav", "ab");
+  const std::string bad = folder_.Write("\x1b[31m\nbad.wav", "bad");
+  const std::string shown = folder_ / "\\x1b[31m\\ngood.wav";
+  const ProgramResult embedded = Hearwire({"embed", good, bad});
+  EXPECT_EQ(embedded.out, shown + ": fake, 4 values: 2 195 0 0\n");
+  EXPECT_THAT(embedded.err,
+              testing::StartsWith("hearwire: " + folder_ / "\\x1b[31m\\nbad.wav" + ": not an audio file\n"));
+  EXPECT_THAT(Hearwire({"tag", good}).out, testing::StartsWith(shown + "\n  0.500"));
+  EXPECT_EQ(nlohmann::json::parse(Hearwire({"tag", good, "--format", "json"}).out)[0]["file"], good);
+  EXPECT_THAT(Hearwire({"tag", good, "--format", "csv"}).out, HasSubstr("\"" + good + "\",1,"));
+  EXPECT_EQ(nlohmann::json::parse(Hearwire({"embed", good, "--output", "-"}).out)[0]["file"], good);
+}
+
 TEST_F(HearwireTest, ListsConfigs) {
   const ProgramResult text = Hearwire({"configs"});
   EXPECT_EQ(text.exit_code, 0) << text.err;
