@@ -1,6 +1,8 @@
 #include "client/cli/connection.h"
 
 #include <cstdio>
+#include <map>
+#include <string_view>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -9,6 +11,19 @@
 #include "client/error_details.h"
 
 namespace hearwire::cli {
+namespace {
+
+// The server's own advice is about all that a request can hold.
+std::string ReplyTooLarge(const absl::Status& status, const ConnectionOptions& options) {
+  std::map<std::string, std::string> facts = client::ErrorMetadata(status);
+  std::string text =
+      absl::StrCat("the reply would be at least ", facts["reply_bytes"], " bytes, more than the server sends (",
+                   facts["max_reply_bytes"], " bytes, its --max-reply-bytes)");
+  if (!options.smaller_reply.empty()) absl::StrAppend(&text, ": ", options.smaller_reply);
+  return text;
+}
+
+}  // namespace
 
 void AddConnectionOptions(CLI::App& command, ConnectionOptions& options, const std::string& deadline) {
   options.deadline = deadline;
@@ -50,6 +65,11 @@ std::string FailureText(const absl::Status& status, const ConnectionOptions& opt
   if (client::IsUnreachable(status) && text.rfind("no server at ", 0) == 0) {
     return absl::StrCat("no server at ", options.server,
                         ": start one with hearwire-server, or name another with --server");
+  }
+  if (client::ErrorReason(status) == "REPLY_TOO_LARGE") return ReplyTooLarge(status, options);
+  // Methods' names are for those who write programs.
+  if (constexpr std::string_view kMethod = "; ListConfigs lists all"; text.ends_with(kMethod)) {
+    text.replace(text.size() - kMethod.size(), kMethod.size(), "; hearwire configs lists all");
   }
   // The server counts a request's clips; a command sends one.
   if (text.rfind("clips[0]", 0) == 0 && text.find(": ") != std::string::npos) text.erase(0, text.find(": ") + 2);

@@ -82,6 +82,8 @@ void AddEmbedCommand(CLI::App& program, Command& chosen) {
   CLI::App& command = *program.add_subcommand("embed", "Turn sounds into embeddings");
   const auto options = std::make_shared<EmbedOptions>();
   AddFileCallOptions(command, options->calls);
+  options->calls.connection.smaller_reply =
+      "cut the file into shorter pieces, or use a --config with smaller embeddings";
   command
       .add_option("--config", options->config, "A config's name (hearwire configs lists them); default: the server's")
       ->type_name("NAME");

@@ -73,6 +73,7 @@ void AddTagCommand(CLI::App& program, Command& chosen) {
   CLI::App& command = *program.add_subcommand("tag", "Name what is heard: AudioSet's classes and their probabilities");
   const auto options = std::make_shared<TagOptions>();
   AddFileCallOptions(command, options->calls);
+  options->calls.connection.smaller_reply = "ask for fewer tags with --top-k";
   command.add_option("--top-k", options->top_k, "The most probable tags; 0: all 527")
       ->capture_default_str()
       ->check(CLI::Range(0, 527))

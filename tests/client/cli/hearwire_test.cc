@@ -231,9 +231,9 @@ TEST_F(HearwireTest, StopsWhenNoFileCanFareBetter) {
   const ProgramResult result =
       Hearwire({"embed", folder_ / "in", "--config", "unknown", "--in-flight", "1", "--output", folder_ / "o.npy"});
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_EQ(result.err,
-            "hearwire: " + folder_ / "in/a.wav" +
-                ": no config or network is called unknown\nhearwire: stopped: 1 of 2 files were not done\n");
+  EXPECT_EQ(result.err, "hearwire: " + folder_ / "in/a.wav" +
+                            ": no config or network is called unknown; hearwire configs lists all\nhearwire: stopped: "
+                            "1 of 2 files were not done\n");
   EXPECT_THAT(folder_.Files(), ElementsAre("in/a.wav", "in/b.wav"));
 }
 
@@ -277,6 +277,16 @@ TEST_F(HearwireTest, TagsFiles) {
   const std::string csv = Hearwire({"tag", input, "--top-k", "1", "--format", "csv"}).out;
   EXPECT_EQ(csv, "file,rank,index,name,probability\n" + input + ",1,0,\"Rain, \"\"heavy\"\"\",0.5\n");
   EXPECT_EQ(Hearwire({"tag", input, "--network", "unknown"}).exit_code, 1);
+}
+
+TEST_F(HearwireTest, AdvisesAgainstTooLargeAReplyWhatItCanDo) {
+  const std::string input = folder_.Write("a.wav", "huge");
+  const std::string start =
+      "hearwire: " + input +
+      ": the reply would be at least 17 bytes, more than the server sends (16 bytes, its --max-reply-bytes): ";
+  EXPECT_EQ(Hearwire({"embed", input}).err,
+            start + "cut the file into shorter pieces, or use a --config with smaller embeddings\n");
+  EXPECT_EQ(Hearwire({"tag", input}).err, start + "ask for fewer tags with --top-k\n");
 }
 
 TEST_F(HearwireTest, EscapesFilesNamesForPeopleOnly) {
