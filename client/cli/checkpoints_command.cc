@@ -12,6 +12,7 @@
 #include "client/cli/fetch_file.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/output_file.h"
+#include "client/cli/printable.h"
 #include "client/cli/progress_bar.h"
 #include "curl/curl.h"
 #include "models/configs/config.h"
@@ -42,7 +43,7 @@ std::optional<std::string> FindFile(const NetworkInfo& network, const std::strin
 
 int List(const CheckpointsOptions& options) {
   const auto print = [&](const auto&... cells) { Print(absl::StrFormat("%-22s %5s  %-34s %s\n", cells...)); };
-  print("NETWORK", "WIDTH", "FILE", options.into.empty() ? "SHA-256" : "IN " + options.into);
+  print("NETWORK", "WIDTH", "FILE", options.into.empty() ? "SHA-256" : "IN " + Printable(options.into));
   for (const NetworkInfo& network : Networks()) {
     const std::string width = absl::StrFormat("%.1f", network.width);
     std::string last(network.sha256.empty() ? "-" : network.sha256);
@@ -71,7 +72,7 @@ absl::Status CheckCheckpoint(const NetworkInfo& network, const std::string& path
 
 void PrintCheckpoint(const NetworkInfo& network, const std::string& path, const FileSummary& summary,
                      const std::string& remark) {
-  Print(absl::StrFormat("%s: %s, %.1f MB, SHA-256 %s (%s)%s\n", std::string(network.name), path,
+  Print(absl::StrFormat("%s: %s, %.1f MB, SHA-256 %s (%s)%s\n", std::string(network.name), Printable(path),
                         static_cast<double>(summary.bytes) / 1e6, summary.sha256,
                         network.sha256.empty() ? "its right value is not known here" : "verified", remark));
   std::fflush(stdout);

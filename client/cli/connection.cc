@@ -1,13 +1,29 @@
 #include "client/cli/connection.h"
 
 #include <cstdio>
+#include <map>
+#include <string_view>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/printable.h"
 #include "client/error_details.h"
 
 namespace hearwire::cli {
+namespace {
+
+// The server's own advice is about all that a request can hold.
+std::string ReplyTooLarge(const absl::Status& status, const ConnectionOptions& options) {
+  std::map<std::string, std::string> facts = client::ErrorMetadata(status);
+  std::string text =
+      absl::StrCat("the reply would be at least ", facts["reply_bytes"], " bytes, more than the server sends (",
+                   facts["max_reply_bytes"], " bytes, its --max-reply-bytes)");
+  if (!options.smaller_reply.empty()) absl::StrAppend(&text, ": ", options.smaller_reply);
+  return text;
+}
+
+}  // namespace
 
 void AddConnectionOptions(CLI::App& command, ConnectionOptions& options, const std::string& deadline) {
   options.deadline = deadline;
@@ -50,6 +66,11 @@ std::string FailureText(const absl::Status& status, const ConnectionOptions& opt
     return absl::StrCat("no server at ", options.server,
                         ": start one with hearwire-server, or name another with --server");
   }
+  if (client::ErrorReason(status) == "REPLY_TOO_LARGE") return ReplyTooLarge(status, options);
+  // Methods' names are for those who write programs.
+  if (constexpr std::string_view kMethod = "; ListConfigs lists all"; text.ends_with(kMethod)) {
+    text.replace(text.size() - kMethod.size(), kMethod.size(), "; hearwire configs lists all");
+  }
   // The server counts a request's clips; a command sends one.
   if (text.rfind("clips[0]", 0) == 0 && text.find(": ") != std::string::npos) text.erase(0, text.find(": ") + 2);
   if (absl::IsUnimplemented(status) && text.empty()) {
@@ -58,6 +79,6 @@ std::string FailureText(const absl::Status& status, const ConnectionOptions& opt
   return text.empty() ? absl::StatusCodeToString(status.code()) : text;
 }
 
-void Complain(const std::string& text) { std::fprintf(stderr, "hearwire: %s\n", text.c_str()); }
+void Complain(const std::string& text) { std::fprintf(stderr, "hearwire: %s\n", Printable(text).c_str()); }
 
 }  // namespace hearwire::cli

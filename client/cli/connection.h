@@ -17,6 +17,7 @@ struct ConnectionOptions {
   std::string server = "127.0.0.1:8001";  // --server, HEARWIRE_SERVER.
   std::string deadline;                   // --deadline, of one call: seconds, or a number with its unit.
   int64_t max_message_bytes = int64_t{64} << 20;
+  std::string smaller_reply;  // What the command's user can do about a reply that is too large; may be empty.
 };
 
 // Adds --server and --deadline. `deadline` is the default.
@@ -28,11 +29,11 @@ absl::StatusOr<std::unique_ptr<client::Client>> Connect(const ConnectionOptions&
 // "2.5" (seconds), "500ms", "1m30s". INVALID_ARGUMENT unless positive and finite.
 absl::StatusOr<absl::Duration> ParseDeadline(const std::string& text);
 
-// A failed call in a line: the server's message, without the path to the request's only clip, or what to do where there
-// is no server.
+// A failed call in a line: the server's message, without the path to the request's only clip and with advice that the
+// program's user can follow, or what to do where there is no server.
 std::string FailureText(const absl::Status& status, const ConnectionOptions& options);
 
-// Writes "hearwire: TEXT" to standard error.
+// Writes "hearwire: TEXT" to standard error, in one line.
 void Complain(const std::string& text);
 
 }  // namespace hearwire::cli

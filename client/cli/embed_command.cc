@@ -5,6 +5,8 @@
 #include "client/cli/commands.h"
 #include "client/cli/embedding_writer.h"
 #include "client/cli/file_calls.h"
+#include "client/cli/interrupt.h"
+#include "client/cli/output_file.h"
 
 namespace hearwire::cli {
 namespace {
@@ -22,7 +24,8 @@ constexpr char kFooter[] = R"(Without --output, a line about each file is printe
                     several:   scenes [files, size] and, in FILE.files.json, the files' names in that order
 --output FILE.csv   a line for each file or timestamp, with the file's name and the time
 --output FILE.json  an array of objects with file, config, weights and values
---output -          the same on standard output: json unless --format says otherwise
+--output -          the same on standard output: json unless --format says otherwise; a pipe or a device is
+                    written into likewise, in the format that its name or --format says
 --output FOLDER     any other name: a file for each input, named as the input is (below the folder that was
                     searched) and .npy, .csv or .json added: dog.wav.npy
 Files that fail are reported and left out; the others are done, and the exit code is 1. It is 1 for every other
@@ -33,11 +36,12 @@ int Embed(EmbedOptions& options) {
   if (!inputs.ok()) return Complain(std::string(inputs.status().message())), 1;
   options.output.kind = options.kind == "scene" ? EmbeddingKind::kScene : EmbeddingKind::kTimestamps;
   auto writer = NewEmbeddingWriter(options.output, *inputs);
+  if (Interrupted()) return InterruptExitCode();  // While a named pipe waited for its reader.
   if (!writer.ok()) return Complain(std::string(writer.status().message())), 1;
   auto client = Connect(options.calls.connection);
   if (!client.ok()) return Complain(std::string(client.status().message())), 1;
 
-  const bool prints = options.output.output.empty() || options.output.output == "-";
+  const bool prints = options.output.output.empty() || IsStream(options.output.output);
   FileCallsOutcome outcome;
   if (options.output.kind == EmbeddingKind::kScene) {
     outcome = RunFileCalls<client::SceneEmbeddings>(
@@ -65,7 +69,9 @@ int Embed(EmbedOptions& options) {
   }
   // What stopped half-way would pass for whole.
   if (outcome.finished && outcome.succeeded > 0) {
-    if (absl::Status wrong = (*writer)->Finish(); !wrong.ok()) return Complain(std::string(wrong.message())), 1;
+    const absl::Status wrong = (*writer)->Finish();
+    if (Interrupted()) return InterruptExitCode();
+    if (!wrong.ok()) return Complain(std::string(wrong.message())), 1;
   }
   return ReportOutcome(outcome, *inputs);
 }
@@ -76,6 +82,8 @@ void AddEmbedCommand(CLI::App& program, Command& chosen) {
   CLI::App& command = *program.add_subcommand("embed", "Turn sounds into embeddings");
   const auto options = std::make_shared<EmbedOptions>();
   AddFileCallOptions(command, options->calls);
+  options->calls.connection.smaller_reply =
+      "cut the file into shorter pieces, or use a --config with smaller embeddings";
   command
       .add_option("--config", options->config, "A config's name (hearwire configs lists them); default: the server's")
       ->type_name("NAME");

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "client/cli/printable.h"
 #include "nlohmann/json.hpp"
 
 namespace hearwire::cli {
@@ -97,7 +98,7 @@ std::string EmbeddedCsv(const std::string& name, const Embedded& result, Embeddi
 
 std::string EmbeddedSummary(const std::string& name, const Embedded& result, EmbeddingKind kind) {
   const client::Matrix& matrix = result.embeddings;
-  std::string text = absl::StrCat(name, ": ", result.space.config, ", ");
+  std::string text = absl::StrCat(Printable(name), ": ", Printable(result.space.config), ", ");
   if (kind == EmbeddingKind::kTimestamps) {
     absl::StrAppend(&text, matrix.rows, " timestamps from ",
                     result.timestamps_ms.empty() ? 0 : result.timestamps_ms.front(), " to ",

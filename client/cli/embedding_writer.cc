@@ -148,7 +148,8 @@ absl::StatusOr<std::unique_ptr<EmbeddingWriter>> NewFileWriter(const std::string
     return std::make_unique<TextWriter>(*std::move(file), options.format == "json", options.kind);
   }
   const bool timestamps = options.kind == EmbeddingKind::kTimestamps;
-  if (path == "-" || (single && !timestamps))
+  // Beside a name that is no .npy (standard output's, a device's) there is no place.
+  if (!path.ends_with(".npy") || (single && !timestamps))
     return std::make_unique<NpyWriter>(*std::move(file), nullptr, options.kind);
   auto beside = OutputFile::Create(Beside(path, single ? kTimestampsEnding : kFilesEnding), options.force);
   if (!beside.ok()) return beside.status();
@@ -225,10 +226,15 @@ absl::StatusOr<std::unique_ptr<EmbeddingWriter>> NewEmbeddingWriter(const Output
     return absl::InvalidArgumentError(
         absl::StrCat("--output ", options.output, " and --format ", options.format, " contradict each other"));
   }
+  const bool is_stream = IsStream(options.output);
+  if (options.format.empty() && is_stream && options.output != "-" && extension.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--output ", options.output, ": its name does not say what to write there; --format does"));
+  }
   if (options.format.empty()) {
     options.format = !extension.empty() ? extension.substr(1) : options.output == "-" ? "json" : "npy";
   }
-  if (options.output != "-" && extension.empty()) {
+  if (!is_stream && extension.empty()) {
     if (!is_folder && fs::exists(options.output, ignored)) {
       return absl::InvalidArgumentError(
           absl::StrCat("--output ", options.output, ": neither a folder nor a name that ends in .npy, .csv or .json"));
@@ -238,9 +244,9 @@ absl::StatusOr<std::unique_ptr<EmbeddingWriter>> NewEmbeddingWriter(const Output
     return writer;
   }
   if (options.format == "npy" && !inputs.one_file) {
-    if (options.output == "-") {
+    if (is_stream) {
       return absl::InvalidArgumentError(
-          "several files as npy do not fit standard output: name an --output FILE.npy or folder");
+          "several files as npy do not fit standard output, a pipe or a device: name an --output FILE.npy or folder");
     }
     if (options.kind == EmbeddingKind::kTimestamps) {
       return absl::InvalidArgumentError(absl::StrCat(

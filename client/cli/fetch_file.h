@@ -32,13 +32,14 @@ struct FetchedFile {
   int64_t resumed_bytes = 0;  // That an earlier run had left in PATH.part.
 };
 
-// Replaces what is at `path`. A PATH.part of the same URL is gone on with when the server says that the file is still
-// the same one (its entity tag or date, kept in PATH.part.source), else begun anew. When it fails:
+// Replaces the file at `path`, or that a link there leads to; writes into a pipe or a device. A PATH.part of the same
+// URL is gone on with when the server says that the file is still the same one (its entity tag or date, kept in
+// PATH.part.source), else begun anew. When it fails:
 //   NOT_FOUND            the server has no such file
 //   UNAVAILABLE          the server cannot be found or reached, or breaks off time and again; PATH.part stays
 //   RESOURCE_EXHAUSTED   the disk is full (PATH.part stays), or the file is larger than max_bytes
 //   INVALID_ARGUMENT     `check` refused the file, which is removed, or the URL is no http or https URL
-//   ALREADY_EXISTS       another program is fetching the same file
+//   ALREADY_EXISTS       another program is fetching the same file, or `path` is a folder or a socket
 //   CANCELLED            by `stop`; PATH.part stays
 absl::StatusOr<FetchedFile> FetchFile(const FetchRequest& request);
 

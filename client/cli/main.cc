@@ -30,7 +30,10 @@ int main(int argc, char** argv) {
     program.exit(wanted);
   } catch (const CLI::ParseError& wrong) {
     std::string command = "hearwire ";
-    for (const CLI::App* parsed : program.get_subcommands()) command += parsed->get_name() + " ";
+    for (const CLI::App* parsed = &program; !parsed->get_subcommands().empty();) {
+      parsed = parsed->get_subcommands().front();
+      command += parsed->get_name() + " ";
+    }
     std::string what = wrong.what();
     if (argc > 1 && program.get_subcommands().empty()) what = std::string(argv[1]) + " is no command";
     Complain(what + " (" + command + "--help says what would be right)");

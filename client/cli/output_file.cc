@@ -24,6 +24,22 @@ mode_t NewFileMode() {
   return 0666 & ~mask;
 }
 
+constexpr int kMostLinks = 40;  // In a row, as in Linux.
+
+bool IsPipeOrDevice(const struct stat& there) { return S_ISFIFO(there.st_mode) || S_ISCHR(there.st_mode); }
+
+// /dev/stdout, for example, wherever it leads.
+bool IsStandardOutput(const std::string& path) {
+  struct stat there = {};
+  struct stat output = {};
+  return stat(path.c_str(), &there) == 0 && fstat(STDOUT_FILENO, &output) == 0 && there.st_dev == output.st_dev &&
+         there.st_ino == output.st_ino;
+}
+
+absl::Status Exists(const std::string& path) {
+  return absl::AlreadyExistsError(absl::StrCat(path, ": exists; --force replaces it"));
+}
+
 }  // namespace
 
 absl::Status FileError(const std::string& path, int error) {
@@ -32,34 +48,70 @@ absl::Status FileError(const std::string& path, int error) {
 
 absl::Status CheckMayWrite(const std::string& path, bool force) {
   struct stat there = {};
-  if (lstat(path.c_str(), &there) != 0) return absl::OkStatus();  // Creating it says what else is wrong.
-  if (S_ISDIR(there.st_mode)) return absl::AlreadyExistsError(absl::StrCat(path, ": is a folder"));
+  if (stat(path.c_str(), &there) != 0) {
+    // Creating it says what else is wrong.
+    return errno == ELOOP ? FileError(path, errno) : absl::OkStatus();
+  }
+  if (IsPipeOrDevice(there)) return absl::OkStatus();
+  if (!S_ISREG(there.st_mode)) {
+    const char* what = S_ISDIR(there.st_mode) ? "folder" : S_ISSOCK(there.st_mode) ? "socket" : "disk";
+    return absl::AlreadyExistsError(absl::StrCat(path, ": is a ", what, "; a file's name would be right"));
+  }
   if (force) return absl::OkStatus();
-  return absl::AlreadyExistsError(absl::StrCat(path, ": exists; --force replaces it"));
+  return Exists(path);
+}
+
+bool IsPipeOrDevice(const std::string& path) {
+  struct stat there = {};
+  return stat(path.c_str(), &there) == 0 && IsPipeOrDevice(there);
+}
+
+bool IsStream(const std::string& path) { return path == "-" || IsStandardOutput(path) || IsPipeOrDevice(path); }
+
+std::string FollowLinks(const std::string& path) {
+  std::filesystem::path target(path);
+  for (int links = 0; links < kMostLinks; ++links) {
+    std::error_code no_link;
+    const std::filesystem::path next = std::filesystem::read_symlink(target, no_link);
+    if (no_link) break;
+    target = target.parent_path() / next;
+  }
+  return target.string();
 }
 
 absl::StatusOr<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string& path, bool force) {
-  if (path == "-") return std::unique_ptr<OutputFile>(new OutputFile("standard output", "", stdout, true));
+  if (path == "-" || IsStandardOutput(path)) {
+    return std::unique_ptr<OutputFile>(new OutputFile("standard output", "", "", stdout, true));
+  }
   if (absl::Status wrong = CheckMayWrite(path, force); !wrong.ok()) return wrong;
-  const std::filesystem::path target(path);
-  std::string temporary = (target.parent_path() / ("." + target.filename().string() + ".XXXXXX")).string();
+  if (IsPipeOrDevice(path)) {
+    const int fd = open(path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0) return FileError(path, errno);
+    return std::unique_ptr<OutputFile>(new OutputFile(path, path, "", fdopen(fd, "wb"), force));
+  }
+  const std::filesystem::path target(FollowLinks(path));
+  std::string temporary = (target.parent_path() / absl::StrCat(".", target.filename().string(), ".XXXXXX")).string();
   const int fd = mkostemp(temporary.data(), O_CLOEXEC);
   if (fd < 0) return FileError(path, errno);
   fchmod(fd, NewFileMode());
-  return std::unique_ptr<OutputFile>(new OutputFile(path, temporary, fdopen(fd, "wb"), force));
+  return std::unique_ptr<OutputFile>(new OutputFile(path, target.string(), temporary, fdopen(fd, "wb"), force));
 }
 
-OutputFile::OutputFile(std::string path, std::string temporary, std::FILE* file, bool force)
-    : path_(std::move(path)), temporary_(std::move(temporary)), file_(file), force_(force) {}
+OutputFile::OutputFile(std::string path, std::string target, std::string temporary, std::FILE* file, bool force)
+    : path_(std::move(path)),
+      target_(std::move(target)),
+      temporary_(std::move(temporary)),
+      file_(file),
+      force_(force) {}
 
 OutputFile::~OutputFile() {
-  if (file_ == nullptr || temporary_.empty()) return;
+  if (file_ == nullptr || file_ == stdout) return;
   std::fclose(file_);
-  unlink(temporary_.c_str());
+  if (!temporary_.empty()) unlink(temporary_.c_str());
 }
 
 absl::Status OutputFile::Write(std::string_view bytes) {
-  if (temporary_.empty()) {
+  if (file_ == stdout) {
     Print(bytes);
     return standard_output_error == 0 ? absl::OkStatus() : FileError(path_, standard_output_error);
   }
@@ -73,17 +125,25 @@ absl::Status OutputFile::Rewrite(std::string_view bytes) {
 }
 
 absl::Status OutputFile::Commit() {
-  if (temporary_.empty()) return FlushStandardOutput();
+  if (file_ == stdout) return FlushStandardOutput();
   if (std::fflush(file_) != 0) return FileError(path_, errno);
-  // Where the file system knows it, without replacing what has appeared meanwhile.
-  int result = force_ ? rename(temporary_.c_str(), path_.c_str())
-                      : renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE);
-  if (result != 0 && !force_ && (errno == EINVAL || errno == ENOSYS)) {
-    if (absl::Status wrong = CheckMayWrite(path_, false); !wrong.ok()) return wrong;
-    result = rename(temporary_.c_str(), path_.c_str());
+  if (!temporary_.empty()) {
+    if (absl::Status wrong = RenameTemporary(); !wrong.ok()) return wrong;
   }
-  if (result != 0) return errno == EEXIST ? CheckMayWrite(path_, false) : FileError(path_, errno);
   std::fclose(std::exchange(file_, nullptr));
+  return absl::OkStatus();
+}
+
+absl::Status OutputFile::RenameTemporary() {
+  // Where the file system knows it, without replacing what has appeared meanwhile.
+  int result = force_ ? rename(temporary_.c_str(), target_.c_str())
+                      : renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, target_.c_str(), RENAME_NOREPLACE);
+  if (result != 0 && !force_ && (errno == EINVAL || errno == ENOSYS)) {
+    struct stat there = {};
+    if (lstat(target_.c_str(), &there) == 0) return Exists(path_);
+    result = rename(temporary_.c_str(), target_.c_str());
+  }
+  if (result != 0) return errno == EEXIST ? Exists(path_) : FileError(path_, errno);
   return absl::OkStatus();
 }
 

@@ -18,6 +18,10 @@ namespace {
 // Opens and locks the file that has this name when the lock is got: another program may just have renamed it.
 absl::StatusOr<int> OpenLocked(const std::string& path) {
   for (;;) {
+    struct stat there = {};
+    if (lstat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
+      return absl::FailedPreconditionError(absl::StrCat(path, ": is in the way: it is no regular file"));
+    }
     const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0) return FileError(path, errno);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -34,9 +38,11 @@ absl::StatusOr<int> OpenLocked(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<PartFile>> PartFile::Open(const std::string& path, const std::string& url) {
-  const absl::StatusOr<int> fd = OpenLocked(path + ".part");
+  if (absl::Status wrong = CheckMayWrite(path, /*force=*/true); !wrong.ok()) return wrong;
+  const std::string target = IsPipeOrDevice(path) ? path : FollowLinks(path);
+  const absl::StatusOr<int> fd = OpenLocked(target + ".part");
   if (!fd.ok()) return fd.status();
-  std::unique_ptr<PartFile> part(new PartFile(path, url, *fd));
+  std::unique_ptr<PartFile> part(new PartFile(target, url, *fd));
   std::ifstream source(part->source_path_);
   std::string source_url;
   std::getline(source, source_url);
@@ -80,9 +86,26 @@ absl::Status PartFile::Append(std::string_view bytes) {
 }
 
 absl::Status PartFile::Rename() {
+  if (IsPipeOrDevice(path_)) return CopyAndRemove();
   if (fsync(fd_) != 0) return FileError(part_path_, errno);
   if (rename(part_path_.c_str(), path_.c_str()) != 0) return FileError(path_, errno);
   unlink(source_path_.c_str());
+  return absl::OkStatus();
+}
+
+absl::Status PartFile::CopyAndRemove() {
+  const auto output = OutputFile::Create(path_, /*force=*/true);
+  if (!output.ok()) return output.status();
+  std::string buffer(size_t{1} << 20, '\0');
+  for (off_t offset = 0;;) {
+    const ssize_t count = pread(fd_, buffer.data(), buffer.size(), offset);
+    if (count < 0) return FileError(part_path_, errno);
+    if (count == 0) break;
+    if (absl::Status wrong = (*output)->Write({buffer.data(), static_cast<size_t>(count)}); !wrong.ok()) return wrong;
+    offset += count;
+  }
+  if (absl::Status wrong = (*output)->Commit(); !wrong.ok()) return wrong;
+  Remove();
   return absl::OkStatus();
 }
 

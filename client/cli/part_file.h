@@ -17,8 +17,9 @@ namespace hearwire::cli {
 // or date) that the server gave with them. Not thread-safe; other programs are kept out by a lock.
 class PartFile {
  public:
-  // Opens or makes PATH.part. Bytes of another URL or without a validator are dropped: nobody could tell whether they
-  // are still of the same file. ALREADY_EXISTS: another program has it open.
+  // Opens or makes PATH.part; where PATH is a link to a file, that file's. Bytes of another URL or without a validator
+  // are dropped: nobody could tell whether they are still of the same file. ALREADY_EXISTS: another program has it
+  // open, or PATH is a folder or a socket.
   static absl::StatusOr<std::unique_ptr<PartFile>> Open(const std::string& path, const std::string& url);
 
   ~PartFile();  // Leaves the files where they are.
@@ -34,12 +35,14 @@ class PartFile {
   // Drops all bytes; those that follow come with this validator, which may be empty.
   absl::Status Restart(const std::string& validator);
   absl::Status Append(std::string_view bytes);
-  // Brings it to the disk and gives it its name, replacing what has that name.
+  // Brings it to the disk and gives it its name, replacing the file that has that name. A pipe or a device is written
+  // into instead.
   absl::Status Rename();
   void Remove();
 
  private:
   PartFile(std::string path, std::string url, int fd);
+  absl::Status CopyAndRemove();
 
   const std::string path_;
   const std::string part_path_;

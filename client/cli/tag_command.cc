@@ -8,6 +8,7 @@
 #include "client/cli/embedding_text.h"
 #include "client/cli/file_calls.h"
 #include "client/cli/output_file.h"
+#include "client/cli/printable.h"
 
 namespace hearwire::cli {
 namespace {
@@ -33,9 +34,9 @@ std::string TagsText(const std::string& name, const std::vector<client::Tag>& ta
     }
     text = absl::StrCat("{\"file\":", JsonString(name), ",\"tags\":[", text, "]}\n");
   } else {
-    text = absl::StrCat(name, "\n");
+    text = absl::StrCat(Printable(name), "\n");
     for (const client::Tag& tag : tags)
-      absl::StrAppend(&text, absl::StrFormat("  %.3f  %s\n", tag.probability, tag.name));
+      absl::StrAppend(&text, absl::StrFormat("  %.3f  %s\n", tag.probability, Printable(tag.name)));
   }
   return text;
 }
@@ -72,6 +73,7 @@ void AddTagCommand(CLI::App& program, Command& chosen) {
   CLI::App& command = *program.add_subcommand("tag", "Name what is heard: AudioSet's classes and their probabilities");
   const auto options = std::make_shared<TagOptions>();
   AddFileCallOptions(command, options->calls);
+  options->calls.connection.smaller_reply = "ask for fewer tags with --top-k";
   command.add_option("--top-k", options->top_k, "The most probable tags; 0: all 527")
       ->capture_default_str()
       ->check(CLI::Range(0, 527))

@@ -71,6 +71,18 @@ grpc::Status Bad() {
   return {grpc::StatusCode::INVALID_ARGUMENT, status.message(), status.SerializeAsString()};
 }
 
+grpc::Status TooLarge() {
+  google::rpc::Status status;
+  status.set_code(grpc::StatusCode::RESOURCE_EXHAUSTED);
+  status.set_message("the reply would be 17 bytes, more than this server sends (16 bytes): ask for float16");
+  google::rpc::ErrorInfo info;
+  info.set_reason("REPLY_TOO_LARGE");
+  (*info.mutable_metadata())["reply_bytes"] = "17";
+  (*info.mutable_metadata())["max_reply_bytes"] = "16";
+  status.add_details()->PackFrom(info);
+  return {grpc::StatusCode::RESOURCE_EXHAUSTED, status.message(), status.SerializeAsString()};
+}
+
 }  // namespace
 
 void FakeService::RefuseNext(int calls, grpc::StatusCode code, const std::string& pushback_ms) {
@@ -111,9 +123,14 @@ grpc::Status FakeService::Admit(grpc::ServerContext* context, const std::string&
     if (!refuse_pushback_ms_.empty()) context->AddTrailingMetadata("grpc-retry-pushback-ms", refuse_pushback_ms_);
     return {refuse_code_, "come back later"};
   }
-  if (name == "unknown") return {grpc::StatusCode::NOT_FOUND, "no config or network is called unknown"};
+  if (name == "unknown")
+    return {grpc::StatusCode::NOT_FOUND, "no config or network is called unknown; ListConfigs lists all"};
   const std::string start = clips.empty() ? "" : clips[0].encoded().substr(0, 4);
   if (start.rfind("bad", 0) == 0) return Bad();
+  if (start == "huge") {
+    context->AddTrailingMetadata("grpc-retry-pushback-ms", "-1");
+    return TooLarge();
+  }
   if (start == "late") {
     while (answered_ == 0 && !context->IsCancelled()) answered_changed_.wait_for(lock, std::chrono::milliseconds(2));
   }

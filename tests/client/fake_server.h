@@ -21,6 +21,7 @@ inline constexpr int kFakeDimension = 4;
 // Float16 replies carry 1.5, -2, 65504 and 2^-24 instead. Timestamps: one row per 1000 bytes, at least one: [row, the
 // above three]. Encoded clips that start with
 //   "bad"   fail with INVALID_ARGUMENT and a BadRequest that names clips[0].encoded;
+//   "huge"  fail with RESOURCE_EXHAUSTED for REPLY_TOO_LARGE, not to be retried;
 //   "hang"  are not answered before the caller gives up;
 //   "late"  are answered when another call has been, at any time.
 // Config and network "unknown" are NOT_FOUND.

@@ -2,8 +2,11 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <future>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -191,6 +194,39 @@ TEST_F(FetchFileTest, StopsWhenAskedAndKeepsWhatItHas) {
   };
   EXPECT_EQ(CodeOf(request), absl::StatusCode::kCancelled);
   EXPECT_THAT(local_.Files(), ElementsAre("file.part", "file.part.source"));
+}
+
+TEST_F(FetchFileTest, ReplacesTheFileThatALinkLeadsTo) {
+  local_.Write("deep/real", "old");
+  std::filesystem::create_symlink("deep/real", local_ / "file");
+  ASSERT_FALSE(FetchFile(OneAttempt("cut")).ok());
+  EXPECT_THAT(local_.Files(), ElementsAre("deep/real", "deep/real.part", "deep/real.part.source", "file"));
+  ASSERT_TRUE(FetchFile(Request("cut")).ok());
+  EXPECT_TRUE(std::filesystem::is_symlink(local_ / "file"));
+  EXPECT_EQ(ReadFile(local_ / "deep/real"), content_);
+  EXPECT_THAT(local_.Files(), ElementsAre("deep/real", "file"));
+}
+
+TEST_F(FetchFileTest, WritesIntoAPipe) {
+  ASSERT_EQ(mkfifo((local_ / "file").c_str(), 0600), 0);
+  // Without a writer of its own it would wait for ever where nobody writes.
+  const int held = open((local_ / "file").c_str(), O_RDWR | O_CLOEXEC);
+  auto reader = std::async(std::launch::async, [&] { return ReadFile(local_ / "file"); });
+  const auto fetched = FetchFile(Request("good"));
+  EXPECT_TRUE(fetched.ok()) << fetched.status();
+  EXPECT_TRUE(std::filesystem::is_fifo(local_ / "file"));
+  close(held);
+  EXPECT_EQ(reader.get(), content_);
+  EXPECT_THAT(local_.Files(), ElementsAre("file"));
+}
+
+TEST_F(FetchFileTest, FetchesNothingWhereItCannotBeWritten) {
+  std::filesystem::create_directory(local_ / "file");
+  EXPECT_EQ(CodeOf(Request("good")), absl::StatusCode::kAlreadyExists);
+  std::filesystem::remove(local_ / "file");
+  std::filesystem::create_symlink("elsewhere", local_ / "file.part");
+  EXPECT_EQ(CodeOf(Request("good")), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(server_.requests(), "");
 }
 
 TEST_F(FetchFileTest, KeepsOutOfTheWayOfAnotherFetch) {

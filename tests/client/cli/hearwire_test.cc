@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -139,6 +140,35 @@ TEST_F(HearwireTest, KeepsAnOutputThatExistsUnlessForced) {
   EXPECT_THAT(Npy(folder_ / "out/a.wav.npy").shape, ElementsAre(4));
 }
 
+TEST_F(HearwireTest, WritesIntoAPipeAndThroughALink) {
+  const std::string input = folder_.Write("a.wav", "abc");
+  const std::string pipe = folder_ / "p.json";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const std::vector<std::vector<std::string>> commands = {{"embed", input, "--output", pipe},
+                                                          {"embed", input, "--output", pipe, "--force"}};
+  for (const auto& command : commands) {
+    Program program(command);
+    const auto json = nlohmann::json::parse(ReadFile(pipe), nullptr, /*allow_exceptions=*/false);
+    EXPECT_EQ(program.Wait().exit_code, 0);
+    ASSERT_EQ(json.size(), 1u);
+    EXPECT_EQ(json[0]["embedding"], nlohmann::json({3, 294, 0, 0}));
+    EXPECT_TRUE(std::filesystem::is_fifo(pipe));
+  }
+  folder_.Write("real.npy", "precious");
+  std::filesystem::create_symlink("real.npy", folder_ / "link.npy");
+  EXPECT_EQ(Hearwire({"embed", input, "--output", folder_ / "link.npy", "--force"}).exit_code, 0);
+  EXPECT_TRUE(std::filesystem::is_symlink(folder_ / "link.npy"));
+  EXPECT_THAT(Npy(folder_ / "real.npy").shape, ElementsAre(4));
+}
+
+TEST_F(HearwireTest, WritesToStandardOutputByAnotherName) {
+  const std::string input = folder_.Write("a.wav", "abc");
+  const ProgramResult result = Hearwire({"embed", input, "--output", "/proc/self/fd/1", "--format", "json"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, Hearwire({"embed", input, "--output", "-"}).out);
+  EXPECT_THAT(Hearwire({"embed", input, "--output", "/proc/self/fd/1"}).err, HasSubstr("--format"));
+}
+
 TEST_F(HearwireTest, LeavesNoOutputWhenAllFails) {
   EXPECT_EQ(Hearwire({"embed", folder_.Write("bad.wav", "bad"), "--output", folder_ / "a.npy"}).exit_code, 1);
   EXPECT_THAT(folder_.Files(), ElementsAre("bad.wav"));
@@ -201,9 +231,9 @@ TEST_F(HearwireTest, StopsWhenNoFileCanFareBetter) {
   const ProgramResult result =
       Hearwire({"embed", folder_ / "in", "--config", "unknown", "--in-flight", "1", "--output", folder_ / "o.npy"});
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_EQ(result.err,
-            "hearwire: " + folder_ / "in/a.wav" +
-                ": no config or network is called unknown\nhearwire: stopped: 1 of 2 files were not done\n");
+  EXPECT_EQ(result.err, "hearwire: " + folder_ / "in/a.wav" +
+                            ": no config or network is called unknown; hearwire configs lists all\nhearwire: stopped: "
+                            "1 of 2 files were not done\n");
   EXPECT_THAT(folder_.Files(), ElementsAre("in/a.wav", "in/b.wav"));
 }
 
@@ -247,6 +277,30 @@ TEST_F(HearwireTest, TagsFiles) {
   const std::string csv = Hearwire({"tag", input, "--top-k", "1", "--format", "csv"}).out;
   EXPECT_EQ(csv, "file,rank,index,name,probability\n" + input + ",1,0,\"Rain, \"\"heavy\"\"\",0.5\n");
   EXPECT_EQ(Hearwire({"tag", input, "--network", "unknown"}).exit_code, 1);
+}
+
+TEST_F(HearwireTest, AdvisesAgainstTooLargeAReplyWhatItCanDo) {
+  const std::string input = folder_.Write("a.wav", "huge");
+  const std::string start =
+      "hearwire: " + input +
+      ": the reply would be at least 17 bytes, more than the server sends (16 bytes, its --max-reply-bytes): ";
+  EXPECT_EQ(Hearwire({"embed", input}).err,
+            start + "cut the file into shorter pieces, or use a --config with smaller embeddings\n");
+  EXPECT_EQ(Hearwire({"tag", input}).err, start + "ask for fewer tags with --top-k\n");
+}
+
+TEST_F(HearwireTest, EscapesFilesNamesForPeopleOnly) {
+  const std::string good = folder_.Write("\x1b[31m\ngood.wav", "ab");
+  const std::string bad = folder_.Write("\x1b[31m\nbad.wav", "bad");
+  const std::string shown = folder_ / "\\x1b[31m\\ngood.wav";
+  const ProgramResult embedded = Hearwire({"embed", good, bad});
+  EXPECT_EQ(embedded.out, shown + ": fake, 4 values: 2 195 0 0\n");
+  EXPECT_THAT(embedded.err,
+              testing::StartsWith("hearwire: " + folder_ / "\\x1b[31m\\nbad.wav" + ": not an audio file\n"));
+  EXPECT_THAT(Hearwire({"tag", good}).out, testing::StartsWith(shown + "\n  0.500"));
+  EXPECT_EQ(nlohmann::json::parse(Hearwire({"tag", good, "--format", "json"}).out)[0]["file"], good);
+  EXPECT_THAT(Hearwire({"tag", good, "--format", "csv"}).out, HasSubstr("\"" + good + "\",1,"));
+  EXPECT_EQ(nlohmann::json::parse(Hearwire({"embed", good, "--output", "-"}).out)[0]["file"], good);
 }
 
 TEST_F(HearwireTest, ListsConfigs) {
@@ -340,6 +394,13 @@ TEST_F(HearwireTest, AnswersAWrongCommandLineInOneLine) {
     EXPECT_THAT(result.err, testing::StartsWith("hearwire: "));
   }
   EXPECT_THAT(Hearwire({"frobnicate"}).err, HasSubstr("frobnicate is no command"));
+}
+
+TEST_F(HearwireTest, PointsToTheHelpOfTheCommandThatWasMeant) {
+  EXPECT_THAT(Hearwire({"embed"}).err, HasSubstr("(hearwire embed --help "));
+  EXPECT_THAT(Hearwire({"checkpoints"}).err, HasSubstr("(hearwire checkpoints --help "));
+  EXPECT_THAT(Hearwire({"checkpoints", "fetch"}).err, HasSubstr("(hearwire checkpoints fetch --help "));
+  EXPECT_THAT(Hearwire({"checkpoints", "list", "extra"}).err, HasSubstr("(hearwire checkpoints list --help "));
 }
 
 TEST_F(HearwireTest, HelpsAndNamesItsVersion) {
