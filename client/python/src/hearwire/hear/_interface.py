@@ -197,14 +197,18 @@ def _in_repository(network: str) -> tuple[object, ...]:
 def _start(config: str, network: str, file: str) -> OwnServer:
     arguments = [f"--networks={network}", f"--default-config={config}"]
     if not file:
-        return _start_with(arguments, network)
+        return _start_on_repository(arguments, network)
     # The server finds a checkpoint by its network's name, reads it, and does not come back to it.
     with tempfile.TemporaryDirectory(prefix="hearwire-") as repository:
-        os.symlink(file, os.path.join(repository, f"{network}.pt"))
-        return _start_with([f"--model-repository={repository}", *arguments], network)
+        link = os.path.join(repository, f"{network}.pt")
+        os.symlink(file, link)
+        try:
+            return OwnServer([f"--model-repository={repository}", *arguments], OWN_LIMITS)
+        except RuntimeError as error:
+            raise RuntimeError(str(error).replace(link, file)) from None
 
 
-def _start_with(arguments: list[str], network: str) -> OwnServer:
+def _start_on_repository(arguments: list[str], network: str) -> OwnServer:
     try:
         return OwnServer(arguments, OWN_LIMITS)
     except RuntimeError as error:
