@@ -237,8 +237,16 @@ def test_embeddings_and_timestamps_must_be_as_many():
 @pytest.mark.parametrize(
     "options",
     [{"deadline": 0}, {"deadline": float("inf")}, {"max_attempts": 0}, {"max_attempts": 6}, {"max_message_bytes": 0}]
-    + [{"max_reply_bytes": 0}, {"max_reply_bytes": 2**31}],
+    + [{"max_reply_bytes": 0}, {"max_reply_bytes": 2**31}, {"deadline": float("nan")}, {"deadline": 1e10}],
 )
-def test_wrong_options_are_refused(options):
+def test_wrong_options_are_refused(kind, options):
     with pytest.raises(ValueError, match=next(iter(options))):
-        hearwire.Client("127.0.0.1:1", **options)
+        kind("127.0.0.1:1", **options)
+
+
+def test_a_deadline_may_be_as_long_as_is_said_and_no_longer(scripted, kind):
+    with kind(scripted.address) as client:
+        assert len(client.get_scene_embeddings(CLIP, deadline=1e9).embeddings) == 1
+        with pytest.raises(ValueError, match="deadline=1000000001: .* at most 1000000000 seconds"):
+            client.get_scene_embeddings(CLIP, deadline=1_000_000_001)
+    assert scripted.requests == 1
