@@ -17,7 +17,10 @@ _LOCAL = ("127.", "localhost:", "[::1]:", "unix:", "unix-abstract:", "ipv4:127."
 
 
 def server_address(server: Optional[str]) -> str:
-    return server or os.environ.get("HEARWIRE_SERVER") or DEFAULT_SERVER
+    address = server or os.environ.get("HEARWIRE_SERVER") or DEFAULT_SERVER
+    if "://" in address and not address.startswith(("dns://", "unix://")):
+        raise ValueError(f"the server's address {address} is a URL: HOST:PORT would be right")
+    return address
 
 
 def check_deadline(deadline: float) -> float:
