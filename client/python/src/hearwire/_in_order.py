@@ -141,7 +141,10 @@ async def in_order_async(
         news.set()
 
     async def read() -> None:
-        """Starts a call of the next clip whenever one is wanted. One task for all: sources may hold what is a task's."""
+        """Starts a call of the next clip whenever one is wanted.
+
+        One task reads all: a source may hold what belongs to the task that it began in, such as a timeout.
+        """
         source = _async_iterator(clips)
         try:
             await wanted.wait()
