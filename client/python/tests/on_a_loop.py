@@ -9,8 +9,8 @@ class OnALoop:
     """AsyncClient with Client's methods, each waited for."""
 
     def __init__(self, *args, **kwargs):
-        self._loop = asyncio.new_event_loop()
         self._client = hearwire.AsyncClient(*args, **kwargs)
+        self._loop = asyncio.new_event_loop()
 
     def __getattr__(self, name):
         method = getattr(self._client, name)

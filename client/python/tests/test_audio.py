@@ -65,3 +65,19 @@ def test_an_array_needs_its_sample_rate():
 def test_anything_else_is_no_clip():
     with pytest.raises(TypeError, match="list"):
         as_audio([0.0, 1.0], 8000)
+
+
+@pytest.mark.parametrize("rate", [44100, 44100.0, np.int32(44100), np.float32(44100)])
+def test_whole_sample_rates_are_taken(rate):
+    found = Audio.from_samples(np.zeros(9, np.float32), rate).sample_rate
+    assert (type(found), found) == (int, 44100)
+
+
+@pytest.mark.parametrize(
+    "rate, error",
+    [(44100.7, ValueError), (np.float32(0.5), ValueError), (float("nan"), ValueError), (float("inf"), ValueError)]
+    + [("44100", TypeError), (1j, TypeError)],
+)
+def test_other_sample_rates_are_refused(rate, error):
+    with pytest.raises(error, match="sample_rate=.*whole number of hertz"):
+        as_audio(np.zeros(9, np.float32), rate)

@@ -2,6 +2,7 @@
 
 import asyncio
 import pickle
+import re
 import socket
 import sys
 import threading
@@ -14,6 +15,7 @@ from scripted_server import ScriptedServer, bad_request, error_info, fail, retry
 
 import hearwire
 from hearwire import _calls
+from hearwire._own_server import OwnServer
 from hearwire.v1 import embedding_pb2 as pb
 
 CLIP = [b"RIFF"]
@@ -111,6 +113,58 @@ def test_no_server_is_said_at_once():
     assert caught.value.unreachable
     assert f"no server at {address}" in caught.value.message
     assert time.monotonic() - start < 10
+
+
+def test_a_name_that_nobody_knows_is_unreachable(kind):
+    with kind("no-such-host.invalid:1", max_attempts=1) as client, pytest.raises(hearwire.HearwireError) as caught:
+        client.list_configs()
+    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+    assert caught.value.unreachable
+    assert caught.value.message == "the server's address no-such-host.invalid:1 has a name that cannot be resolved"
+
+
+def test_a_url_is_no_address(kind, monkeypatch):
+    with pytest.raises(ValueError, match="http://127.0.0.1:8001 is a URL: HOST:PORT would be right"):
+        kind("http://127.0.0.1:8001")
+    monkeypatch.setenv("HEARWIRE_SERVER", "https://example.com")
+    with pytest.raises(ValueError, match="https://example.com is a URL"):
+        kind()
+    for address in ("dns:///localhost:1", "unix:///no/such/socket", "ipv4:127.0.0.1:1"):
+        with kind(address):
+            pass
+
+
+def test_the_metrics_port_is_said_not_to_speak_grpc(kind):
+    server = OwnServer([])
+    try:
+        address = re.search(r"^metrics listening on (\S+)$", server.last_words(), re.MULTILINE).group(1)
+        with kind(address, max_attempts=1) as client, pytest.raises(hearwire.HearwireError) as caught:
+            client.list_configs()
+    finally:
+        server.stop()
+    assert caught.value.message == f"what answers at {address} is not a Hearwire server: it does not speak gRPC"
+    assert caught.value.unreachable
+
+
+def test_another_http2_server_is_said_not_to_speak_grpc(kind):
+    def serve(listener):
+        with listener.accept()[0] as connection:
+            connection.sendall(b"\0\0\0\4\0\0\0\0\0")  # Empty settings.
+            received = b""
+            while b"ListConfigs" not in received:
+                received += connection.recv(4096)
+            # On stream 1, headers with :status 404 that end it.
+            connection.sendall(b"\0\0\1\1\5\0\0\0\1\x8d")
+            while connection.recv(4096):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        with kind(address, max_attempts=1) as client, pytest.raises(hearwire.HearwireError) as caught:
+            client.list_configs()
+    expected = f"what answers at {address} is not a Hearwire server: it speaks HTTP, not gRPC (status 404)"
+    assert caught.value.message == expected
 
 
 def test_a_request_over_the_limit_is_not_sent(scripted):
@@ -237,8 +291,16 @@ def test_embeddings_and_timestamps_must_be_as_many():
 @pytest.mark.parametrize(
     "options",
     [{"deadline": 0}, {"deadline": float("inf")}, {"max_attempts": 0}, {"max_attempts": 6}, {"max_message_bytes": 0}]
-    + [{"max_reply_bytes": 0}, {"max_reply_bytes": 2**31}],
+    + [{"max_reply_bytes": 0}, {"max_reply_bytes": 2**31}, {"deadline": float("nan")}, {"deadline": 1e10}],
 )
-def test_wrong_options_are_refused(options):
+def test_wrong_options_are_refused(kind, options):
     with pytest.raises(ValueError, match=next(iter(options))):
-        hearwire.Client("127.0.0.1:1", **options)
+        kind("127.0.0.1:1", **options)
+
+
+def test_a_deadline_may_be_as_long_as_is_said_and_no_longer(scripted, kind):
+    with kind(scripted.address) as client:
+        assert len(client.get_scene_embeddings(CLIP, deadline=1e9).embeddings) == 1
+        with pytest.raises(ValueError, match="deadline=1000000001: .* at most 1000000000 seconds"):
+            client.get_scene_embeddings(CLIP, deadline=1_000_000_001)
+    assert scripted.requests == 1

@@ -1,11 +1,13 @@
 """HEAR's interface, by the rules of its specification. With PyTorch where it is installed, else with a stand-in."""
 
 import csv
+import gc
 import importlib
 import os
 import pathlib
 import pkgutil
 import re
+import shutil
 import subprocess
 import sys
 
@@ -33,7 +35,7 @@ def model(monkeypatch, own_server):
 
 
 def own_server_of(model):
-    return next(one for one in _interface._own_servers.values() if one.address == model.client.server)
+    return _interface._users[model.client].server
 
 
 def tensor(*clips):
@@ -201,6 +203,84 @@ def test_a_checkpoint_is_served_by_a_server_of_its_own(monkeypatch, own_server, 
     np.testing.assert_allclose(timestamps.numpy()[0], np.load(shared / f"golden/{MN04}/noise_3s.t.npy"), atol=1e-3)
 
 
+@pytest.fixture
+def replaceable(monkeypatch, shared, tmp_path):
+    """Has a copy of a checkpoint served, by name or from its folder; (file, load_model)."""
+    monkeypatch.delenv("HEARWIRE_SERVER", raising=False)
+
+    def make(how):
+        file = tmp_path / "mn04_as_mAP_432.pt"
+        shutil.copyfile(shared / "golden/checkpoints/mn04_as_mAP_432.pt", file)
+        if how == "folder":
+            monkeypatch.setenv("HEARWIRE_MODEL_REPOSITORY", str(tmp_path))
+        return file, lambda: module_of(MN04).load_model("" if how == "folder" else str(file))
+
+    return make
+
+
+by_name_and_from_a_folder = pytest.mark.parametrize("how", ["name", "folder"])
+
+
+@by_name_and_from_a_folder
+def test_a_checkpoint_that_is_as_it_was_is_not_loaded_again(replaceable, how):
+    file, load = replaceable(how)
+    first = load()
+    second = load()
+    assert first.client.server == second.client.server
+
+
+@by_name_and_from_a_folder
+def test_a_checkpoint_that_has_changed_is_loaded_again(replaceable, how):
+    file, load = replaceable(how)
+    first = load()
+    replacement = file.with_name("replacement")
+    shutil.copyfile(file, replacement)
+    os.utime(replacement, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns))
+    os.replace(replacement, file)  # Of the same size and time: another file all the same.
+    second = load()
+    assert first.client.server != second.client.server
+    file.write_bytes(b"not a checkpoint")
+    with pytest.raises(RuntimeError, match="not a zip archive"):
+        load()
+    file.unlink()
+    with pytest.raises(FileNotFoundError if how == "name" else RuntimeError, match="mn04_as"):
+        load()
+    # Who has a model keeps it.
+    audio = tensor(chirp(0.5))
+    scenes = [module_of(MN04).get_scene_embeddings(audio, model).numpy() for model in (first, second)]
+    np.testing.assert_array_equal(*scenes)
+
+
+@by_name_and_from_a_folder
+def test_a_checkpoint_that_is_put_before_another_is_loaded(replaceable, how):
+    file, load = replaceable(how)
+    first = load()
+    shutil.copyfile(file, file.with_name("mn04_as.pt"))
+    assert (load().client.server == first.client.server) is (how == "name")
+
+
+def test_another_program_is_another_server(monkeypatch, tmp_path):
+    monkeypatch.delenv("HEARWIRE_SERVER", raising=False)
+    first = module_of(CONFIG).load_model()
+    program = tmp_path / "hearwire-server"
+    shutil.copy(os.environ["HEARWIRE_SERVER_PROGRAM"], program)
+    monkeypatch.setenv("HEARWIRE_SERVER_PROGRAM", str(program))
+    assert module_of(CONFIG).load_model().client.server != first.client.server
+
+
+def test_a_server_of_its_own_ends_with_its_last_model(monkeypatch):
+    monkeypatch.delenv("HEARWIRE_SERVER", raising=False)
+    first, second = module_of(CONFIG).load_model(), module_of(CONFIG).load_model()
+    server, client = own_server_of(first), second.client
+    del first, second
+    gc.collect()
+    assert server.is_running()
+    assert client.check_health() is hearwire.ServingStatus.SERVING
+    del client
+    gc.collect()
+    assert not server.is_running()
+
+
 def test_a_folder_of_checkpoints_comes_from_the_environment(monkeypatch, shared):
     monkeypatch.delenv("HEARWIRE_SERVER", raising=False)
     monkeypatch.setenv("HEARWIRE_MODEL_REPOSITORY", f"{shared}/golden/checkpoints")
@@ -243,8 +323,10 @@ def test_wrong_checkpoint_files_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="none.pt"):
         module_of(MN04).load_model(f"{tmp_path}/none.pt")
     (tmp_path / "foreign.pt").write_bytes(b"not a checkpoint")
-    with pytest.raises(RuntimeError, match="mn04_as.pt"):
+    with pytest.raises(RuntimeError, match=f"{tmp_path}/foreign.pt: not a zip archive") as caught:
         module_of(MN04).load_model(f"{tmp_path}/foreign.pt")
+    # Neither what the server was given in its place, nor the advice to do what was done.
+    assert "mn04_as" not in str(caught.value)
     weights = REPOSITORY / "models/weights/hearwire_mn01.pt"
     with pytest.raises(ValueError, match="holds its network"):
         module_of(CONFIG).load_model(str(weights))

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import runpy
+import shutil
 import subprocess
 import sys
 
@@ -61,27 +63,96 @@ def test_a_config_without_a_reference_needs_none(run):
     assert report(run, "mn10_all_b_mel_avgs")[0] == 0
 
 
-def test_hear_eval_asks_for_the_reference_first(tmp_path):
-    (tmp_path / "esc10").mkdir()
-    # Should it go on, it ends where it would make its folder.
-    (tmp_path / "mkdir").write_text("#!/bin/sh\nexit 3\n")
-    (tmp_path / "mkdir").chmod(0o755)
-    environment = {
-        **os.environ,
-        "PATH": f"{tmp_path}:{os.environ['PATH']}",
-        "HEARWIRE_SHARED": str(tmp_path),
-        "HEARWIRE_SERVER_PROGRAM": "/no/such/program",
-    }
+@pytest.fixture
+def evaluation(tmp_path):
+    """Runs a copy of scripts/hear-eval on tools that only note what they are asked to do."""
+    root = tmp_path / "repository"
+    for name in ("scripts/hear-eval", "scripts/steps.sh", "client/python/src/hearwire/hear/configs.csv"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPOSITORY / name, root / name)
+    shutil.copytree(REPOSITORY / "tests/hear", root / "tests/hear")
+    tools = root / ".cache/hear-eval/venv/bin"
+    tools.mkdir(parents=True)
+    for name in ("python", "pip", "hear-validator"):
+        (tools / name).write_text(
+            '#!/bin/sh\necho "$@ repository=$HEARWIRE_MODEL_REPOSITORY program=$HEARWIRE_SERVER_PROGRAM" >> '
+            f"{tmp_path}/asked\n"
+        )
+        (tools / name).chmod(0o755)
+    made_of = ("requirements.txt", "tools.txt", "prepare_tools.py")
+    (tools.parent / ".made-of").write_bytes(b"".join((root / "tests/hear" / name).read_bytes() for name in made_of))
+    (tmp_path / "shared/esc10/001 - Dog").mkdir(parents=True)
+    (tmp_path / "shared/esc10/001 - Dog/1-1-A.ogg").write_bytes(b"one")
+    (tmp_path / "shared/golden/hear").mkdir(parents=True)
+    (tmp_path / "shared/golden/hear/esc10_fold00.embeddings.npy").write_bytes(b"")
+    (tmp_path / "shared/golden/checkpoints").mkdir()
+    (tmp_path / "server").write_text("#!/bin/sh\n")
+    (tmp_path / "server").chmod(0o755)
 
-    def code_and_words(config):
-        command = [str(REPOSITORY / "scripts/hear-eval"), config]
-        ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
-        return ended.returncode, ended.stderr
+    def evaluate(*arguments, **variables):
+        """The exit code, the words, and what the tools were asked for."""
+        (tmp_path / "asked").write_text("")
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("HEARWIRE_")}
+        environment.update({"HEARWIRE_SHARED": "shared", "HEARWIRE_SERVER_PROGRAM": "./server", **variables})
+        command = [str(root / "scripts/hear-eval"), *arguments]
+        ended = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=60)
+        return ended.returncode, ended.stderr, (tmp_path / "asked").read_text()
 
-    code, words = code_and_words(CONFIG)
+    return evaluate
+
+
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        ("mn99", 'no config is called "mn99"'),
+        ("mn04_all_b_mel_avg", "no config is called"),
+        ("golden/hear/esc10_fold00.embeddings.npy", "golden/hear/esc10_fold00.embeddings.npy, which the embeddings"),
+        ("golden/checkpoints", "shared/golden/checkpoints: HEARWIRE_MODEL_REPOSITORY"),
+        ("esc10", "there is no .*/shared/esc10: HEARWIRE_SHARED"),
+        ({"HEARWIRE_MODEL_REPOSITORY": "none"}, "there is no folder .*/none: HEARWIRE_MODEL_REPOSITORY"),
+        ({"HEARWIRE_SERVER_PROGRAM": "./none"}, "HEARWIRE_SERVER_PROGRAM=./none is no program"),
+        ({"HEARWIRE_SERVER_PROGRAM": "shared"}, "HEARWIRE_SERVER_PROGRAM=shared is no program"),
+    ],
+)
+def test_hear_eval_looks_first_for_all_it_needs(evaluation, tmp_path, wrong, words):
+    config, variables = CONFIG, {}
+    if isinstance(wrong, dict):
+        variables = wrong
+    elif (tmp_path / "shared" / wrong).exists():
+        (tmp_path / "shared" / wrong).rename(tmp_path / "elsewhere")
+    else:
+        config = wrong
+    code, said, asked = evaluation(config, **variables)
     assert code == 1
-    assert f"there is no {tmp_path}/golden/hear/esc10_fold00.embeddings.npy" in words
-    assert code_and_words("mn10_all_b_mel_avgs")[0] == 3
-    (tmp_path / "golden/hear").mkdir(parents=True)
-    EMBEDDINGS.tofile(tmp_path / "golden/hear/esc10_fold00.embeddings.npy")
-    assert code_and_words(CONFIG)[0] == 3
+    assert re.search(words, said)
+    assert not asked
+
+
+def test_hear_eval_takes_relative_paths(evaluation, tmp_path):
+    (tmp_path / "weights").mkdir()
+    code, said, asked = evaluation(CONFIG, HEARWIRE_MODEL_REPOSITORY="weights")
+    assert code == 0, said
+    assert f"hear-validator hearwire.hear.{CONFIG}" in said
+    for line in asked.splitlines():
+        assert line.endswith(f"repository={tmp_path}/weights program={tmp_path}/server")
+
+
+def test_hear_eval_needs_no_reference_for_other_configs(evaluation, tmp_path):
+    (tmp_path / "shared/golden/hear/esc10_fold00.embeddings.npy").unlink()
+    assert evaluation("mn10_all_b_mel_avgs")[0] == 0
+
+
+def test_hear_eval_makes_its_tasks_anew_when_what_they_are_made_of_has_changed(evaluation, tmp_path):
+    def makes_tasks():
+        code, said, asked = evaluation()
+        assert code == 0, said
+        return "make_esc10_task.py" in asked
+
+    assert makes_tasks() and not makes_tasks()
+    (tmp_path / "shared/esc10/001 - Dog/1-1-A.ogg").write_bytes(b"two")
+    assert makes_tasks() and not makes_tasks()
+    (tmp_path / "shared/esc10/001 - Dog/1-2-A.ogg").write_bytes(b"two")
+    assert makes_tasks() and not makes_tasks()
+    with open(tmp_path / "repository/tests/hear/make_esc10_task.py", "a") as maker:
+        maker.write("# Otherwise.\n")
+    assert makes_tasks() and not makes_tasks()

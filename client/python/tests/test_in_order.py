@@ -7,6 +7,7 @@ import threading
 
 import grpc
 import pytest
+from conftest import PATIENCE
 from scripted_server import fail, scene_reply
 
 import hearwire
@@ -29,7 +30,7 @@ def on_a_loop(server, clips, errors=False, **options):
             replies = client.map_scene_embeddings(clips, **options)
             return [reply async for reply in (replies.including_errors() if errors else replies)]
 
-    return asyncio.run(run())
+    return asyncio.run(asyncio.wait_for(run(), 60 * PATIENCE))
 
 
 both = pytest.mark.parametrize("run", [blocking, on_a_loop])
@@ -151,6 +152,108 @@ def test_clips_may_come_from_an_asynchronous_source(scripted):
             yield clip
 
     assert sizes(on_a_loop(scripted, clips())) == list(range(1, 21))
+
+
+def test_a_reply_does_not_wait_for_the_sources_next_clip(scripted):
+    closed = []
+
+    async def run():
+        clips = asyncio.Queue()
+
+        async def source():
+            try:
+                while True:
+                    yield await clips.get()
+            finally:
+                await asyncio.sleep(0)
+                closed.append(True)
+
+        async with hearwire.AsyncClient(scripted.address) as client:
+            replies = client.map_scene_embeddings(source(), in_flight=2)
+            for clip in numbered(12):
+                clips.put_nowait(clip)
+                assert sizes([await asyncio.wait_for(replies.__anext__(), 10)]) == [len(clip)]
+            for clip in numbered(12):
+                clips.put_nowait(clip)
+            assert sizes([await asyncio.wait_for(replies.__anext__(), 10) for _ in range(12)]) == list(range(1, 13))
+            await replies.aclose()
+            assert closed == [True]
+
+    asyncio.run(run())
+
+
+def test_cancelling_while_the_source_is_waited_for_closes_it(scripted):
+    async def run():
+        waiting, closed = asyncio.Event(), []
+
+        async def source():
+            yield bytes(1)
+            try:
+                waiting.set()
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                closed.append("cancelled")
+                raise
+            finally:
+                closed.append("closed")
+
+        async def take():
+            async with hearwire.AsyncClient(scripted.address) as client:
+                async for _ in client.map_scene_embeddings(source()):
+                    pass
+
+        taking = asyncio.create_task(take())
+        await asyncio.wait_for(waiting.wait(), 20)
+        taking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(taking, 20)
+        assert closed == ["cancelled", "closed"]
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(run())
+
+
+def test_a_failing_clip_closes_an_asynchronous_source(scripted):
+    closed = []
+
+    async def source():
+        try:
+            yield 5
+            await asyncio.Event().wait()
+        finally:
+            closed.append(True)
+
+    with pytest.raises(TypeError):
+        on_a_loop(scripted, source())
+    assert closed == [True]
+
+
+@both
+def test_what_a_source_raises_is_raised(scripted, run):
+    def blocked():
+        yield bytes(1)
+        raise OSError("no more")
+
+    async def on_the_loop():
+        for clip in blocked():
+            yield clip
+
+    for source in [blocked] if run is blocking else [blocked, on_the_loop]:
+        with pytest.raises(OSError, match="no more"):
+            run(scripted, source())
+
+
+def test_an_asynchronous_source_is_read_by_one_task(scripted):
+    readers = []
+
+    async def source():
+        for clip in numbered(6):
+            readers.append(asyncio.current_task())
+            yield clip
+        readers.append(asyncio.current_task())
+
+    assert sizes(on_a_loop(scripted, source(), in_flight=2)) == list(range(1, 7))
+    assert len(readers) == 7 and len(set(readers)) == 1
 
 
 def cancelled_calls(scripted):

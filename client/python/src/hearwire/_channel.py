@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from typing import Any, Optional, Union
 
@@ -12,16 +11,23 @@ from hearwire._version import __version__
 DEFAULT_SERVER = "127.0.0.1:8001"
 # The retry buffer holds a message and a little more; its size is an int to gRPC.
 MOST_MESSAGE_BYTES = 2**31 - 2**16 - 1
+# gRPC counts nanoseconds since 1970 in 64 bits: what passes them, it takes for a time long past. This is 31 years.
+MOST_DEADLINE_SECONDS = 1e9
 _LOCAL = ("127.", "localhost:", "[::1]:", "unix:", "unix-abstract:", "ipv4:127.", "ipv6:[::1]")
 
 
 def server_address(server: Optional[str]) -> str:
-    return server or os.environ.get("HEARWIRE_SERVER") or DEFAULT_SERVER
+    address = server or os.environ.get("HEARWIRE_SERVER") or DEFAULT_SERVER
+    if "://" in address and not address.startswith(("dns://", "unix://")):
+        raise ValueError(f"the server's address {address} is a URL: HOST:PORT would be right")
+    return address
 
 
 def check_deadline(deadline: float) -> float:
-    if not (deadline > 0 and math.isfinite(deadline)):
-        raise ValueError(f"deadline={deadline}: it must be positive and finite, in seconds")
+    if not 0 < deadline <= MOST_DEADLINE_SECONDS:
+        raise ValueError(
+            f"deadline={deadline}: more than 0 and at most {MOST_DEADLINE_SECONDS:.0f} seconds would be right"
+        )
     return deadline
 
 

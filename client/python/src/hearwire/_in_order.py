@@ -134,10 +134,37 @@ async def in_order_async(
 ) -> AsyncGenerator[Union[Reply, Exception], None]:
     running: set[asyncio.Task[Reply]] = set()
     untaken: collections.deque[asyncio.Task[Reply]] = collections.deque()
-    source: Optional[AsyncIterator[Clip]] = _async_iterator(clips)
-    with progress_bar(clips, progress) as bar:
+    wanted, news = asyncio.Event(), asyncio.Event()
+
+    def ended(task: asyncio.Task[Reply]) -> None:
+        running.discard(task)
+        news.set()
+
+    async def read() -> None:
+        """Starts a call of the next clip whenever one is wanted.
+
+        One task reads all: a source may hold what belongs to the task that it began in, such as a timeout.
+        """
+        source = _async_iterator(clips)
         try:
-            while source is not None or untaken:
+            await wanted.wait()
+            async for clip in source:
+                task = asyncio.create_task(call(clip))
+                untaken.append(task)
+                running.add(task)
+                task.add_done_callback(ended)
+                wanted.clear()
+                news.set()
+                await wanted.wait()
+        finally:
+            await source.aclose()
+
+    with progress_bar(clips, progress) as bar:
+        reader = asyncio.create_task(read())
+        reader.add_done_callback(lambda _: news.set())
+        try:
+            while untaken or not reader.done():
+                news.clear()
                 if untaken and untaken[0].done():
                     bar.update()
                     taken = untaken.popleft()
@@ -145,28 +172,30 @@ async def in_order_async(
                     if error is not None and not isinstance(error, Exception):
                         raise error
                     yield taken.result() if error is None else error
-                elif source is not None and len(running) < in_flight and len(untaken) < AHEAD * in_flight:
-                    try:
-                        clip = await source.__anext__()
-                    except StopAsyncIteration:
-                        source = None
-                        continue
-                    task = asyncio.create_task(call(clip))
-                    untaken.append(task)
-                    running.add(task)
-                    task.add_done_callback(running.discard)
-                else:
-                    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                    continue
+                if reader.done():
+                    reader.result()
+                elif len(running) < in_flight and len(untaken) < AHEAD * in_flight:
+                    wanted.set()
+                await news.wait()
+            reader.result()  # What the source raised.
         finally:
-            for task in untaken:
+            for task in (reader, *untaken):
                 task.cancel()
-            await asyncio.gather(*untaken, return_exceptions=True)
+            await asyncio.gather(reader, *untaken, return_exceptions=True)
 
 
-async def _async_iterator(clips: Union[Iterable[Clip], AsyncIterable[Clip]]) -> AsyncIterator[Clip]:
-    if isinstance(clips, AsyncIterable):
-        async for clip in clips:
-            yield clip
-    else:
+async def _async_iterator(clips: Union[Iterable[Clip], AsyncIterable[Clip]]) -> AsyncGenerator[Clip, None]:
+    """Closes the source with itself, where that can be closed."""
+    if not isinstance(clips, AsyncIterable):
         for clip in clips:
             yield clip
+        return
+    source = clips.__aiter__()
+    try:
+        async for clip in source:
+            yield clip
+    finally:
+        close = getattr(source, "aclose", None)
+        if close is not None:
+            await close()

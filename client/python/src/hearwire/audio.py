@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import operator
 import os
 import pathlib
 from typing import Any, Optional, Union
@@ -43,7 +44,7 @@ class Audio:
     def from_samples(samples: npt.ArrayLike, sample_rate: int) -> Audio:
         """samples: [samples] or [samples, channels], of floats (1.0 is full scale) or int16.
 
-        Raises TypeError for other elements, ValueError for other shapes.
+        Raises TypeError for other elements, ValueError for other shapes and for a sample_rate that is not whole.
         """
         array: npt.NDArray[Any] = np.asarray(samples)
         if array.ndim not in (1, 2) or (array.ndim == 2 and not 1 <= array.shape[1] <= MAX_CHANNELS):
@@ -58,7 +59,20 @@ class Audio:
         else:
             raise TypeError(f"a clip of {array.dtype}: floats with 1.0 as full scale, or int16, would be right")
         channels = array.shape[1] if array.ndim == 2 else 1
-        return Audio(encoding, array.astype(kind, copy=False).tobytes(), int(sample_rate), channels)
+        return Audio(encoding, array.astype(kind, copy=False).tobytes(), _hertz(sample_rate), channels)
+
+
+def _hertz(sample_rate: float) -> int:
+    """A whole number, as the message has room for no other. Raises TypeError for what is no number, else ValueError."""
+    right = "a whole number of hertz, such as 44100, would be right"
+    if isinstance(sample_rate, (float, np.floating)):
+        if not float(sample_rate).is_integer():
+            raise ValueError(f"sample_rate={sample_rate}: {right}")
+        return int(sample_rate)
+    try:
+        return operator.index(sample_rate)
+    except TypeError:
+        raise TypeError(f"sample_rate={sample_rate!r}: {right}") from None
 
 
 # What the client's methods take for a clip: audio, the name of a file, a file's content, or samples.

@@ -12,6 +12,11 @@ from google.rpc import error_details_pb2, status_pb2
 
 # Its own side's limit gRPC marks as the client's, the other's as the server's or not at all.
 _TOO_LARGE = re.compile(r"(CLIENT: )?Received message larger than max \((\d+) vs\. (\d+)\)")
+# What gRPC says, by its version, where an address has a name that nobody knows.
+_UNRESOLVED = ("errors resolving ", "DNS resolution failed")
+# What gRPC says where an HTTP server answers that does not speak it, over HTTP/1 or over HTTP/2.
+_NO_GRPC = ("http1.x server", "Failed parsing HTTP/2")
+_HTTP_STATUS = "Received http2 header with status: "
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,9 +63,18 @@ def from_rpc_error(error: Any, server: str, deadline: float) -> HearwireError:
     received = {**trailing, **_as_dict(error.initial_metadata())}
     # Whatever a server sends comes with metadata, and what it sends on failure mostly with details.
     answered = bool(received)
-    unreachable = code is grpc.StatusCode.UNAVAILABLE and not answered and "failed to connect" in message
-    if unreachable:
+    unavailable = code is grpc.StatusCode.UNAVAILABLE and not answered
+    unresolved = unavailable and message.startswith(_UNRESOLVED)
+    unreachable = unresolved or (unavailable and "failed to connect" in message)
+    if unresolved:
+        message = f"the server's address {server} has a name that cannot be resolved"
+    elif unreachable and any(words in message for words in _NO_GRPC):
+        message = f"what answers at {server} is not a Hearwire server: it does not speak gRPC"
+    elif unreachable:
         message = f"no server at {server}: {message}"
+    elif message.startswith(_HTTP_STATUS):
+        status = message[len(_HTTP_STATUS) :]
+        message = f"what answers at {server} is not a Hearwire server: it speaks HTTP, not gRPC (status {status})"
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         message = _say_which_limit(message, server)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED and not answered:

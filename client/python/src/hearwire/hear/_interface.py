@@ -7,7 +7,9 @@ import os
 import pathlib
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterable
+from typing import Union
 
 import grpc
 import numpy as np
@@ -18,7 +20,7 @@ except ImportError as error:
     raise ImportError("HEAR's interface speaks PyTorch's tensors: pip install 'hearwire[hear]' brings it") from error
 
 from hearwire._channel import MOST_MESSAGE_BYTES
-from hearwire._own_server import OwnServer
+from hearwire._own_server import OwnServer, server_program
 from hearwire.client import Client
 from hearwire.errors import HearwireError
 from hearwire.replies import ConfigInfo
@@ -40,10 +42,23 @@ MOST_IN_FLIGHT = 16
 BYTES_IN_FLIGHT = 20 * 60 * 32_000 * 4
 EMBEDDED_NETWORK = "hearwire_mn01"
 
+
+class _SharedServer:
+    """A server of this process's own, which ends with the last use of this object."""
+
+    def __init__(self, server: OwnServer):
+        self.server = server
+        weakref.finalize(self, server.stop)
+
+
+# What a file is: where it really is, when it was changed, its size, its inode.
+_Identity = tuple[str, int, int, int]
+
 _lock = threading.Lock()
-_own_servers: dict[
-    tuple[str, str], OwnServer
-] = {}  # By network, and the file or folder of its checkpoint; guarded by _lock.
+# By network, program, and what holds the checkpoint; guarded by _lock.
+_own_servers: weakref.WeakValueDictionary[tuple[object, ...], _SharedServer] = weakref.WeakValueDictionary()
+# Who uses one. It is the client that needs it, which may outlive its model.
+_users: weakref.WeakKeyDictionary[Client, _SharedServer] = weakref.WeakKeyDictionary()
 
 
 class HearModel(torch.nn.Module):
@@ -71,14 +86,16 @@ def load_config(config: str, model_file_path: str = "") -> HearModel:
     model_file_path: a checkpoint of its network, for a server of its own, whatever HEARWIRE_SERVER names.
     """
     server = None if model_file_path else os.environ.get("HEARWIRE_SERVER")
-    deadline = DEADLINE_SECONDS
+    deadline, own = DEADLINE_SECONDS, None
     if not server:
-        server = _own_server(config, model_file_path)
-        deadline = OWN_DEADLINE_SECONDS
+        own = _own_server(config, model_file_path)
+        server, deadline = own.server.address, OWN_DEADLINE_SECONDS
     # What is too large for it the server itself says.
     client = Client(
         server, deadline=deadline, max_message_bytes=MOST_MESSAGE_BYTES, max_reply_bytes=MOST_MESSAGE_BYTES
     )
+    if own is not None:
+        _users[client] = own
     info = next((info for info in client.list_configs() if info.name == config), None)
     if info is None:
         raise HearwireError(
@@ -143,33 +160,55 @@ def _tensor(rows: Iterable[np.ndarray], shape: tuple[int, ...], like: torch.Tens
     return torch.from_numpy(values).to(like.device)
 
 
-def _own_server(config: str, model_file_path: str) -> str:
-    """The address of this process's server for the config's network and that checkpoint."""
+def _own_server(config: str, model_file_path: str) -> _SharedServer:
+    """This process's server for the config's network and that checkpoint, as the file is now."""
     network = _network(config)
     file = os.path.abspath(model_file_path) if model_file_path else ""
-    key = (network, file or os.environ.get("HEARWIRE_MODEL_REPOSITORY", ""))
+    if file and network == EMBEDDED_NETWORK:
+        raise ValueError(f"{config} takes no model_file_path: the server holds its network {network} itself")
+    if file and not os.path.isfile(file):
+        raise FileNotFoundError(f"model_file_path={file}: there is no such file")
+    # Seen before the server reads it: should it change meanwhile, the next call starts another server.
+    checkpoint = _identity(file) if file else _in_repository(network)
+    key = (network, _identity(server_program()), checkpoint)
     with _lock:
-        server = _own_servers.get(key)
-        if server is None or not server.is_running():
-            server = _own_servers[key] = _start(config, network, file)
-        return server.address
+        own = _own_servers.get(key)
+        if own is None or not own.server.is_running():
+            own = _own_servers[key] = _SharedServer(_start(config, network, file))
+        return own
+
+
+def _identity(file: Union[str, pathlib.Path]) -> _Identity:
+    status = os.stat(file)
+    return os.path.realpath(file), status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _in_repository(network: str) -> tuple[object, ...]:
+    """The folder of HEARWIRE_MODEL_REPOSITORY and the network's files there: its own name's, and as published."""
+    folder = os.environ.get("HEARWIRE_MODEL_REPOSITORY", "")
+    if not folder:
+        return ()
+    path = pathlib.Path(folder)
+    files = [*path.glob(f"{network}.pt"), *sorted(path.glob(f"{network}_mAP_*.pt"))]
+    # A link that leads nowhere the server refuses.
+    return os.path.realpath(folder), *((file.name, _identity(file)) for file in files if file.exists())
 
 
 def _start(config: str, network: str, file: str) -> OwnServer:
     arguments = [f"--networks={network}", f"--default-config={config}"]
     if not file:
-        return _start_with(arguments, network)
-    if network == EMBEDDED_NETWORK:
-        raise ValueError(f"{config} takes no model_file_path: the server holds its network {network} itself")
-    if not os.path.isfile(file):
-        raise FileNotFoundError(f"model_file_path={file}: there is no such file")
+        return _start_on_repository(arguments, network)
     # The server finds a checkpoint by its network's name, reads it, and does not come back to it.
     with tempfile.TemporaryDirectory(prefix="hearwire-") as repository:
-        os.symlink(file, os.path.join(repository, f"{network}.pt"))
-        return _start_with([f"--model-repository={repository}", *arguments], network)
+        link = os.path.join(repository, f"{network}.pt")
+        os.symlink(file, link)
+        try:
+            return OwnServer([f"--model-repository={repository}", *arguments], OWN_LIMITS)
+        except RuntimeError as error:
+            raise RuntimeError(str(error).replace(link, file)) from None
 
 
-def _start_with(arguments: list[str], network: str) -> OwnServer:
+def _start_on_repository(arguments: list[str], network: str) -> OwnServer:
     try:
         return OwnServer(arguments, OWN_LIMITS)
     except RuntimeError as error:
