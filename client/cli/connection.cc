@@ -1,9 +1,11 @@
 #include "client/cli/connection.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <string_view>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/interrupt.h"
@@ -23,6 +25,37 @@ std::string ReplyTooLarge(const absl::Status& status, const ConnectionOptions& o
   return text;
 }
 
+bool IsPort(std::string_view text) {
+  int port = 0;
+  return std::all_of(text.begin(), text.end(), absl::ascii_isdigit) &&
+         absl::SimpleAtoi(absl::string_view(text.data(), text.size()), &port) && port > 0 && port < 65536;
+}
+
+// gRPC would take a port for a host, or a port of its own choice. What says its kind (unix:…, dns:…) is left to gRPC.
+absl::Status CheckServer(const std::string& server) {
+  for (const std::string_view kind : {"dns:", "unix:", "unix-abstract:", "ipv4:", "ipv6:", "vsock:", "xds:"}) {
+    if (server.starts_with(kind)) return absl::OkStatus();
+  }
+  if (server.empty() || server.find("://") != std::string::npos) return absl::OkStatus();  // The client says more.
+  const size_t colon = server.rfind(':');
+  const std::string host = server.substr(0, colon);
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  const bool has_port = colon != std::string::npos && IsPort(std::string_view(server).substr(colon + 1));
+  if (has_port && !host.empty() && (bracketed || host.find(':') == std::string::npos)) return absl::OkStatus();
+  std::string example = "127.0.0.1:8001";
+  if (IsPort(server)) {
+    example = absl::StrCat("127.0.0.1:", server);
+  } else if (server.find_first_of(":/") == std::string::npos) {
+    example = absl::StrCat(server, ":8001");
+  } else if (server.find("::") != std::string::npos) {
+    example = "[::1]:8001";
+  } else if (server.find('/') != std::string::npos) {
+    example = "127.0.0.1:8001 or unix:/path/to/socket";
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("the server's address ", server, ": HOST:PORT would be right, such as ", example));
+}
+
 }  // namespace
 
 void AddConnectionOptions(CLI::App& command, ConnectionOptions& options, const std::string& deadline) {
@@ -40,6 +73,7 @@ void AddConnectionOptions(CLI::App& command, ConnectionOptions& options, const s
 absl::StatusOr<std::unique_ptr<client::Client>> Connect(const ConnectionOptions& options) {
   const absl::StatusOr<absl::Duration> deadline = ParseDeadline(options.deadline);
   if (!deadline.ok()) return deadline.status();
+  if (absl::Status wrong = CheckServer(options.server); !wrong.ok()) return wrong;
   client::ClientOptions client_options;
   client_options.server = options.server;
   client_options.deadline = *deadline;
