@@ -289,7 +289,7 @@ void Flags::AddComputeFlags() {
   Add("max-queued-frames", "NUMBER", "what a quarter of the memory holds",
       "Spectrogram frames that wait; more are refused",
       Store<int64_t>(&options_.max_queued_frames, [](const std::string& text) -> absl::StatusOr<int64_t> {
-        const absl::StatusOr<int64_t> frames = ParseWhole(text, 1, kMaxFrames);
+        absl::StatusOr<int64_t> frames = ParseWhole(text, 1, kMaxFrames);
         if (!frames.ok() || *frames >= kLeastQueuedFrames) return frames;
         return absl::InvalidArgumentError(absl::StrCat("the self-test's longest window has ", kLeastQueuedFrames,
                                                        " frames and must fit: ", kLeastQueuedFrames, " is the least"));
