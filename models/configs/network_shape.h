@@ -4,10 +4,14 @@
 #define HEARWIRE_MODELS_CONFIGS_NETWORK_SHAPE_H_
 
 #include <array>
+#include <cstdint>
 
 #include "models/configs/feature.h"
 
 namespace hearwire {
+
+// Behind a convolution.
+enum class Activation : uint8_t { kNone, kRelu, kHardswish };
 
 struct BlockShape {
   int in_channels;
@@ -18,6 +22,7 @@ struct BlockShape {
   int squeeze_channels;  // 0: no squeeze-excite.
   bool hardswish;        // Else ReLU.
 
+  Activation activation() const { return hardswish ? Activation::kHardswish : Activation::kRelu; }
   bool has_expansion() const { return expanded_channels != in_channels; }
   bool has_residual() const { return stride == 1 && in_channels == out_channels; }
 };

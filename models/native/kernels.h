@@ -8,14 +8,12 @@
 #define HEARWIRE_MODELS_NATIVE_KERNELS_H_
 
 #include <cstddef>
-#include <cstdint>
 #include <vector>
 
+#include "models/configs/network_shape.h"
 #include "models/native/aligned_floats.h"
 
 namespace hearwire {
-
-enum class Activation : uint8_t { kNone, kRelu, kHardswish };
 
 // A 1 x 1 convolution or a linear layer, its output channels cut into panels of a few vectors.
 struct PointwiseWeights {

@@ -45,7 +45,7 @@ PointwiseWeights PackPointwise(const LinearWeights& linear, const Kernels& kerne
 
 PackedBlock PackBlock(const BlockWeights& weights, const BlockShape& shape, const Kernels& kernels) {
   PackedBlock block;
-  block.activation = shape.hardswish ? Activation::kHardswish : Activation::kRelu;
+  block.activation = shape.activation();
   block.has_residual = shape.has_residual();
   if (weights.expansion) block.expansion = PackPointwise(*weights.expansion, kernels);
   block.depthwise = PackDepthwise(weights.depthwise, shape.stride, kernels);

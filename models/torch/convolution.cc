@@ -38,8 +38,8 @@ class AtenConvolution final : public Convolution {
 
   at::Tensor Run(const at::Tensor& input) const override {
     at::Tensor output = at::conv2d(input, weight_, bias_, spec_.stride, padding_, /*dilation=*/1, groups_);
-    if (spec_.activation == ConvolutionActivation::kRelu) at::relu_(output);
-    if (spec_.activation == ConvolutionActivation::kHardswish) at::hardswish_(output);
+    if (spec_.activation == Activation::kRelu) at::relu_(output);
+    if (spec_.activation == Activation::kHardswish) at::hardswish_(output);
     return output;
   }
 
@@ -74,13 +74,13 @@ c10::TypedOperatorHandle<Signature> FindOp(const char* name, const char* overloa
   return c10::Dispatcher::singleton().findSchemaOrThrow(name, overload).typed<Signature>();
 }
 
-const char* NameOf(ConvolutionActivation activation) {
+const char* NameOf(Activation activation) {
   switch (activation) {
-    case ConvolutionActivation::kNone:
+    case Activation::kNone:
       return "none";
-    case ConvolutionActivation::kRelu:
+    case Activation::kRelu:
       return "relu";
-    case ConvolutionActivation::kHardswish:
+    case Activation::kHardswish:
       return "hardswish";
   }
   return "none";

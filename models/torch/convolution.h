@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "models/checkpoint/network_weights.h"
+#include "models/configs/network_shape.h"
 
 namespace at {
 class Tensor;
@@ -16,10 +17,8 @@ struct TensorOptions;
 
 namespace hearwire {
 
-enum class ConvolutionActivation { kNone, kRelu, kHardswish };
-
 struct ConvolutionSpec {
-  ConvolutionActivation activation = ConvolutionActivation::kNone;
+  Activation activation = Activation::kNone;
   int stride = 1;  // On both axes. Padding is half the kernel.
   bool depthwise = false;
   // Size of the input map for a window of 160 ms: weights are packed for it.

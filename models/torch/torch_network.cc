@@ -57,7 +57,7 @@ struct TorchBlock {
 };
 
 // A convolution's spec, with its input map when 16 frames of 128 bands run through the network: block `input`'s output.
-ConvolutionSpec MakeSpec(int input, ConvolutionActivation activation = ConvolutionActivation::kNone) {
+ConvolutionSpec MakeSpec(int input, Activation activation = Activation::kNone) {
   return {.activation = activation,
           .typical_time = BlockOutputSize(input, kTypicalFrames),
           .typical_mels = BlockOutputSize(input, kTypicalMels)};
@@ -66,8 +66,7 @@ ConvolutionSpec MakeSpec(int input, ConvolutionActivation activation = Convoluti
 // Block `index`, 1 to 15.
 TorchBlock MakeBlock(int index, const BlockWeights& weights, const BlockShape& shape,
                      const at::TensorOptions& options) {
-  const ConvolutionActivation activation =
-      shape.hardswish ? ConvolutionActivation::kHardswish : ConvolutionActivation::kRelu;
+  const Activation activation = shape.activation();
   TorchBlock block;
   if (weights.expansion)
     block.expansion = MakeConvolution(*weights.expansion, MakeSpec(index - 1, activation), options);
@@ -130,12 +129,12 @@ class MobileNet final : public TorchNetwork {
   MobileNet(const NetworkWeights& weights, const at::TensorOptions& options)
       : dtype_(options.dtype().toScalarType()),
         stem_(MakeConvolution(weights.stem,
-                              {.activation = ConvolutionActivation::kHardswish,
+                              {.activation = Activation::kHardswish,
                                .stride = 2,
                                .typical_time = kTypicalFrames,
                                .typical_mels = kTypicalMels},
                               options)),
-        last_(MakeConvolution(weights.last, MakeSpec(kBlockCount - 1, ConvolutionActivation::kHardswish), options)),
+        last_(MakeConvolution(weights.last, MakeSpec(kBlockCount - 1, Activation::kHardswish), options)),
         classes_(MakeLinear(weights.class_layer, options)) {
     for (size_t i = 0; i < weights.blocks.size(); ++i) {
       blocks_.push_back(MakeBlock(static_cast<int>(i) + 1, weights.blocks[i], weights.shape.blocks[i], options));
