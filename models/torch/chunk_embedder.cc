@@ -59,26 +59,22 @@ absl::Status ChunkEmbedder::EmbedGroup(int network, const Group& group) {
   const int max_chunk_frames = max_chunk_frames_;
   std::vector<Windows> waiting = {Windows(group)};  // To be started: the last of them first, from its front on.
   bool one_at_a_time = false;                       // Even single windows were too much for two slots.
-  while (true) {
+  while (!waiting.empty() || !IsIdle()) {
     // The slot's earlier chunk is finished before it takes another.
     Windows windows = pending_[next_slot_].windows;
     absl::Status status = FinishSlot(next_slot_);
     if (!status.ok()) {
       waiting.push_back(windows);
     } else if (!waiting.empty()) {
-      windows = waiting.back().subspan(0, MaxChunkWindows(frames, max_chunk_frames_));
+      Windows& rest = waiting.back();
+      windows = rest.subspan(0, MaxChunkWindows(frames, max_chunk_frames_));
       status = StartChunk(network, plan, windows);
       if (status.ok() && one_at_a_time) status = FinishSlot(next_slot_);
-    } else if (IsIdle()) {
-      return absl::OkStatus();
-    } else {
-      windows = {};
+      if (status.ok()) rest.remove_prefix(windows.size());
+      if (rest.empty()) waiting.pop_back();
     }
     if (status.ok()) {
       next_slot_ = (next_slot_ + 1) % slots_.size();
-      if (windows.empty()) continue;
-      waiting.back().remove_prefix(windows.size());
-      if (waiting.back().empty()) waiting.pop_back();
       continue;
     }
     if (!absl::IsResourceExhausted(status)) return status;
@@ -89,13 +85,15 @@ absl::Status ChunkEmbedder::EmbedGroup(int network, const Group& group) {
     if (absl::Status others = FinishAll(&waiting); !others.ok()) return others;
     slots_.front()->ReleaseMemory();
     one_at_a_time = windows.size() == 1;
-    if (!one_at_a_time) max_chunk_frames_ = PaddedChunkWindows(static_cast<int>(windows.size())) / 2 * frames;
-    if (warn_ && max_chunk_frames_ < max_chunk_frames) {
+    if (one_at_a_time) continue;
+    max_chunk_frames_ = PaddedChunkWindows(static_cast<int>(windows.size())) / 2 * frames;
+    if (warn_) {
       warn_(absl::StrCat("the device has too little memory for ", windows.size(), " windows of ", frames,
                          " frames: from now on at most ", max_chunk_frames_, " frames run at once (", status.message(),
                          ")"));
     }
   }
+  return absl::OkStatus();
 }
 
 absl::Status ChunkEmbedder::StartChunk(int network, const ColumnPlan& plan, Windows windows) {
