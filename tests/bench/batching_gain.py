@@ -8,7 +8,6 @@ FOLDER: where server_cost.py has put its checkpoints.
 
 from __future__ import annotations
 
-import argparse
 import json
 import pathlib
 import re
@@ -18,6 +17,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
+import arguments
 from hearwire_server import Server
 
 CONFIG = "mn10_all_b_mel_avgs"
@@ -45,14 +45,7 @@ def load(build: pathlib.Path, server: Server, report: pathlib.Path) -> dict[str,
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("results", type=pathlib.Path)
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    if options.rounds < 1:
-        parser.error("--rounds must be at least 1")
+    options = arguments.parser(rounds=5).parse_args()
 
     flags = ["--device=cpu", f"--model-repository={options.folder}/repository-mn10", f"--default-config={CONFIG}",
              "--log-level=warning"]

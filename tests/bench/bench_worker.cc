@@ -14,7 +14,6 @@
 // Rows hold blocks 5, 11, 13 and 15, averaged over mels and time. One thread: an embedder, called directly. More: so
 // many workers behind the server's batcher, and as many callers.
 
-#include <sched.h>
 #include <time.h>
 
 #include <algorithm>
@@ -32,11 +31,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "models/native/native_backend.h"
 #include "models/torch_module/torch_module.h"
 #include "server/batching/batcher.h"
 #include "server/concurrency/mutex.h"
+#include "server/machine.h"
 #include "tests/bench/bench_clips.h"
 #include "tests/bench/fma_peak.h"
 #include "tests/fixtures/checkpoint_writer.h"
@@ -87,12 +88,7 @@ Readout MelAveragesAndBodyReadout() {
 
 // As the server places its workers: to a CPU each where there are as many.
 std::vector<int> CpusFor(int workers) {
-  cpu_set_t allowed;
-  std::vector<int> cpus;
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return cpus;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &allowed)) cpus.push_back(cpu);
-  }
+  std::vector<int> cpus = ReadAffinity();
   if (cpus.size() != static_cast<size_t>(workers)) cpus.clear();
   return cpus;
 }
@@ -241,7 +237,7 @@ void WriteNetwork(const NetworkWeights& weights, const std::string& path) {
   for (size_t i = 0; i < weights.blocks.size(); ++i) {
     const BlockShape& shape = weights.shape.blocks[i];
     const BlockWeights& block = weights.blocks[i];
-    const std::string name = "b" + std::to_string(i + 1);
+    const std::string name = absl::StrCat("b", i + 1);
     WriteLayer(out, name + ".layout", {shape.stride, shape.hardswish ? 1 : 0, shape.has_residual() ? 1 : 0}, {});
     if (shape.has_expansion()) convolution(name + ".expansion", *block.expansion);
     convolution(name + ".depthwise", block.depthwise);

@@ -8,7 +8,6 @@ machine does meets all of them. First all programs must give the same rows.
 
 from __future__ import annotations
 
-import argparse
 import atexit
 import collections
 import json
@@ -21,6 +20,7 @@ import time
 
 import numpy as np
 
+import arguments
 from workloads import make_sound
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -147,16 +147,10 @@ def drop_slow_batches(times: dict[str, list]) -> set[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("results", type=pathlib.Path)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser = arguments.parser()
     parser.add_argument("--widths", default="0.1,0.4,1.0,2.0")
     parser.add_argument("--threads", choices=("1", "1,2"), default="1,2", help="1: where a second core is not free")
     options = parser.parse_args()
-    if options.rounds < 1:
-        parser.error("--rounds must be at least 1")
 
     comparison = Comparison(options.build, options.folder, options.widths.split(","),
                             tuple(map(int, options.threads.split(","))))

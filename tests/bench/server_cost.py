@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import pathlib
 import subprocess
@@ -18,6 +17,7 @@ import numpy as np
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
+import arguments
 from hearwire_server import Server, pb, pcm, pcm16
 from workloads import make_sound
 
@@ -70,14 +70,7 @@ def start_up(program: pathlib.Path, flags: list[str]) -> tuple[float, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("results", type=pathlib.Path)
-    parser.add_argument("--rounds", type=int, default=9)
-    options = parser.parse_args()
-    if options.rounds < 1:
-        parser.error("--rounds must be at least 1")
+    options = arguments.parser().parse_args()
 
     options.folder.mkdir(parents=True, exist_ok=True)
     sound = make_sound()

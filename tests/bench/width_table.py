@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import pathlib
 import re
 
+import arguments
 from compare import Program
 from workloads import make_sound
 
@@ -24,14 +24,7 @@ def published_map(name: str) -> str | None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("results", type=pathlib.Path)
-    parser.add_argument("--rounds", type=int, default=9)
-    options = parser.parse_args()
-    if options.rounds < 1:
-        parser.error("--rounds must be at least 1")
+    options = arguments.parser().parse_args()
 
     options.folder.mkdir(parents=True, exist_ok=True)
     make_sound().tofile(options.folder / "sound")

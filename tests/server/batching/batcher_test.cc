@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sched.h>
 
 #include <atomic>
 #include <ctime>
@@ -12,6 +11,7 @@
 
 #include "absl/time/clock.h"
 #include "server/batching/refusal.h"
+#include "server/machine.h"
 #include "tests/server/batching/batcher_fixture.h"
 
 namespace hearwire {
@@ -254,21 +254,14 @@ TEST_F(BatcherTest, FailsToStartWithWhatAWorkerSaid) {
 }
 
 TEST_F(BatcherTest, PinsEachWorkerToItsCpu) {
-  cpu_set_t allowed;
-  ASSERT_EQ(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &allowed)) options_.worker_cpus.push_back(cpu);
-  }
+  options_.worker_cpus = ReadAffinity();
   Mutex mu;
   std::vector<int> pinned;
   backend_.set_before_new_embedder([&](int) {
-    cpu_set_t own;
-    EXPECT_EQ(sched_getaffinity(0, sizeof(own), &own), 0);
-    EXPECT_EQ(CPU_COUNT(&own), 1);
+    const std::vector<int> own = ReadAffinity();
+    EXPECT_EQ(own.size(), 1u);
     MutexLock lock(&mu);
-    for (const int cpu : options_.worker_cpus) {
-      if (CPU_ISSET(cpu, &own)) pinned.push_back(cpu);
-    }
+    pinned.insert(pinned.end(), own.begin(), own.end());
     return absl::OkStatus();
   });
   Start(static_cast<int>(options_.worker_cpus.size()));
