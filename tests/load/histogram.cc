@@ -57,14 +57,14 @@ size_t Histogram::EndOf(absl::Duration limit) const {
 
 int64_t Histogram::CountAtMost(absl::Duration limit) const {
   int64_t count = 0;
-  for (size_t bucket = 0; bucket < EndOf(limit); ++bucket) count += buckets_[bucket];
+  for (size_t bucket = 0, end = EndOf(limit); bucket < end; ++bucket) count += buckets_[bucket];
   return count;
 }
 
 absl::Duration Histogram::MeanAtMost(absl::Duration limit) const {
   int64_t count = 0;
   double sum_ns = 0;
-  for (size_t bucket = 0; bucket < EndOf(limit); ++bucket) {
+  for (size_t bucket = 0, end = EndOf(limit); bucket < end; ++bucket) {
     count += buckets_[bucket];
     sum_ns += static_cast<double>(buckets_[bucket]) * static_cast<double>(std::min(LargestIn(bucket), max_ns_));
   }
