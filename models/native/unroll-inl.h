@@ -31,8 +31,9 @@ HWY_INLINE void Unroll(const F& f) {
   UnrollEach(f, std::make_integer_sequence<int, kCount>());
 }
 
-// Keeps the compiler from computing tables of addresses beforehand, which cost more registers than there are.
-HWY_INLINE void KeepInRegister(const float*& p) { asm volatile("" : "+r"(p)); }
+// Keeps the compiler from computing tables of addresses beforehand, which cost more registers than there are. Not
+// volatile: loads still fold into the multiplications that use them.
+HWY_INLINE void KeepInRegister(const float*& p) { asm("" : "+r"(p)); }
 
 // NOLINTNEXTLINE(google-readability-namespace-comments)
 }  // namespace HWY_NAMESPACE
