@@ -1,7 +1,6 @@
 #include "models/native/block_pass.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace hearwire {
 namespace {
@@ -59,12 +58,15 @@ void BlockPass::RunWindows(const PackedBlock& block, MapSize size, int windows, 
   const int kept_rows = squeezes ? out_size.rows : piece_rows;
   float* const depthwise = depthwise_.Reserve(count * static_cast<size_t>(kept_rows) * out_row);
 
-  Expanded expanded;
+  if (block.expansion) {
+    const int most_rows = std::min(size.rows, (piece_rows - 1) * block.stride() + block.kernel());
+    expanded_.Start(in_row, windows * most_rows);
+  }
   for (int row = 0; row < out_size.rows; row += piece_rows) {
     const int end_row = std::min(out_size.rows, row + piece_rows);
     const int first_in = std::max(0, row * block.stride() - block.kernel() / 2);
     const int end_in = std::min(size.rows, (end_row - 1) * block.stride() - block.kernel() / 2 + block.kernel());
-    Expand(block, size, windows, first_in, end_in, in, expanded);
+    const Expanded expanded = Expand(block, size, windows, first_in, end_in, in);
     float* const piece = depthwise + (squeezes ? static_cast<size_t>(row) * out_row : 0);
     for (size_t window = 0; window < count; ++window) {
       kernels_.depthwise(block.depthwise, {.in = expanded.rows + window * static_cast<size_t>(size.rows) * in_row,
@@ -89,32 +91,19 @@ void BlockPass::RunWindows(const PackedBlock& block, MapSize size, int windows, 
   if (squeezes) SqueezeAndProject(block, out_size, windows, block.has_residual ? in : nullptr, out, squeeze);
 }
 
-void BlockPass::Expand(const PackedBlock& block, MapSize size, int windows, int first_row, int end_row, const float* in,
-                       Expanded& expanded) {
-  if (!block.expansion) {
-    expanded = {in + static_cast<size_t>(first_row) * static_cast<size_t>(size.cols) * ExpandedStride(block), first_row,
-                end_row};
-    return;
-  }
-  const size_t row_floats = static_cast<size_t>(size.cols) * ExpandedStride(block);
-  // Rows that the piece before has expanded already move to the front. (Pieces of several windows are whole windows.)
-  const int kept = std::max(0, expanded.end - first_row);
-  float* rows = expanded_.data();
-  if (kept > 0) {
-    std::memmove(rows, rows + static_cast<size_t>(first_row - expanded.first) * row_floats,
-                 static_cast<size_t>(kept) * row_floats * sizeof(float));
-  } else {
-    // Every piece of a window fits into what the first ones needed, except that those lack the rows above the map.
-    const int most_rows = std::min(size.rows, end_row - first_row + block.kernel() / 2);
-    rows = expanded_.Reserve(static_cast<size_t>(windows) * static_cast<size_t>(most_rows) * row_floats);
-  }
+BlockPass::Expanded BlockPass::Expand(const PackedBlock& block, MapSize size, int windows, int first_row, int end_row,
+                                      const float* in) {
   const size_t cols = static_cast<size_t>(size.cols);
+  if (!block.expansion) return {in + static_cast<size_t>(first_row) * cols * ExpandedStride(block), first_row};
+  // Pieces of several windows are whole windows: nothing is kept of them.
+  const int first_new = std::max(first_row, expanded_.end());
+  float* const to = expanded_.Advance(first_row, end_row);
   kernels_.pointwise(*block.expansion,
-                     {.in = in + static_cast<size_t>(first_row + kept) * cols * block.expansion->in_stride,
-                      .rows = static_cast<size_t>(windows) * static_cast<size_t>(end_row - first_row - kept) * cols,
+                     {.in = in + static_cast<size_t>(first_new) * cols * block.expansion->in_stride,
+                      .rows = static_cast<size_t>(windows) * static_cast<size_t>(end_row - first_new) * cols,
                       .activation = block.activation,
-                      .out = rows + static_cast<size_t>(kept) * row_floats});
-  expanded = {rows, first_row, end_row};
+                      .out = to});
+  return {expanded_.row(first_row), first_row};
 }
 
 void BlockPass::SqueezeAndProject(const PackedBlock& block, MapSize out_size, int windows, const float* residual,

@@ -5,18 +5,11 @@
 
 #include "models/native/aligned_floats.h"
 #include "models/native/kernels.h"
+#include "models/native/map_size.h"
 #include "models/native/packed_network.h"
+#include "models/native/rolling_rows.h"
 
 namespace hearwire {
-
-struct MapSize {
-  int rows = 0;  // Time.
-  int cols = 0;  // Mels.
-
-  size_t pixels() const { return static_cast<size_t>(rows) * static_cast<size_t>(cols); }
-  // Behind a convolution padded by half its kernel.
-  MapSize Strided(int stride) const { return {(rows + stride - 1) / stride, (cols + stride - 1) / stride}; }
-};
 
 // A worker's memory for blocks. The expanded channels, by far the largest, exist for a few windows or a few rows of one
 // window at a time, so that they stay in the second-level cache between the convolution that makes them and the one
@@ -37,24 +30,23 @@ class BlockPass {
     int windows = 1;
     int out_rows = 1;
   };
-  // Where the expanded rows of the current window stand.
+  // Rows of the depthwise convolution's input.
   struct Expanded {
     const float* rows = nullptr;
     int first = 0;
-    int end = 0;
   };
 
   Pieces CutIntoPieces(const PackedBlock& block, MapSize size) const;
   void RunWindows(const PackedBlock& block, MapSize size, int windows, int out_rows, const float* in, float* out,
                   float* squeeze);
-  void Expand(const PackedBlock& block, MapSize size, int windows, int first_row, int end_row, const float* in,
-              Expanded& expanded);
+  // Rows [first_row, end_row) of the windows; those that the piece before has expanded already are not computed again.
+  Expanded Expand(const PackedBlock& block, MapSize size, int windows, int first_row, int end_row, const float* in);
   // depthwise_: the windows' activations; out: their projection.
   void SqueezeAndProject(const PackedBlock& block, MapSize out_size, int windows, const float* residual, float* out,
                          float* squeeze);
 
   const Kernels kernels_;
-  AlignedFloats expanded_;
+  RollingRows expanded_;
   AlignedFloats depthwise_;
   AlignedFloats means_;    // [windows, expanded stride]
   AlignedFloats squeeze_;  // [windows of the whole Run, squeeze stride]

@@ -10,8 +10,8 @@
 #include "models/configs/network_shape.h"
 #include "models/embedder.h"
 #include "models/native/aligned_floats.h"
-#include "models/native/block_pass.h"
 #include "models/native/kernels.h"
+#include "models/native/map_size.h"
 
 namespace hearwire {
 
