@@ -42,7 +42,7 @@ void ForwardPass::Run(Windows windows) {
   }
   const MapSize spectrogram{windows[0]->window.frame_count(), network_.mel.n_mels};
   const MapSize late_in = SizeOfBlock(kLastEarlyBlock, spectrogram);
-  const size_t late_window = late_in.pixels() * network_.blocks[kLastEarlyBlock - 1].projection.out_stride;
+  const size_t late_window = late_in.pixels() * network_.block(kLastEarlyBlock).projection.out_stride;
   const size_t early_tile = static_cast<size_t>(WindowsPerTile(kEarlyTilePixels, SizeOfBlock(0, spectrogram)));
   const size_t late_tile =
       static_cast<size_t>(WindowsPerTile(kLateTilePixels, SizeOfBlock(kLastEarlyBlock + 1, spectrogram)));
@@ -57,24 +57,18 @@ void ForwardPass::Run(Windows windows) {
   }
 }
 
-void ForwardPass::RunStem(const Window& window, float* out) {
-  const MapSize size = MapSize{window.frame_count(), window.mels}.Strided(2);
-  const size_t mels = static_cast<size_t>(window.mels);
-  const size_t stride = 2 * static_cast<size_t>(size.cols) + 1;
-  const size_t rows = 2 * static_cast<size_t>(size.rows) + 1;
-  float* const bordered = workspace_.spectrogram.Reserve(rows * stride);
-  std::fill_n(bordered, stride, 0.0f);
-  float* row = bordered + stride;
-  for (const Window::Run& run : window.runs) {
-    for (int i = 0; i < run.frame_count; ++i, row += stride) {
-      row[0] = 0;
-      std::copy_n(run.frames + static_cast<size_t>(i) * mels, mels, row + 1);
-      std::fill(row + 1 + mels, row + stride, 0.0f);
-    }
+void ForwardPass::RunWideBlocks(const WindowRequest& window, float* out) {
+  const MapSize size = SizeOfBlock(0, {window.window.frame_count(), window.window.mels});
+  const size_t stride = kernels_.Pad(network_.wide.stem.channels);
+  float* maps[2] = {};
+  for (int index = 0; index < 2; ++index) {
+    if (!window.readout.features.Has(Block(index))) continue;
+    maps[index] = workspace_.wide_maps[index].Reserve(size.pixels() * stride);
   }
-  std::fill(row, bordered + rows * stride, 0.0f);
-  kernels_.stem(network_.stem,
-                {.in = bordered, .in_stride = stride, .out_rows = size.rows, .out_cols = size.cols, .out = out});
+  workspace_.wide.Run(network_.wide, window.window, {.stem = maps[0], .block1 = maps[1], .block2 = out});
+  for (int index = 0; index < 2; ++index) {
+    if (maps[index] != nullptr) writer_.WriteBlock(window, index, maps[index], size, stride);
+  }
 }
 
 void ForwardPass::WriteBlockOutputs(Windows windows, int index, MapSize size, size_t stride, const float* map) {
@@ -88,7 +82,7 @@ int ForwardPass::RunBlock(Windows windows, int index, MapSize size, const float*
   const int count = CountDeep(windows, index + 1);
   if (count == 0) return 0;
   windows = windows.subspan(0, static_cast<size_t>(count));
-  const PackedBlock& block = network_.blocks[static_cast<size_t>(index) - 1];
+  const PackedBlock& block = network_.block(index);
   workspace_.blocks.Run(block, size, count, in, out);
   for (int i = 0; block.squeeze_excite && i < count; ++i) {
     const WindowRequest& window = *windows[static_cast<size_t>(i)];
@@ -99,26 +93,22 @@ int ForwardPass::RunBlock(Windows windows, int index, MapSize size, const float*
 }
 
 void ForwardPass::RunEarlyBlocks(Windows windows, float* out) {
-  MapSize size = MapSize{windows[0]->window.frame_count(), network_.mel.n_mels}.Strided(2);
-  // The stem's map and block 1's are the largest.
-  const size_t largest = std::max(network_.stem.out_stride, network_.blocks[0].projection.out_stride);
-  size_t floats = windows.size() * size.pixels() * largest;
-  MapSize later = size;
-  for (int index = 1; index < kLastEarlyBlock; ++index) {
-    const PackedBlock& block = network_.blocks[static_cast<size_t>(index) - 1];
-    later = later.Strided(block.stride());
-    floats = std::max(floats, windows.size() * later.pixels() * block.projection.out_stride);
+  const MapSize spectrogram{windows[0]->window.frame_count(), network_.mel.n_mels};
+  MapSize size = SizeOfBlock(kLastWideBlock, spectrogram);
+  const size_t wide_stride = network_.wide.projection2.out_stride;
+  size_t floats = size.pixels() * wide_stride;
+  for (int index = kLastWideBlock + 1; index < kLastEarlyBlock; ++index) {
+    floats = std::max(floats, SizeOfBlock(index, spectrogram).pixels() * network_.block(index).projection.out_stride);
   }
-  float* in = workspace_.early[0].Reserve(floats);
-  float* next = workspace_.early[1].Reserve(floats);
+  float* in = workspace_.early[0].Reserve(windows.size() * floats);
+  float* next = workspace_.early[1].Reserve(windows.size() * floats);
 
-  const size_t stem_window = size.pixels() * network_.stem.out_stride;
-  for (size_t i = 0; i < windows.size(); ++i) RunStem(windows[i]->window, in + i * stem_window);
-  WriteBlockOutputs(windows, 0, size, network_.stem.out_stride, in);
-  for (int index = 1; index <= kLastEarlyBlock; ++index) {
+  for (size_t i = 0; i < windows.size(); ++i) RunWideBlocks(*windows[i], in + i * size.pixels() * wide_stride);
+  WriteBlockOutputs(windows, kLastWideBlock, size, wide_stride, in);
+  for (int index = kLastWideBlock + 1; index <= kLastEarlyBlock; ++index) {
     float* const to = index == kLastEarlyBlock ? out : next;
     if (RunBlock(windows, index, size, in, to) == 0) return;
-    size = size.Strided(network_.blocks[static_cast<size_t>(index) - 1].stride());
+    size = size.Strided(network_.block(index).stride());
     std::swap(in, next);
   }
 }
@@ -127,7 +117,7 @@ void ForwardPass::RunLateBlocks(Windows windows, MapSize size, float* in) {
   size_t floats = 0;
   MapSize later = size;
   for (int index = kLastEarlyBlock + 1; index < kBlockCount; ++index) {
-    const PackedBlock& block = network_.blocks[static_cast<size_t>(index) - 1];
+    const PackedBlock& block = network_.block(index);
     later = later.Strided(block.stride());
     floats = std::max(floats, windows.size() * later.pixels() * block.projection.out_stride);
   }
@@ -135,7 +125,7 @@ void ForwardPass::RunLateBlocks(Windows windows, MapSize size, float* in) {
   float* next = workspace_.late[2].Reserve(floats);
   for (int index = kLastEarlyBlock + 1; index < kBlockCount; ++index) {
     if (RunBlock(windows, index, size, in, out) == 0) return;
-    size = size.Strided(network_.blocks[static_cast<size_t>(index) - 1].stride());
+    size = size.Strided(network_.block(index).stride());
     in = out;
     std::swap(out, next);
   }

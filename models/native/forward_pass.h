@@ -10,6 +10,7 @@
 #include "models/native/kernels.h"
 #include "models/native/packed_network.h"
 #include "models/native/row_writer.h"
+#include "models/native/wide_pass.h"
 
 namespace hearwire {
 
@@ -20,14 +21,15 @@ int DepthOf(FeatureSet features);
 
 // A worker's memory, shared by all its networks. One thread at a time.
 struct ForwardWorkspace {
-  explicit ForwardWorkspace(const Kernels& kernels) : blocks(kernels) {}
+  explicit ForwardWorkspace(const Kernels& kernels) : wide(kernels), blocks(kernels) {}
 
+  WidePass wide;
   BlockPass blocks;
-  AlignedFloats spectrogram;  // With a border of zeros.
-  AlignedFloats early[2];     // Maps between blocks.
-  AlignedFloats late[3];      // Block 6's output, and two that take turns.
-  AlignedFloats last;         // [windows, pixels, last channels]
-  AlignedFloats pooled;       // [windows, last channels]
+  AlignedFloats wide_maps[2];  // The stem's and block 1's, where they are asked for.
+  AlignedFloats early[2];      // Maps between blocks.
+  AlignedFloats late[3];       // Block 6's output, and two that take turns.
+  AlignedFloats last;          // [windows, pixels, last channels]
+  AlignedFloats pooled;        // [windows, last channels]
   AlignedFloats hidden;
   AlignedFloats logits;
 };
@@ -55,7 +57,8 @@ class ForwardPass {
   void RunEarlyBlocks(Windows windows, float* out);
   // From block 7 on. in: block 6's output.
   void RunLateBlocks(Windows windows, MapSize size, float* in);
-  void RunStem(const Window& window, float* out);
+  // Blocks 0 to 2 of one window. out: block 2's output.
+  void RunWideBlocks(const WindowRequest& window, float* out);
   // Block `index` on the windows that need it, from `in` to `out`, and what is read out of it. Returns how many these
   // are.
   int RunBlock(Windows windows, int index, MapSize size, const float* in, float* out);

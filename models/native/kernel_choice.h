@@ -11,7 +11,7 @@ enum class KernelChoice { kBest, kPlain };
 
 void AddPointwiseKernels(KernelChoice choice, Kernels& kernels);
 void AddDepthwiseKernels(KernelChoice choice, Kernels& kernels);
-void AddStemKernels(KernelChoice choice, Kernels& kernels);
+void AddPlanesKernels(KernelChoice choice, Kernels& kernels);
 void AddRowKernels(KernelChoice choice, Kernels& kernels);
 
 }  // namespace hearwire

@@ -34,7 +34,7 @@ Kernels MakeKernels(KernelChoice choice) {
   HEARWIRE_CHOOSE_KERNEL(choice, DescribeTarget)(kernels);
   AddPointwiseKernels(choice, kernels);
   AddDepthwiseKernels(choice, kernels);
-  AddStemKernels(choice, kernels);
+  AddPlanesKernels(choice, kernels);
   AddRowKernels(choice, kernels);
   return kernels;
 }

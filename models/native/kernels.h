@@ -3,6 +3,11 @@
 // Maps are channels-last, [rows, cols, channels]: rows run over time, columns over mels, and channels are padded with
 // zeros to a multiple of the vector width (the map's *stride*). Every output value is computed by the same operations
 // in the same order whatever else a call computes, so that no window's bits depend on its company.
+//
+// The first maps are wide and have few channels: as channels they would leave lanes empty. They are *planes*,
+// [rows, channels, width], whose lanes run over columns: first the even columns of a row, then the odd ones, each half
+// padded to a multiple of the vector width, so that a convolution of stride 2 too reads neighbouring lanes. What
+// padding holds means nothing.
 
 #ifndef HEARWIRE_MODELS_NATIVE_KERNELS_H_
 #define HEARWIRE_MODELS_NATIVE_KERNELS_H_
@@ -28,6 +33,7 @@ struct PointwiseWeights {
 
 struct PointwiseCall {
   const float* in = nullptr;  // [rows, in_stride]
+  size_t in_half = 0;         // Else a row of half planes, [in_channels, in_half], whose columns are the call's rows.
   size_t rows = 0;
   const float* weight = nullptr;    // Instead of the layer's own, in the same order; null: its own.
   const float* residual = nullptr;  // [rows, out_stride], added behind the activation; null: none. May be `out`.
@@ -57,19 +63,61 @@ struct DepthwiseCall {
   float* sums = nullptr;  // [channel_stride]: the outputs are added to it; null: nobody asks.
 };
 
-// The first convolution: 3 x 3, stride 2, from one channel, hardswish.
+// The first convolution: 3 x 3, stride 2, from one channel, hardswish, to planes.
 struct StemWeights {
-  size_t out_stride = 0;
-  AlignedFloats weight;  // [3 time, 3 mels, out_stride]
-  AlignedFloats bias;    // [out_stride]
+  size_t channels = 0;
+  AlignedFloats weight;  // [channels, 3 time, 3 mels]
+  AlignedFloats bias;    // [channels]
 };
 
 struct StemCall {
-  const float* in = nullptr;  // The spectrogram with a border of one zero all round: [2 out_rows + 1, in_stride]
-  size_t in_stride = 0;       // At least 2 out_cols + 1.
+  // The spectrogram with a row of zeros before and behind it, its rows quartered as quarter_row does:
+  // [2 out_rows + 1, lanes + 4 half]
+  const float* in = nullptr;
+  size_t half = 0;  // Of an output row.
   int out_rows = 0;
-  int out_cols = 0;
-  float* out = nullptr;  // [out_rows, out_cols, out_stride]
+  float* out = nullptr;  // [out_rows, channels, 2 half]
+};
+
+// A 1 x 1 convolution from planes to planes.
+struct PlanesPointwiseWeights {
+  size_t in_channels = 0;
+  size_t out_channels = 0;
+  AlignedFloats weight;  // [out_channels, in_channels]
+  AlignedFloats bias;    // [out_channels]
+};
+
+struct PlanesPointwiseCall {
+  const float* in = nullptr;  // [rows, in_channels, width]
+  int rows = 0;
+  size_t width = 0;                 // Of a plane's row, padding included.
+  const float* residual = nullptr;  // [rows, out_channels, width], added behind the activation; null: none. Not `out`.
+  Activation activation = Activation::kNone;
+  float* out = nullptr;  // [rows, out_channels, width]
+};
+
+// A depthwise convolution of planes, 3 x 3.
+struct PlanesDepthwiseWeights {
+  int stride = 1;  // 1 or 2.
+  size_t channels = 0;
+  AlignedFloats weight;  // [channels, 3 time, 3 mels]
+  AlignedFloats bias;    // [channels]
+};
+
+// Some rows of it, of one window's map, padded by zeros.
+struct PlanesDepthwiseCall {
+  const float* in = nullptr;  // Rows from first_in_row on, as far as the kernel reaches: [.., channels, 2 half]
+  size_t half = 0;            // Of an input row.
+  int first_in_row = 0;
+  int in_rows = 0;  // Of the whole map.
+  int in_cols = 0;
+  int first_out_row = 0;
+  int end_out_row = 0;
+  Activation activation = Activation::kRelu;
+  // Rows from first_out_row on, out_stride apart. Stride 1: [.., channels, 2 half]; stride 2: [.., channels, half],
+  // columns in their order.
+  float* out = nullptr;
+  size_t out_stride = 0;
 };
 
 struct Kernels {
@@ -79,7 +127,12 @@ struct Kernels {
 
   void (*pointwise)(const PointwiseWeights& weights, const PointwiseCall& call) = nullptr;
   void (*depthwise)(const DepthwiseWeights& weights, const DepthwiseCall& call) = nullptr;
+  // Every fourth of `mels` values, each quarter padded with zeros to `half`, for the stem to read in vectors: lanes of
+  // zeros, then the values 3, 7, …, then 0, 4, …, then 1, 5, …, then 2, 6, …. out: [lanes + 4 half]
+  void (*quarter_row)(const float* in, size_t mels, size_t half, float* out) = nullptr;
   void (*stem)(const StemWeights& weights, const StemCall& call) = nullptr;
+  void (*planes_pointwise)(const PlanesPointwiseWeights& weights, const PlanesPointwiseCall& call) = nullptr;
+  void (*planes_depthwise)(const PlanesDepthwiseWeights& weights, const PlanesDepthwiseCall& call) = nullptr;
 
   // x[n] = 1 / (1 + exp(-x[n])); n a multiple of lanes.
   void (*sigmoid)(float* x, size_t n) = nullptr;
@@ -92,6 +145,8 @@ struct Kernels {
   void (*scale_weights)(const PointwiseWeights& weights, const float* factors, float* out) = nullptr;
 
   size_t Pad(size_t channels) const { return (channels + lanes - 1) / lanes * lanes; }
+  // Half a row of planes.
+  size_t Half(int cols) const { return Pad((static_cast<size_t>(cols) + 1) / 2); }
 };
 
 // The best that this processor can run.

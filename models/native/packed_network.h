@@ -5,6 +5,7 @@
 
 #include <array>
 #include <optional>
+#include <vector>
 
 #include "models/checkpoint/network_weights.h"
 #include "models/configs/config.h"
@@ -29,15 +30,37 @@ struct PackedBlock {
   int stride() const { return depthwise.stride; }
 };
 
+// The stem, block 1 (which has no expansion) and block 2: 3 x 3, without squeeze-excite at every width.
+struct PackedWideBlocks {
+  // Some of block 2's expanded channels.
+  struct Expanded {
+    std::optional<PlanesPointwiseWeights> expansion;  // None in the narrowest networks: then this is all channels.
+    PlanesDepthwiseWeights depthwise;
+  };
+
+  StemWeights stem;
+  Activation activation1 = Activation::kRelu;
+  PlanesDepthwiseWeights depthwise1;
+  PlanesPointwiseWeights projection1;
+  Activation activation2 = Activation::kRelu;
+  std::vector<Expanded> expanded2;
+  PointwiseWeights projection2;
+};
+
+inline constexpr int kFirstPackedBlock = 3;
+
 struct PackedNetwork {
   NetworkShape shape;
   HeadKind head = HeadKind::kMlp;
   MelSettings mel;
-  StemWeights stem;
-  std::array<PackedBlock, kBlockCount - 1> blocks;  // blocks[i] is block i + 1.
+  PackedWideBlocks wide;
+  std::array<PackedBlock, kBlockCount - kFirstPackedBlock> blocks;  // blocks[i] is block i + 3.
   PointwiseWeights last;
   PointwiseWeights hidden_layer;  // Of the mlp head only.
   PointwiseWeights class_layer;
+
+  // Block `index`, 3 to 15.
+  const PackedBlock& block(int index) const { return blocks[static_cast<size_t>(index - kFirstPackedBlock)]; }
 };
 
 // For kernels of the same instruction set only.
@@ -47,7 +70,10 @@ PackedNetwork PackNetwork(const NetworkWeights& weights, const MelSettings& mel,
 PointwiseWeights PackPointwise(const std::vector<float>& weight, const std::vector<float>& bias, int out_channels,
                                int in_channels, const Kernels& kernels);
 DepthwiseWeights PackDepthwise(const ConvolutionWeights& convolution, int stride, const Kernels& kernels);
-StemWeights PackStem(const ConvolutionWeights& convolution, const Kernels& kernels);
+StemWeights PackStem(const ConvolutionWeights& convolution);
+// Of output channels [first, end).
+PlanesPointwiseWeights PackPlanesPointwise(const ConvolutionWeights& convolution, int first, int end);
+PlanesDepthwiseWeights PackPlanesDepthwise(const ConvolutionWeights& convolution, int stride, int first, int end);
 
 }  // namespace hearwire
 

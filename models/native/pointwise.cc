@@ -1,4 +1,5 @@
-// 1 x 1 convolutions and linear layers: a matrix product whose tiles of the output stay in registers.
+// 1 x 1 convolutions and linear layers: a matrix product whose tiles of the output stay in registers. Lanes run over
+// output channels or, between planes, over columns: there the map is the panel, and the weights are the inputs.
 
 #include <algorithm>
 
@@ -30,11 +31,12 @@ constexpr int kTileRows[] = {0, 12, 6, 4};
 // What stays the same for the tiles of a panel.
 struct Panel {
   size_t in_channels;
-  size_t in_stride;
-  size_t out_stride;
-  const float* weight;  // [in_channels, vectors x lanes]
-  const float* bias;    // [vectors x lanes]
+  size_t in_stride;     // From an input row to the next,
+  size_t in_step;       // and from a channel to the next.
+  const float* weight;  // [in_channels, vectors x lanes], weight_step apart.
+  size_t weight_step;
   Activation activation;
+  size_t out_stride;
 };
 
 // kRows rows of the panel, from the sums in `sum` to memory.
@@ -52,18 +54,23 @@ HWY_INLINE void StoreTile(const V (&sum)[kRows][kVectors], const float* residual
   });
 }
 
-template <int kRows, int kVectors>
-HWY_INLINE void Tile(const Panel& panel, const float* HWY_RESTRICT in, const float* residual, float* out) {
+enum class Bias { kOfColumns, kOfRows };
+
+// in, residual, out: of the tile's first row. bias: [vectors x lanes] or [rows].
+template <Bias kBias, int kRows, int kVectors>
+HWY_INLINE void Tile(const Panel& panel, const float* HWY_RESTRICT in, const float* HWY_RESTRICT bias,
+                     const float* residual, float* out) {
   const D d;
   const size_t n = hn::Lanes(d);
   V sum[kRows][kVectors];
   Unroll<kVectors>([&](auto v) HEARWIRE_UNROLLED {
-    const V bias = hn::Load(d, panel.bias + v * n);
-    Unroll<kRows>([&](auto r) HEARWIRE_UNROLLED { sum[r][v] = bias; });
+    Unroll<kRows>([&](auto r) HEARWIRE_UNROLLED {
+      sum[r][v] = kBias == Bias::kOfRows ? hn::Set(d, bias[r]) : hn::Load(d, bias + v * n);
+    });
   });
   const float* HWY_RESTRICT weight = panel.weight;
   const size_t in_stride = panel.in_stride;
-  for (const float* const end = in + panel.in_channels; in != end; ++in, weight += kVectors * n) {
+  for (size_t k = panel.in_channels; k != 0; --k, in += panel.in_step, weight += panel.weight_step) {
     V w[kVectors];
     Unroll<kVectors>([&](auto v) HEARWIRE_UNROLLED { w[v] = hn::Load(d, weight + v * n); });
     const float* next = in;
@@ -86,21 +93,22 @@ HWY_INLINE void Tile(const Panel& panel, const float* HWY_RESTRICT in, const flo
 
 // As many tiles of kRows as fit into the rows from `row` on. Returns the first row behind them.
 template <int kRows, int kVectors>
-HWY_INLINE size_t Tiles(const Panel& panel, const PointwiseCall& call, size_t column, size_t row, size_t end) {
+HWY_INLINE size_t Tiles(const Panel& panel, const float* bias, const PointwiseCall& call, size_t column, size_t row,
+                        size_t end) {
   for (; row + kRows <= end; row += kRows) {
     const size_t place = row * panel.out_stride + column;
-    Tile<kRows, kVectors>(panel, call.in + row * panel.in_stride, call.residual ? call.residual + place : nullptr,
-                          call.out + place);
+    Tile<Bias::kOfColumns, kRows, kVectors>(panel, call.in + row * panel.in_stride, bias,
+                                            call.residual ? call.residual + place : nullptr, call.out + place);
   }
   return row;
 }
 
 template <int kVectors>
-void RunPanel(const Panel& panel, const PointwiseCall& call, size_t column, size_t row, size_t end) {
-  row = Tiles<kTileRows[kVectors], kVectors>(panel, call, column, row, end);
-  row = Tiles<4, kVectors>(panel, call, column, row, end);
-  row = Tiles<2, kVectors>(panel, call, column, row, end);
-  Tiles<1, kVectors>(panel, call, column, row, end);
+void RunPanel(const Panel& panel, const float* bias, const PointwiseCall& call, size_t column, size_t row, size_t end) {
+  row = Tiles<kTileRows[kVectors], kVectors>(panel, bias, call, column, row, end);
+  row = Tiles<4, kVectors>(panel, bias, call, column, row, end);
+  row = Tiles<2, kVectors>(panel, bias, call, column, row, end);
+  Tiles<1, kVectors>(panel, bias, call, column, row, end);
 }
 
 void Pointwise(const PointwiseWeights& weights, const PointwiseCall& call) {
@@ -114,27 +122,61 @@ void Pointwise(const PointwiseWeights& weights, const PointwiseCall& call) {
     const float* weight = call.weight ? call.weight : weights.weight.data();
     size_t column = 0;
     for (const int vectors : weights.panels) {
+      const size_t width = static_cast<size_t>(vectors) * n;
+      const float* const bias = weights.bias.data() + column;
       const Panel panel{.in_channels = weights.in_channels,
-                        .in_stride = weights.in_stride,
-                        .out_stride = weights.out_stride,
+                        .in_stride = call.in_half == 0 ? weights.in_stride : 1,
+                        .in_step = call.in_half == 0 ? 1 : call.in_half,
                         .weight = weight,
-                        .bias = weights.bias.data() + column,
-                        .activation = call.activation};
+                        .weight_step = width,
+                        .activation = call.activation,
+                        .out_stride = weights.out_stride};
       switch (vectors) {
         case 1:
-          RunPanel<1>(panel, call, column, row, end);
+          RunPanel<1>(panel, bias, call, column, row, end);
           break;
         case 2:
-          RunPanel<2>(panel, call, column, row, end);
+          RunPanel<2>(panel, bias, call, column, row, end);
           break;
         default:
-          RunPanel<3>(panel, call, column, row, end);
+          RunPanel<3>(panel, bias, call, column, row, end);
           break;
       }
-      column += static_cast<size_t>(vectors) * n;
-      weight += weights.in_channels * static_cast<size_t>(vectors) * n;
+      column += width;
+      weight += weights.in_channels * width;
     }
   }
+}
+
+// Output channels of a tile of planes: their counts are multiples of 8.
+constexpr int kPlanesTileRows = kTileRows[2] < 8 ? 4 : 8;
+
+// kVectors vectors of columns, from `column` on, in all rows and channels.
+template <int kVectors>
+void RunPlanesPanel(const PlanesPointwiseWeights& weights, const PlanesPointwiseCall& call, size_t column) {
+  Panel panel{.in_channels = weights.in_channels,
+              .in_stride = weights.in_channels,
+              .in_step = 1,
+              .weight = call.in + column,
+              .weight_step = call.width,
+              .activation = call.activation,
+              .out_stride = call.width};
+  size_t place = column;
+  for (int row = 0; row < call.rows; ++row, panel.weight += weights.in_channels * call.width) {
+    for (size_t channel = 0; channel < weights.out_channels; channel += kPlanesTileRows) {
+      Tile<Bias::kOfRows, kPlanesTileRows, kVectors>(panel, weights.weight.data() + channel * weights.in_channels,
+                                                     weights.bias.data() + channel,
+                                                     call.residual ? call.residual + place : nullptr, call.out + place);
+      place += kPlanesTileRows * call.width;
+    }
+  }
+}
+
+void PlanesPointwise(const PlanesPointwiseWeights& weights, const PlanesPointwiseCall& call) {
+  const size_t n = hn::Lanes(D());
+  size_t column = 0;
+  for (; column + 2 * n <= call.width; column += 2 * n) RunPlanesPanel<2>(weights, call, column);
+  if (column < call.width) RunPlanesPanel<1>(weights, call, column);
 }
 
 void ScaleWeights(const PointwiseWeights& weights, const float* HWY_RESTRICT factors, float* HWY_RESTRICT out) {
@@ -161,6 +203,7 @@ namespace hearwire {
 namespace {
 
 HWY_EXPORT(Pointwise);
+HWY_EXPORT(PlanesPointwise);
 HWY_EXPORT(ScaleWeights);
 HWY_EXPORT(MaxPanelVectors);
 
@@ -168,6 +211,7 @@ HWY_EXPORT(MaxPanelVectors);
 
 void AddPointwiseKernels(KernelChoice choice, Kernels& kernels) {
   kernels.pointwise = HEARWIRE_CHOOSE_KERNEL(choice, Pointwise);
+  kernels.planes_pointwise = HEARWIRE_CHOOSE_KERNEL(choice, PlanesPointwise);
   kernels.scale_weights = HEARWIRE_CHOOSE_KERNEL(choice, ScaleWeights);
   kernels.max_panel_vectors = HEARWIRE_CHOOSE_KERNEL(choice, MaxPanelVectors)();
 }

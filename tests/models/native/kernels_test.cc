@@ -4,42 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 #include <vector>
 
 #include "models/native/packed_network.h"
-#include "tests/models/native/targets.h"
+#include "tests/models/native/kernels_fixture.h"
 
 namespace hearwire {
 namespace {
 
-class KernelsTest : public TargetTest {
- protected:
-  // count values in [-1, 1]; what is behind `channels` in each row of `stride` is zero.
-  AlignedFloats Values(size_t count, size_t stride = 1, size_t channels = 1) {
-    AlignedFloats values(count * stride);
-    for (size_t i = 0; i < count * stride; ++i) {
-      if (i % stride < channels) values.data()[i] = uniform_(random_);
-    }
-    return values;
-  }
-  std::vector<float> Vector(size_t count) {
-    std::vector<float> values(count);
-    for (float& value : values) value = uniform_(random_);
-    return values;
-  }
-
- private:
-  std::mt19937 random_{1};
-  std::uniform_real_distribution<float> uniform_{-1, 1};
-};
 INSTANTIATE_TEST_SUITE_P(Targets, KernelsTest, AllTargets(), NameOfTarget);
-
-double Apply(Activation activation, double x) {
-  if (activation == Activation::kRelu) return std::max(x, 0.0);
-  if (activation == Activation::kHardswish) return x * std::clamp(x + 3, 0.0, 6.0) / 6;
-  return x;
-}
 
 TEST_P(KernelsTest, PointwiseIsAMatrixProduct) {
   const Kernels kernels = BestKernels();
@@ -180,31 +153,22 @@ TEST_P(KernelsTest, DepthwiseIsAConvolutionPerChannel) {
   }
 }
 
-TEST_P(KernelsTest, StemIsAConvolutionOfOneChannel) {
+TEST_P(KernelsTest, PointwiseReadsHalfPlanes) {
   const Kernels kernels = BestKernels();
-  const ConvolutionWeights convolution{
-      .out_channels = 24, .in_channels = 1, .kernel = 3, .weight = Vector(24 * 9), .bias = Vector(24)};
-  const StemWeights packed = PackStem(convolution, kernels);
-  const int rows = 3, cols = 21;
-  const size_t in_stride = 2 * cols + 1;
-  const AlignedFloats in = Values((2 * rows + 1) * in_stride);
-  AlignedFloats out(rows * cols * packed.out_stride);
-  kernels.stem(packed,
-               {.in = in.data(), .in_stride = in_stride, .out_rows = rows, .out_cols = cols, .out = out.data()});
-  for (int row = 0; row < rows; ++row) {
-    for (int col = 0; col < cols; ++col) {
-      for (int c = 0; c < 24; ++c) {
-        double sum = convolution.bias[c];
-        for (int time = 0; time < 3; ++time) {
-          for (int mel = 0; mel < 3; ++mel) {
-            sum +=
-                convolution.weight[(c * 3 + mel) * 3 + time] * in.data()[(2 * row + time) * in_stride + 2 * col + mel];
-          }
-        }
-        ASSERT_NEAR(out.data()[(row * cols + col) * packed.out_stride + c], Apply(Activation::kHardswish, sum), 1e-5);
-      }
+  const int channels = 24, cols = 21;
+  const PointwiseWeights packed = PackPointwise(Vector(channels * 40), Vector(40), 40, channels, kernels);
+  const AlignedFloats in = Values(cols, packed.in_stride, channels);
+  const size_t half = kernels.Pad(cols);
+  AlignedFloats planes(channels * half);
+  for (int col = 0; col < cols; ++col) {
+    for (int channel = 0; channel < channels; ++channel) {
+      planes.data()[channel * half + col] = in.data()[col * packed.in_stride + channel];
     }
   }
+  AlignedFloats expected(cols * packed.out_stride), out(cols * packed.out_stride);
+  kernels.pointwise(packed, {.in = in.data(), .rows = cols, .out = expected.data()});
+  kernels.pointwise(packed, {.in = planes.data(), .in_half = half, .rows = cols, .out = out.data()});
+  EXPECT_TRUE(std::equal(out.data(), out.data() + out.size(), expected.data()));
 }
 
 TEST_P(KernelsTest, SigmoidIsRightFarOut) {
