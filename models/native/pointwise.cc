@@ -54,10 +54,11 @@ HWY_INLINE void StoreTile(const V (&sum)[kRows][kVectors], const float* residual
   });
 }
 
-enum class Bias { kOfColumns, kOfRows };
+// What the panel's lanes run over.
+enum class Lanes { kChannels, kColumns };
 
-// in, residual, out: of the tile's first row. bias: [vectors x lanes] or [rows].
-template <Bias kBias, int kRows, int kVectors>
+// in, residual, out: of the tile's first row. bias: [vectors x lanes] or, where lanes are columns, [rows].
+template <Lanes kLanes, int kRows, int kVectors>
 HWY_INLINE void Tile(const Panel& panel, const float* HWY_RESTRICT in, const float* HWY_RESTRICT bias,
                      const float* residual, float* out) {
   const D d;
@@ -65,20 +66,26 @@ HWY_INLINE void Tile(const Panel& panel, const float* HWY_RESTRICT in, const flo
   V sum[kRows][kVectors];
   Unroll<kVectors>([&](auto v) HEARWIRE_UNROLLED {
     Unroll<kRows>([&](auto r) HEARWIRE_UNROLLED {
-      sum[r][v] = kBias == Bias::kOfRows ? hn::Set(d, bias[r]) : hn::Load(d, bias + v * n);
+      sum[r][v] = kLanes == Lanes::kColumns ? hn::Set(d, bias[r]) : hn::Load(d, bias + v * n);
     });
   });
   const float* HWY_RESTRICT weight = panel.weight;
   const size_t in_stride = panel.in_stride;
-  for (size_t k = panel.in_channels; k != 0; --k, in += panel.in_step, weight += panel.weight_step) {
-    V w[kVectors];
-    Unroll<kVectors>([&](auto v) HEARWIRE_UNROLLED { w[v] = hn::Load(d, weight + v * n); });
-    const float* next = in;
-    Unroll<kRows>([&](auto r) HEARWIRE_UNROLLED {
-      const V x = hn::Set(d, *next);
-      next += in_stride;
-      if constexpr (kRows > 8) KeepInRegister(next);
-      Unroll<kVectors>([&](auto v) HEARWIRE_UNROLLED { sum[r][v] = hn::MulAdd(x, w[v], sum[r][v]); });
+  // Planes have few channels, a multiple of 8.
+  constexpr int kAtOnce = kLanes == Lanes::kColumns ? 4 : 1;
+  for (size_t k = panel.in_channels; k != 0; k -= kAtOnce) {
+    Unroll<kAtOnce>([&](auto) HEARWIRE_UNROLLED {
+      V w[kVectors];
+      Unroll<kVectors>([&](auto v) HEARWIRE_UNROLLED { w[v] = hn::Load(d, weight + v * n); });
+      const float* next = in;
+      Unroll<kRows>([&](auto r) HEARWIRE_UNROLLED {
+        const V x = hn::Set(d, *next);
+        next += in_stride;
+        if constexpr (kRows > 8) KeepInRegister(next);
+        Unroll<kVectors>([&](auto v) HEARWIRE_UNROLLED { sum[r][v] = hn::MulAdd(x, w[v], sum[r][v]); });
+      });
+      in += panel.in_step;
+      weight += panel.weight_step;
     });
   }
   switch (panel.activation) {
@@ -97,7 +104,7 @@ HWY_INLINE size_t Tiles(const Panel& panel, const float* bias, const PointwiseCa
                         size_t end) {
   for (; row + kRows <= end; row += kRows) {
     const size_t place = row * panel.out_stride + column;
-    Tile<Bias::kOfColumns, kRows, kVectors>(panel, call.in + row * panel.in_stride, bias,
+    Tile<Lanes::kChannels, kRows, kVectors>(panel, call.in + row * panel.in_stride, bias,
                                             call.residual ? call.residual + place : nullptr, call.out + place);
   }
   return row;
@@ -148,12 +155,10 @@ void Pointwise(const PointwiseWeights& weights, const PointwiseCall& call) {
   }
 }
 
-// Output channels of a tile of planes: their counts are multiples of 8.
-constexpr int kPlanesTileRows = kTileRows[2] < 8 ? 4 : 8;
-
 // kVectors vectors of columns, from `column` on, in all rows and channels.
 template <int kVectors>
 void RunPlanesPanel(const PlanesPointwiseWeights& weights, const PlanesPointwiseCall& call, size_t column) {
+  constexpr int kChannels = 4;  // Their counts are multiples of 8.
   Panel panel{.in_channels = weights.in_channels,
               .in_stride = weights.in_channels,
               .in_step = 1,
@@ -163,20 +168,22 @@ void RunPlanesPanel(const PlanesPointwiseWeights& weights, const PlanesPointwise
               .out_stride = call.width};
   size_t place = column;
   for (int row = 0; row < call.rows; ++row, panel.weight += weights.in_channels * call.width) {
-    for (size_t channel = 0; channel < weights.out_channels; channel += kPlanesTileRows) {
-      Tile<Bias::kOfRows, kPlanesTileRows, kVectors>(panel, weights.weight.data() + channel * weights.in_channels,
-                                                     weights.bias.data() + channel,
-                                                     call.residual ? call.residual + place : nullptr, call.out + place);
-      place += kPlanesTileRows * call.width;
+    for (size_t channel = 0; channel < weights.out_channels; channel += kChannels) {
+      Tile<Lanes::kColumns, kChannels, kVectors>(panel, weights.weight.data() + channel * weights.in_channels,
+                                                 weights.bias.data() + channel,
+                                                 call.residual ? call.residual + place : nullptr, call.out + place);
+      place += kChannels * call.width;
     }
   }
 }
 
 void PlanesPointwise(const PlanesPointwiseWeights& weights, const PlanesPointwiseCall& call) {
+  constexpr int kVectors = kMaxPanelVectors < 3 ? 2 : 4;
   const size_t n = hn::Lanes(D());
   size_t column = 0;
-  for (; column + 2 * n <= call.width; column += 2 * n) RunPlanesPanel<2>(weights, call, column);
-  if (column < call.width) RunPlanesPanel<1>(weights, call, column);
+  for (; column + kVectors * n <= call.width; column += kVectors * n) RunPlanesPanel<kVectors>(weights, call, column);
+  // Two halves: an even number of vectors.
+  if (column < call.width) RunPlanesPanel<2>(weights, call, column);
 }
 
 void ScaleWeights(const PointwiseWeights& weights, const float* HWY_RESTRICT factors, float* HWY_RESTRICT out) {
