@@ -1,8 +1,8 @@
 // The arithmetic of the native backend: kernels written once, compiled for every instruction set, chosen at run time.
 //
-// Maps are channels-last, [rows, cols, channels]: rows run over time, columns over mels, and channels are padded with
-// zeros to a multiple of the vector width (the map's *stride*). Every output value is computed by the same operations
-// in the same order whatever else a call computes, so that no window's bits depend on its company.
+// Most maps are channels-last, [rows, cols, channels]: rows run over time, columns over mels, and channels are padded
+// with zeros to a multiple of the vector width (the map's *stride*). Every output value is computed by the same
+// operations in the same order whatever else a call computes, so that no window's bits depend on its company.
 //
 // The first maps are wide and have few channels: as channels they would leave lanes empty. They are *planes*,
 // [rows, channels, width], whose lanes run over columns: first the even columns of a row, then the odd ones, each half
