@@ -51,14 +51,14 @@ AlignedFloats PackTaps(const ConvolutionWeights& convolution, size_t stride) {
 // The same of channels [first, end), channels first: [channels, time, mels].
 AlignedFloats PackPlanesTaps(const ConvolutionWeights& convolution, int first, int end) {
   const size_t k = static_cast<size_t>(convolution.kernel);
-  AlignedFloats packed(static_cast<size_t>(end - first) * k * k);
-  float* to = packed.data();
+  std::vector<float> taps;
+  taps.reserve(static_cast<size_t>(end - first) * k * k);
   for (size_t channel = static_cast<size_t>(first); channel < static_cast<size_t>(end); ++channel) {
     for (size_t time = 0; time < k; ++time) {
-      for (size_t mel = 0; mel < k; ++mel) *to++ = convolution.weight[(channel * k + mel) * k + time];
+      for (size_t mel = 0; mel < k; ++mel) taps.push_back(convolution.weight[(channel * k + mel) * k + time]);
     }
   }
-  return packed;
+  return PackValues(taps, taps.size());
 }
 
 PointwiseWeights PackPointwise(const ConvolutionWeights& convolution, const Kernels& kernels) {
