@@ -23,12 +23,15 @@ endfunction()
 
 # hearwire_test(NAME SRCS ... [DEPS ...] [TIMEOUT seconds] [LABELS ...])
 #
-# A GoogleTest program tests/.../NAME, run as one CTest test. It finds golden data through HEARWIRE_SHARED, and the
-# repository itself through the compile definition HEARWIRE_SOURCE_DIR.
+# A GoogleTest program tests/.../NAME, run as one CTest test; under an emulator it has four times as long. It finds
+# golden data through HEARWIRE_SHARED, and the repository itself through the compile definition HEARWIRE_SOURCE_DIR.
 function(hearwire_test name)
   cmake_parse_arguments(TEST "" "TIMEOUT" "SRCS;DEPS;LABELS" ${ARGN})
   if(NOT TEST_TIMEOUT)
     set(TEST_TIMEOUT 300)
+  endif()
+  if(CMAKE_CROSSCOMPILING_EMULATOR)
+    math(EXPR TEST_TIMEOUT "4 * ${TEST_TIMEOUT}")
   endif()
   add_executable(${name} ${TEST_SRCS})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
