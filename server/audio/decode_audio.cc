@@ -90,8 +90,10 @@ absl::Status NonFiniteError(float value, int64_t sample, int64_t channel) {
 // Takes interleaved values, piece by piece, and makes the clip of them.
 class ClipMaker {
  public:
-  ClipMaker(int64_t channel_count, std::unique_ptr<Resampler> resampler)
-      : channel_count_(channel_count), resampler_(std::move(resampler)) {}
+  ClipMaker(const SampleSource& source, std::unique_ptr<Resampler> resampler)
+      : channel_count_(source.channel_count()),
+        is_always_finite_(source.is_always_finite()),
+        resampler_(std::move(resampler)) {}
 
   // Makes room for a clip of so many samples, if take_room allows. False, and nothing done, when it does not.
   bool Reserve(int64_t clip_samples, const std::function<bool(int64_t)>& take_room) {
@@ -107,7 +109,7 @@ class ClipMaker {
 
   // Overwrites the values.
   absl::Status Append(absl::Span<float> values) {
-    if (const int64_t bad = FindNonFinite(values); bad >= 0) {
+    if (const int64_t bad = is_always_finite_ ? -1 : FindNonFinite(values); bad >= 0) {
       return NonFiniteError(values[bad], samples_taken_ + bad / channel_count_, bad % channel_count_);
     }
     const absl::Span<const float> mono = MixDown(values, channel_count_);
@@ -132,6 +134,7 @@ class ClipMaker {
 
  private:
   const int64_t channel_count_;
+  const bool is_always_finite_;
   const std::unique_ptr<Resampler> resampler_;  // Null: the rate stays.
   std::vector<float> clip_;
   int64_t samples_taken_ = 0;
@@ -155,7 +158,7 @@ absl::StatusOr<std::vector<float>> DecodeSamples(SampleSource& source, const Aud
     if (!created.ok()) return created.status();
     resampler = *std::move(created);
   }
-  ClipMaker maker(channels, std::move(resampler));
+  ClipMaker maker(source, std::move(resampler));
   // Room for the resampler's last piece too, so that a clip that is as long as it claims is never moved.
   const auto room_for = [&](int64_t samples) {
     return Resampler::ResampledCount(samples + kPieceValues, source_rate_hz, sample_rate_hz) + 1024;

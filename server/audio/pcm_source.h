@@ -24,6 +24,7 @@ class PcmSource final : public SampleSource {
   int64_t sample_rate_hz() const override { return audio_.sample_rate_hz; }
   int64_t channel_count() const override { return audio_.channel_count; }
   std::optional<int64_t> claimed_samples() const override { return sample_count_; }
+  bool is_always_finite() const override { return audio_.encoding == PcmAudio::Encoding::kLinear16; }
   absl::StatusOr<int64_t> Read(absl::Span<float> values) override;
 
  private:

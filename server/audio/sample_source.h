@@ -24,6 +24,9 @@ class SampleSource {
   // How many samples there are, if the source says so; it may lie. Nothing: as many as there are.
   virtual std::optional<int64_t> claimed_samples() const = 0;
 
+  // No value can be NaN or infinite: none has to be checked.
+  virtual bool is_always_finite() const { return false; }
+
   // Writes the next samples, as many as fit into `values`, and returns how many; fewer than fit say nothing, 0 is the
   // end. INVALID_ARGUMENT: the source is damaged, or has ended before it should.
   virtual absl::StatusOr<int64_t> Read(absl::Span<float> values) = 0;
