@@ -68,18 +68,20 @@ void BlockPass::RunWindows(const PackedBlock& block, MapSize size, int windows, 
     const int end_in = std::min(size.rows, (end_row - 1) * block.stride() - block.kernel() / 2 + block.kernel());
     const Expanded expanded = Expand(block, size, windows, first_in, end_in, in);
     float* const piece = depthwise + (squeezes ? static_cast<size_t>(row) * out_row : 0);
-    for (size_t window = 0; window < count; ++window) {
-      kernels_.depthwise(block.depthwise, {.in = expanded.rows + window * static_cast<size_t>(size.rows) * in_row,
-                                           .first_in_row = expanded.first,
-                                           .in_rows = size.rows,
-                                           .in_cols = size.cols,
-                                           .first_out_row = row,
-                                           .end_out_row = end_row,
-                                           .out_cols = out_size.cols,
-                                           .activation = block.activation,
-                                           .out = piece + window * static_cast<size_t>(out_size.rows) * out_row,
-                                           .sums = squeezes ? means + window * stride : nullptr});
-    }
+    kernels_.depthwise(block.depthwise, {.in = expanded.rows,
+                                         .first_in_row = expanded.first,
+                                         .in_rows = size.rows,
+                                         .in_cols = size.cols,
+                                         .first_out_row = row,
+                                         .end_out_row = end_row,
+                                         .out_cols = out_size.cols,
+                                         .windows = windows,
+                                         .in_window = static_cast<size_t>(size.rows) * in_row,
+                                         .out_window = static_cast<size_t>(out_size.rows) * out_row,
+                                         .activation = block.activation,
+                                         .out = piece,
+                                         .means = means,
+                                         .mean_scale = 1.0f / static_cast<float>(out_size.pixels())});
     if (squeezes) continue;
     const size_t place = static_cast<size_t>(row) * projected_row;
     kernels_.pointwise(block.projection,
@@ -113,10 +115,7 @@ void BlockPass::SqueezeAndProject(const PackedBlock& block, MapSize out_size, in
   const size_t stride = ExpandedStride(block);
   const size_t pixels = out_size.pixels();
 
-  float* const means = means_.data();
-  const float scale = 1.0f / static_cast<float>(pixels);
-  for (size_t i = 0; i < count * stride; ++i) means[i] *= scale;
-  kernels_.pointwise(layers.fc1, {.in = means, .rows = count, .out = squeeze});
+  kernels_.pointwise(layers.fc1, {.in = means_.data(), .rows = count, .out = squeeze});
   float* const hidden = hidden_.Reserve(count * layers.fc1.out_stride);
   for (size_t i = 0; i < count * layers.fc1.out_stride; ++i) hidden[i] = std::max(squeeze[i], 0.0f);
   float* const gates = gates_.Reserve(count * stride);

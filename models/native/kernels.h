@@ -49,7 +49,7 @@ struct DepthwiseWeights {
   AlignedFloats bias;    // [channel_stride]
 };
 
-// Some rows of a depthwise convolution of one window's map, padded by kernel / 2 zeros.
+// Some rows of a depthwise convolution of one or more windows' maps, padded by kernel / 2 zeros.
 struct DepthwiseCall {
   const float* in = nullptr;  // Rows from first_in_row on, as far as the kernel reaches: [.., in_cols, channel_stride]
   int first_in_row = 0;
@@ -58,9 +58,14 @@ struct DepthwiseCall {
   int first_out_row = 0;
   int end_out_row = 0;
   int out_cols = 0;
+  int windows = 1;
+  size_t in_window = 0;  // From a window's values to the next's.
+  size_t out_window = 0;
   Activation activation = Activation::kRelu;
-  float* out = nullptr;   // Rows from first_out_row on: [.., out_cols, channel_stride]
-  float* sums = nullptr;  // [channel_stride]: the outputs are added to it; null: nobody asks.
+  float* out = nullptr;  // Rows from first_out_row on: [.., out_cols, channel_stride]
+  // [windows, channel_stride], to which the outputs are added, times mean_scale; null: nobody asks.
+  float* means = nullptr;
+  float mean_scale = 1;
 };
 
 // The first convolution: 3 x 3, stride 2, from one channel, hardswish, to planes.

@@ -97,62 +97,6 @@ TEST_P(KernelsTest, ScaledWeightsStandForScaledInputs) {
   for (size_t i = 0; i < by_inputs.size(); ++i) ASSERT_NEAR(by_weights.data()[i], by_inputs.data()[i], 1e-5);
 }
 
-TEST_P(KernelsTest, DepthwiseIsAConvolutionPerChannel) {
-  const Kernels kernels = BestKernels();
-  const int channels = 40;
-  for (const int kernel : {3, 5}) {
-    for (const int stride : {1, 2}) {
-      const ConvolutionWeights convolution{.out_channels = channels,
-                                           .in_channels = 1,
-                                           .kernel = kernel,
-                                           .weight = Vector(channels * kernel * kernel),
-                                           .bias = Vector(channels)};
-      const DepthwiseWeights packed = PackDepthwise(convolution, stride, kernels);
-      for (const auto& [rows, cols] :
-           std::vector<std::pair<int, int>>{{1, 1}, {1, 4}, {2, 8}, {7, 2}, {3, 3}, {5, 16}, {6, 23}, {4, 5}}) {
-        const int out_rows = (rows + stride - 1) / stride, out_cols = (cols + stride - 1) / stride;
-        const AlignedFloats in = Values(rows * cols, packed.channel_stride, channels);
-        // In two halves, as a piece-wise caller does: the second buffer begins with the first row that it needs.
-        AlignedFloats out(out_rows * out_cols * packed.channel_stride), sums(packed.channel_stride);
-        for (const auto& [first, end] : {std::pair(0, out_rows / 2), std::pair(out_rows / 2, out_rows)}) {
-          const int first_in = std::max(0, first * stride - kernel / 2);
-          kernels.depthwise(packed, {.in = in.data() + first_in * cols * packed.channel_stride,
-                                     .first_in_row = first_in,
-                                     .in_rows = rows,
-                                     .in_cols = cols,
-                                     .first_out_row = first,
-                                     .end_out_row = end,
-                                     .out_cols = out_cols,
-                                     .activation = Activation::kHardswish,
-                                     .out = out.data() + first * out_cols * packed.channel_stride,
-                                     .sums = sums.data()});
-        }
-        for (int c = 0; c < channels; ++c) {
-          double total = 0;
-          for (int row = 0; row < out_rows; ++row) {
-            for (int col = 0; col < out_cols; ++col) {
-              double sum = convolution.bias[c];
-              for (int time = 0; time < kernel; ++time) {
-                for (int mel = 0; mel < kernel; ++mel) {
-                  const int y = row * stride + time - kernel / 2, x = col * stride + mel - kernel / 2;
-                  if (y < 0 || y >= rows || x < 0 || x >= cols) continue;
-                  sum += convolution.weight[(c * kernel + mel) * kernel + time] *
-                         in.data()[(y * cols + x) * packed.channel_stride + c];
-                }
-              }
-              const double expected = Apply(Activation::kHardswish, sum);
-              ASSERT_NEAR(out.data()[(row * out_cols + col) * packed.channel_stride + c], expected, 1e-5)
-                  << kernel << " " << stride << " " << rows << "x" << cols;
-              total += expected;
-            }
-          }
-          ASSERT_NEAR(sums.data()[c], total, 1e-4);
-        }
-      }
-    }
-  }
-}
-
 TEST_P(KernelsTest, PointwiseReadsHalfPlanes) {
   const Kernels kernels = BestKernels();
   const int channels = 24, cols = 21;
