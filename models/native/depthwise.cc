@@ -147,8 +147,9 @@ void RunChannels(const DepthwiseWeights& weights, const DepthwiseCall& call, siz
     const int first_in_row = row * kStride - kKernel / 2;  // Perhaps outside the map.
     const int first_tap = std::max(0, -first_in_row);
     job.taps = std::min(kKernel, call.in_rows - first_in_row) - first_tap;
-    job.weight = weights.weight.data() + channel + first_tap * kKernel * stride;
-    job.in = call.in + channel + (first_in_row + first_tap - call.first_in_row) * call.in_cols * stride;
+    job.weight = weights.weight.data() + channel + static_cast<ptrdiff_t>(first_tap) * kKernel * stride;
+    const ptrdiff_t place = first_in_row + first_tap - call.first_in_row;
+    job.in = call.in + channel + place * call.in_cols * stride;
     int col = 0;
     if constexpr (kVectors == 1) col = Blocks<kKernel, kStride, 8, kVectors>(job, col);
     col = Blocks<kKernel, kStride, 4, kVectors>(job, col);
