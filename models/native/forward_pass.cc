@@ -65,7 +65,9 @@ void ForwardPass::RunWideBlocks(const WindowRequest& window, float* out) {
     if (!window.readout.features.Has(Block(index))) continue;
     maps[index] = workspace_.wide_maps[index].Reserve(size.pixels() * stride);
   }
-  workspace_.wide.Run(network_.wide, window.window, {.stem = maps[0], .block1 = maps[1], .block2 = out});
+  const bool goes_on = DepthOf(window.readout.features) > kLastWideBlock;
+  workspace_.wide.Run(network_.wide, window.window,
+                      {.stem = maps[0], .block1 = maps[1], .block2 = goes_on ? out : nullptr});
   for (int index = 0; index < 2; ++index) {
     if (maps[index] != nullptr) writer_.WriteBlock(window, index, maps[index], size, stride);
   }

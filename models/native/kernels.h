@@ -33,7 +33,8 @@ struct PointwiseWeights {
 
 struct PointwiseCall {
   const float* in = nullptr;  // [rows, in_stride]
-  size_t in_half = 0;         // Else a row of half planes, [in_channels, in_half], whose columns are the call's rows.
+  // Not 0: `in` is a row of half planes instead, [in_channels, in_half], whose first columns are the call's rows.
+  size_t in_half = 0;
   size_t rows = 0;
   const float* weight = nullptr;    // Instead of the layer's own, in the same order; null: its own.
   const float* residual = nullptr;  // [rows, out_stride], added behind the activation; null: none. May be `out`.
@@ -84,7 +85,7 @@ struct StemCall {
   float* out = nullptr;  // [out_rows, channels, 2 half]
 };
 
-// A 1 x 1 convolution from planes to planes.
+// A 1 x 1 convolution from planes to planes. The numbers of channels are multiples of 4.
 struct PlanesPointwiseWeights {
   size_t in_channels = 0;
   size_t out_channels = 0;
@@ -95,13 +96,14 @@ struct PlanesPointwiseWeights {
 struct PlanesPointwiseCall {
   const float* in = nullptr;  // [rows, in_channels, width]
   int rows = 0;
-  size_t width = 0;                 // Of a plane's row, padding included.
-  const float* residual = nullptr;  // [rows, out_channels, width], added behind the activation; null: none. Not `out`.
+  size_t width = 0;  // Of a plane's row, padding included.
+  const float* residual =
+      nullptr;  // [rows, out_channels, width], added behind the activation; null: none. May be `out`.
   Activation activation = Activation::kNone;
   float* out = nullptr;  // [rows, out_channels, width]
 };
 
-// A depthwise convolution of planes, 3 x 3.
+// A depthwise convolution of planes, 3 x 3: of all channels that the input holds.
 struct PlanesDepthwiseWeights {
   int stride = 1;  // 1 or 2.
   size_t channels = 0;

@@ -93,9 +93,9 @@ PackedWideBlocks PackWideBlocks(const NetworkWeights& weights, const Kernels& ke
   packed.depthwise1 = PackPlanesDepthwise(block1.depthwise, shape1.stride, 0, shape1.expanded_channels);
   packed.projection1 = PackPlanesPointwise(block1.projection, 0, shape1.out_channels);
   packed.activation2 = shape2.activation();
-  const int at_once = block2.expansion ? kExpandedChannelsAtOnce : shape2.expanded_channels;
-  for (int first = 0; first < shape2.expanded_channels; first += at_once) {
-    const int end = std::min(shape2.expanded_channels, first + at_once);
+  // Numbers of channels are multiples of 8, and 8 they are where there is no expansion.
+  for (int first = 0; first < shape2.expanded_channels; first += kExpandedChannelsAtOnce) {
+    const int end = first + kExpandedChannelsAtOnce;
     PackedWideBlocks::Expanded expanded;
     if (block2.expansion) expanded.expansion = PackPlanesPointwise(*block2.expansion, first, end);
     expanded.depthwise = PackPlanesDepthwise(block2.depthwise, shape2.stride, first, end);

@@ -32,7 +32,6 @@ void QuarterRow(const float* HWY_RESTRICT in, size_t mels, size_t half, float* H
     hn::Store(x1, d, to + 2 * half + i);
     hn::Store(x2, d, to + 3 * half + i);
   }
-  if (i == half) return;
   for (size_t quarter = 0; quarter < 4; ++quarter) std::fill(to + quarter * half + i, to + (quarter + 1) * half, 0.0f);
   for (size_t mel = 4 * i; mel < mels; ++mel) to[(mel + 1) % 4 * half + mel / 4] = in[mel];
 }

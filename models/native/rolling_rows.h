@@ -21,8 +21,8 @@ class RollingRows {
     end_ = 0;
   }
 
-  // Forgets the rows before `first` and goes on to `end`. Returns where the rows that are new stand: from the old end()
-  // or, where nothing is kept, from `first` on.
+  // Forgets the rows before `first` and goes on to `end`; neither goes back. Returns where the rows that are new stand:
+  // from the old end() or, where nothing is kept, from `first` on.
   float* Advance(int first, int end) {
     const int kept = end_ > first ? end_ - first : 0;
     const size_t kept_floats = static_cast<size_t>(kept) * row_floats_;

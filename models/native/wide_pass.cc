@@ -60,12 +60,11 @@ void WidePass::Run(const PackedWideBlocks& blocks, const Window& window, const W
   const size_t half = kernels_.Half(wide.cols);
   const size_t channels = blocks.stem.channels;  // Block 1's too.
   const size_t row_floats = channels * 2 * half;
-  const size_t expanded_row =
-      blocks.expanded2.front().depthwise.channels * 2 * half;  // The first piece is the largest.
+  const size_t expanded_row = blocks.expanded2.front().depthwise.channels * 2 * half;  // Of a piece; all are equal.
   const size_t out_row = blocks.projection2.in_channels * half;
   const int rows_at_once = std::min(out.rows, RowsAtOnce(expanded_row));
 
-  stem_.Start(row_floats, 2 * rows_at_once + 3);
+  stem_.Start(row_floats, 2 * rows_at_once + 2);
   block1_.Start(row_floats, 2 * rows_at_once + 1);
   depthwise1_.Reserve(2 * static_cast<size_t>(rows_at_once) * row_floats);
   expanded_.Reserve(static_cast<size_t>(2 * rows_at_once + 1) * expanded_row);
@@ -75,6 +74,7 @@ void WidePass::Run(const PackedWideBlocks& blocks, const Window& window, const W
     const int end = std::min(out.rows, row + rows_at_once);
     // Block 2's kernel reaches a row up and a row down.
     RunBlock1(blocks, window, half, std::max(0, 2 * row - 1), std::min(wide.rows, 2 * end), maps);
+    if (maps.block2 == nullptr) continue;
     size_t first_channel = 0;
     for (const PackedWideBlocks::Expanded& piece : blocks.expanded2) {
       if (piece.expansion) {
@@ -116,6 +116,15 @@ void WidePass::RunBlock1(const PackedWideBlocks& blocks, const Window& window, s
   const int end_stem = std::min(size.rows, end + 1);  // As far as the kernel reaches.
   float* const stem = stem_.Advance(std::max(0, first - 1), end_stem);
   RunStem(blocks.stem, window, first_stem, end_stem, half, stem);
+  const auto put = [&](const float* rows, int first_row, int end_row, float* map) {
+    if (map == nullptr) return;
+    const size_t stride = kernels_.Pad(blocks.stem.channels);
+    PutChannelsLast(rows, end_row - first_row, size.cols, blocks.stem.channels, half, stride,
+                    map + static_cast<size_t>(first_row) * static_cast<size_t>(size.cols) * stride);
+  };
+  put(stem, first_stem, end_stem, maps.stem);
+  float* const block1 = block1_.Advance(first_kept, end);
+  if (maps.block1 == nullptr && maps.block2 == nullptr) return;
   kernels_.planes_depthwise(blocks.depthwise1, {.in = stem_.row(stem_.first()),
                                                 .half = half,
                                                 .first_in_row = stem_.first(),
@@ -126,17 +135,9 @@ void WidePass::RunBlock1(const PackedWideBlocks& blocks, const Window& window, s
                                                 .activation = blocks.activation1,
                                                 .out = depthwise1_.data(),
                                                 .out_stride = blocks.stem.channels * 2 * half});
-  float* const block1 = block1_.Advance(first_kept, end);
   kernels_.planes_pointwise(
       blocks.projection1,
       {.in = depthwise1_.data(), .rows = end - first, .width = 2 * half, .residual = stem_.row(first), .out = block1});
-  const auto put = [&](const float* rows, int first_row, int end_row, float* map) {
-    if (map == nullptr) return;
-    const size_t stride = kernels_.Pad(blocks.stem.channels);
-    PutChannelsLast(rows, end_row - first_row, size.cols, blocks.stem.channels, half, stride,
-                    map + static_cast<size_t>(first_row) * static_cast<size_t>(size.cols) * stride);
-  };
-  put(stem, first_stem, end_stem, maps.stem);
   put(block1, first, end, maps.block1);
 }
 

@@ -15,15 +15,16 @@ namespace hearwire {
 // Block 2 is the last that the pass runs.
 inline constexpr int kLastWideBlock = 2;
 
-// Where a window's maps go, channels last, [rows, cols, channels padded to the vector width]. Null: nobody asks.
+// Where a window's maps go, channels last, [rows, cols, channels padded to the vector width]. Null: nobody asks, and
+// what only they would need is not computed.
 struct WideMaps {
   float* stem = nullptr;
   float* block1 = nullptr;
-  float* block2 = nullptr;  // Always asked for.
+  float* block2 = nullptr;
 };
 
-// A worker's memory for it. All layers run over a few rows before the next few, so that no map but block 2's ever
-// exists as a whole. One thread at a time.
+// A worker's memory for it. All layers run over a few rows before the next few, so that no map exists as a whole but
+// those that are asked for. One thread at a time.
 class WidePass {
  public:
   explicit WidePass(const Kernels& kernels) : kernels_(kernels) {}
