@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <thread>
@@ -54,6 +55,7 @@ class WorkerBatcher final : public Batcher {
   void ReportPendingFrames();
 
   void WaitForWork(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void WakeWorkers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Fail(CallWork* call, const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FailDropped() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FailAllWaiting(const absl::Status& status, Calls* answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -73,6 +75,7 @@ class WorkerBatcher final : public Batcher {
   std::vector<DroppedCall> dropped_ ABSL_GUARDED_BY(mu_);  // Empty whenever mu_ is released.
   int preparing_ ABSL_GUARDED_BY(mu_) = 0;
   int idle_ ABSL_GUARDED_BY(mu_) = 0;
+  int waking_ ABSL_GUARDED_BY(mu_) = 0;  // Of the idle ones, those told to wake, or fewer; never more.
   // When the first of the idle workers wakes by itself. One is enough: it wakes the next one when it leaves.
   absl::Time next_wake_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   absl::Status refusal_ ABSL_GUARDED_BY(mu_);  // Not OK: Submit takes nothing any more.
@@ -105,7 +108,7 @@ absl::Status WorkerBatcher::Submit(std::shared_ptr<CallWork> call) {
     status = queue_.Push(std::move(call), frames, absl::Now(), &dropped_);
     FailDropped();
     pending_frames_ = queue_.queued_frames();
-    if (idle_ > 0 && !(queue_.empty() && answers_.empty())) work_.Signal();
+    WakeWorkers();
   }
   ReportPendingFrames();
   return status;
@@ -123,7 +126,7 @@ void WorkerBatcher::BeginPreparation() {
 
 void WorkerBatcher::EndPreparation() {
   MutexLock lock(&mu_);
-  if (--preparing_ == 0 && idle_ > 0 && !queue_.empty()) work_.Signal();
+  if (--preparing_ == 0) WakeWorkers();
 }
 
 void WorkerBatcher::Shutdown(const absl::Status& status) {
@@ -191,12 +194,19 @@ bool WorkerBatcher::Next(Batch* batch, Calls* answers) {
     pending_frames_ = queue_.queued_frames();
     answers->swap(answers_);
     if (taken || !answers->empty()) {
-      if (idle_ > 0 && !queue_.empty()) work_.Signal();
+      WakeWorkers();
       return true;
     }
     if (ending_) return false;
     WaitForWork(now);
   }
+}
+
+// Two where there is work for two. As each that takes a batch does the same, a long call soon has all workers.
+void WorkerBatcher::WakeWorkers() {
+  int wanted = queue_.empty() && answers_.empty() ? 0 : 1;
+  if (queue_.queued_frames() >= 2 * options_.queue.min_shared_frames) wanted = 2;
+  for (; waking_ < std::min(wanted, idle_); ++waking_) work_.Signal();
 }
 
 void WorkerBatcher::WaitForWork(absl::Time now) {
@@ -206,6 +216,7 @@ void WorkerBatcher::WaitForWork(absl::Time now) {
   ++idle_;
   work_.WaitUntil(&mu_, first ? due : absl::InfiniteFuture());
   --idle_;
+  if (waking_ > 0) --waking_;  // Perhaps it was not told and its time was up; then one more is told, in vain.
   if (first && next_wake_ == due) next_wake_ = absl::InfiniteFuture();
 }
 
