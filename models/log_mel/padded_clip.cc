@@ -2,14 +2,9 @@
 
 #include <algorithm>
 
+#include "models/log_mel/pre_emphasis.h"
+
 namespace hearwire {
-namespace {
-
-constexpr float kPreEmphasis = 0.97f;
-
-float PreEmphasise(float sample, float next) { return next - kPreEmphasis * sample; }
-
-}  // namespace
 
 float PaddedClip::Sample(int64_t position) const {
   int64_t index = position - padding_;
@@ -32,8 +27,7 @@ void PaddedClip::CopyFrame(const FrameJob& job, float* out) const {
   i += CopyMirrored(2 * job.window_begin - position(), inside_begin - position(), out);
   for (; position() < plain_begin; ++i) out[i] = PreEmphasised(position());
   if (const int64_t count = plain_end - plain_begin; count > 0) {
-    const float* const samples = clip_.data() + (plain_begin - padding_);
-    for (int64_t k = 0; k < count; ++k) out[i + k] = PreEmphasise(samples[k], samples[k + 1]);
+    PreEmphasise(clip_.data() + (plain_begin - padding_), static_cast<size_t>(count), out + i);
     i += count;
   }
   for (; position() < inside_end; ++i) out[i] = PreEmphasised(position());
@@ -47,8 +41,7 @@ int64_t PaddedClip::CopyMirrored(int64_t first, int64_t count, float* out) const
     for (int64_t i = 0; i < count; ++i) out[i] = PreEmphasised(first - i);
     return count;
   }
-  const float* const samples = clip_.data() + (last - padding_);
-  for (int64_t i = 0; i < count; ++i) out[count - 1 - i] = PreEmphasise(samples[i], samples[i + 1]);
+  PreEmphasiseBackwards(clip_.data() + (last - padding_), static_cast<size_t>(count), out);
   return count;
 }
 
