@@ -23,7 +23,7 @@ BenchClips MakeBenchClips(const std::string& name, absl::Span<const float> sound
     add(60, 0);
   } else if (name == "scene1") {
     add(1, 0);
-  } else if (name == "scenes16") {
+  } else if (name == "scenes16" || name == "timestamps10x16") {
     for (size_t i = 0; i < 16; ++i) add(10, i * kRate);
   } else if (name == "mixed64") {
     for (size_t i = 0; i < 64; ++i) add(kMixedSeconds[i % 8], i * kRate / 2);

@@ -17,7 +17,7 @@ struct BenchClips {
 };
 
 // name: "timestamps10" (one clip of 10 s), "scene10", "scene1", "mixed64" (64 clips of eight lengths from 0.5 to 10 s),
-// "scenes16" (16 of 10 s), "timestamps60". sound: 60 s. An unknown name ends the program.
+// "scenes16" and "timestamps10x16" (16 of 10 s), "timestamps60". sound: 60 s. An unknown name ends the program.
 BenchClips MakeBenchClips(const std::string& name, absl::Span<const float> sound);
 
 ClipWindows MakeWindows(const BenchClips& clips, absl::Span<const float> clip);

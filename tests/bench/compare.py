@@ -124,7 +124,7 @@ class Comparison:
                 if workload != "mixed64":
                     cases[f"{width}|{workload}|reference|1|"] = ("pytorch 1", "run", width, workload, 1)
             for threads in self.threads if 2 in self.threads else ():
-                for workload in ("timestamps10", "scenes16", "timestamps60"):
+                for workload in ("timestamps10", "timestamps10x16", "scenes16", "timestamps60"):
                     cases[f"{width}|{workload}|native workers|{threads}|"] = (
                         "native", "run", width, workload, threads, "workers")
             for kind in ENGINES:

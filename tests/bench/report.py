@@ -142,8 +142,8 @@ def ratios_table(times: Times, server: dict) -> str:
                               times.get("", "timestamps10", "native frames")), 2.6))
     sgemm = ratio(times.sgemm(1, WALL), times.sgemm(2, WALL)) if times.has_two_threads() else 0
     for width in times.widths if sgemm else ():
-        for workload, what in (("timestamps10", "windows of one call"), ("scenes16", "stream of scenes"),
-                               ("timestamps60", "windows of one long call")):
+        for workload, what in (("timestamps10", "windows of one call"), ("timestamps10x16", "stream of windows"),
+                               ("scenes16", "stream of scenes"), ("timestamps60", "windows of one long call")):
             one, two = (times.get(width, workload, "native workers", threads, WALL) for threads in (1, 2))
             rows.append(verdict(f"5. {name_of(width)} {what}: two workers over one, by sgemm's {sgemm:.2f}",
                                 ratio(one, two) / sgemm, 0.95))
