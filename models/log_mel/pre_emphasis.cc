@@ -5,6 +5,17 @@
 #include "hwy/foreach_target.h"  // Includes this file once per instruction set.
 #include "hwy/highway.h"
 
+#ifndef HEARWIRE_MODELS_LOG_MEL_PRE_EMPHASIS_CC_
+#define HEARWIRE_MODELS_LOG_MEL_PRE_EMPHASIS_CC_
+namespace hearwire {
+namespace {
+
+constexpr float kPreEmphasis = 0.97f;
+
+}  // namespace
+}  // namespace hearwire
+#endif  // HEARWIRE_MODELS_LOG_MEL_PRE_EMPHASIS_CC_
+
 HWY_BEFORE_NAMESPACE();
 namespace hearwire {
 namespace HWY_NAMESPACE {
@@ -15,7 +26,7 @@ using D = hn::ScalableTag<float>;
 // samples[lanes + 1]
 HWY_INLINE hn::Vec<D> PreEmphasised(const float* HWY_RESTRICT samples) {
   const D d;
-  return hn::Sub(hn::LoadU(d, samples + 1), hn::Mul(hn::Set(d, 0.97f), hn::LoadU(d, samples)));
+  return hn::Sub(hn::LoadU(d, samples + 1), hn::Mul(hn::Set(d, kPreEmphasis), hn::LoadU(d, samples)));
 }
 
 void Forwards(const float* HWY_RESTRICT samples, size_t count, float* HWY_RESTRICT out) {
@@ -47,6 +58,8 @@ HWY_EXPORT(Forwards);
 HWY_EXPORT(Backwards);
 
 }  // namespace
+
+float PreEmphasise(float sample, float next) { return next - kPreEmphasis * sample; }
 
 void PreEmphasise(const float* samples, size_t count, float* out) {
   HWY_DYNAMIC_DISPATCH(Forwards)(samples, count, out);

@@ -7,7 +7,7 @@
 
 namespace hearwire {
 
-inline float PreEmphasise(float sample, float next) { return next - 0.97f * sample; }
+float PreEmphasise(float sample, float next);
 
 // Each of samples[count + 1] with its next one, to out[count]: in their order, or the last one first. The same numbers
 // as one by one.

@@ -108,6 +108,12 @@ bool BatchQueue::TakeBatch(absl::Time now, bool company_expected, Batch* batch, 
   return false;
 }
 
+bool BatchQueue::HasWorkForTwo() const {
+  if (queued_frames_ / 2 < options_.min_shared_frames) return false;
+  const CallWork& first = *deadlines_.top();
+  return deadlines_.size() > 1 || first.waiting.next + 1 < static_cast<int>(first.requests.size());
+}
+
 int64_t BatchQueue::TargetFrames(int network, absl::Time now) const {
   const int64_t waiting = networks_[static_cast<size_t>(network)].frames;
   int64_t target = std::max(workload_.Share(network, waiting, now), options_.min_shared_frames);

@@ -96,6 +96,9 @@ class BatchQueue {
   // of its networks; from 10 ms to 10 s, and 1 s while no batch has ended.
   absl::Duration RetryDelay(absl::Time now) const;
 
+  // Whether what waits is worth cutting for two workers.
+  bool HasWorkForTwo() const;
+
   int64_t queued_frames() const { return queued_frames_; }
   bool empty() const { return deadlines_.empty(); }
 

@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include <algorithm>
 #include <atomic>
 #include <string>
 #include <thread>
@@ -75,7 +74,6 @@ class WorkerBatcher final : public Batcher {
   std::vector<DroppedCall> dropped_ ABSL_GUARDED_BY(mu_);  // Empty whenever mu_ is released.
   int preparing_ ABSL_GUARDED_BY(mu_) = 0;
   int idle_ ABSL_GUARDED_BY(mu_) = 0;
-  int waking_ ABSL_GUARDED_BY(mu_) = 0;  // Of the idle ones, those told to wake, or fewer; never more.
   // When the first of the idle workers wakes by itself. One is enough: it wakes the next one when it leaves.
   absl::Time next_wake_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   absl::Status refusal_ ABSL_GUARDED_BY(mu_);  // Not OK: Submit takes nothing any more.
@@ -202,11 +200,11 @@ bool WorkerBatcher::Next(Batch* batch, Calls* answers) {
   }
 }
 
-// Two where there is work for two. As each that takes a batch does the same, a long call soon has all workers.
+// Two where there is work for two; as each that takes a batch does the same, a long call soon has all workers. Those
+// who were told and have not woken yet still count as idle: telling one too many costs little.
 void WorkerBatcher::WakeWorkers() {
-  int wanted = queue_.empty() && answers_.empty() ? 0 : 1;
-  if (queue_.queued_frames() >= 2 * options_.queue.min_shared_frames) wanted = 2;
-  for (; waking_ < std::min(wanted, idle_); ++waking_) work_.Signal();
+  if (idle_ > 0 && !(queue_.empty() && answers_.empty())) work_.Signal();
+  if (idle_ > 1 && queue_.HasWorkForTwo()) work_.Signal();
 }
 
 void WorkerBatcher::WaitForWork(absl::Time now) {
@@ -216,7 +214,6 @@ void WorkerBatcher::WaitForWork(absl::Time now) {
   ++idle_;
   work_.WaitUntil(&mu_, first ? due : absl::InfiniteFuture());
   --idle_;
-  if (waking_ > 0) --waking_;  // Perhaps it was not told and its time was up; then one more is told, in vain.
   if (first && next_wake_ == due) next_wake_ = absl::InfiniteFuture();
 }
 

@@ -57,9 +57,9 @@ class CallReactor final : public grpc::ServerUnaryReactor {
   // gRPC's own, for reactors whose reactions are trivial: it need not hand them to a thread of their own, which costs
   // small calls 5 % of their CPU time. Where a later gRPC lacks it, nothing but that is lost with this line.
   bool InternalInlineable() override { return true; }
-  // Only stores a flag: it may run on any of gRPC's threads, and on the one that answers.
+  // Only stores a flag.
   void OnCancel() override;
-  // Likewise.
+  // On the thread that sent the answer, perhaps within Finish; gRPC frees the messages after it.
   void OnDone() override {
     if (in_flight_ != nullptr) in_flight_->fetch_sub(1);
     delete this;

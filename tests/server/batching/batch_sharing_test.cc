@@ -72,6 +72,25 @@ Simulation Simulate(QueueDriver* driver, int workers, const std::vector<double>&
   }
 }
 
+TEST(BatchSharingTest, SaysWhetherThereIsWorkForTwo) {
+  const auto has_work_for_two = [](const std::vector<std::vector<int>>& calls) {
+    QueueDriver driver(Options(), 2);
+    char letter = 'A';
+    for (const std::vector<int>& frames : calls) EXPECT_TRUE(driver.Push(letter++, {.window_frames = frames}).ok());
+    return driver.queue().HasWorkForTwo();
+  };
+  EXPECT_FALSE(has_work_for_two({}));
+  EXPECT_FALSE(has_work_for_two({{1000}})) << "a window cannot be cut";
+  EXPECT_FALSE(has_work_for_two({{256, 255}}));
+  EXPECT_TRUE(has_work_for_two({{256, 256}}));
+  EXPECT_TRUE(has_work_for_two({{256}, {256}}));
+
+  QueueDriver driver(Options(), 2);
+  ASSERT_TRUE(driver.Push('A', {.window_frames = {1000, 1000}}).ok());
+  EXPECT_EQ(driver.Take(), "A0");
+  EXPECT_FALSE(driver.queue().HasWorkForTwo()) << "one window is left";
+}
+
 TEST(BatchSharingTest, IdleWorkersDivideACallEvenly) {
   for (const auto& [workers, windows, expected] : std::vector<std::tuple<int, int, std::vector<int>>>{
            {1, 64, {64}}, {2, 64, {32, 32}}, {2, 65, {33, 32}}, {3, 64, {22, 21, 21}}, {4, 64, {16, 16, 16, 16}}}) {
