@@ -5,17 +5,6 @@
 #include "hwy/foreach_target.h"  // Includes this file once per instruction set.
 #include "hwy/highway.h"
 
-#ifndef HEARWIRE_MODELS_LOG_MEL_PRE_EMPHASIS_CC_
-#define HEARWIRE_MODELS_LOG_MEL_PRE_EMPHASIS_CC_
-namespace hearwire {
-namespace {
-
-constexpr float kPreEmphasis = 0.97f;
-
-}  // namespace
-}  // namespace hearwire
-#endif  // HEARWIRE_MODELS_LOG_MEL_PRE_EMPHASIS_CC_
-
 HWY_BEFORE_NAMESPACE();
 namespace hearwire {
 namespace HWY_NAMESPACE {

@@ -1,4 +1,4 @@
-// Pre-emphasis: y[n] = x[n + 1] - 0.97 x[n].
+// Pre-emphasis: y[n] = x[n + 1] - kPreEmphasis x[n].
 
 #ifndef HEARWIRE_MODELS_LOG_MEL_PRE_EMPHASIS_H_
 #define HEARWIRE_MODELS_LOG_MEL_PRE_EMPHASIS_H_
@@ -6,6 +6,8 @@
 #include <cstddef>
 
 namespace hearwire {
+
+inline constexpr float kPreEmphasis = 0.97f;
 
 float PreEmphasise(float sample, float next);
 

@@ -97,8 +97,8 @@ struct PlanesPointwiseCall {
   const float* in = nullptr;  // [rows, in_channels, width]
   int rows = 0;
   size_t width = 0;  // Of a plane's row, padding included.
-  const float* residual =
-      nullptr;  // [rows, out_channels, width], added behind the activation; null: none. May be `out`.
+  // [rows, out_channels, width], added behind the activation; null: none. May be `out`.
+  const float* residual = nullptr;
   Activation activation = Activation::kNone;
   float* out = nullptr;  // [rows, out_channels, width]
 };

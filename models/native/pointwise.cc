@@ -71,7 +71,7 @@ HWY_INLINE void Tile(const Panel& panel, const float* HWY_RESTRICT in, const flo
   });
   const float* HWY_RESTRICT weight = panel.weight;
   const size_t in_stride = panel.in_stride;
-  // Planes have few channels, a multiple of 8.
+  // Planes have few channels, and a multiple of 4 of them.
   constexpr int kAtOnce = kLanes == Lanes::kColumns ? 4 : 1;
   for (size_t k = panel.in_channels; k != 0; k -= kAtOnce) {
     Unroll<kAtOnce>([&](auto) HEARWIRE_UNROLLED {
@@ -158,7 +158,7 @@ void Pointwise(const PointwiseWeights& weights, const PointwiseCall& call) {
 // kVectors vectors of columns, from `column` on, in all rows and channels.
 template <int kVectors>
 void RunPlanesPanel(const PlanesPointwiseWeights& weights, const PlanesPointwiseCall& call, size_t column) {
-  constexpr int kChannels = 4;  // Their counts are multiples of 8.
+  constexpr int kChannels = 4;  // Their counts are multiples of it.
   Panel panel{.in_channels = weights.in_channels,
               .in_stride = weights.in_channels,
               .in_step = 1,

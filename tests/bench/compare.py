@@ -31,8 +31,8 @@ TRIALS = 3  # Of each batch size, to find an engine's best.
 BATCHES = {"timestamps10": (16, 64, 201), "scene10": (1,), "scene1": (1,), "mixed64": (1, 8), "scenes16": (1, 4)}
 TOLERANCE = 1e-4
 PATIENCE = 600  # Seconds, for one answer.
-# A case is run until it has taken so many seconds, but not more often than this (an odd number, as the medians'): what is
-# short is at the mercy of every interrupt.
+# A case is run until it has taken so many seconds, for what is short is at the mercy of every interrupt; an odd number of
+# times, so that there is one in the middle, and at most so often.
 LEAST_SECONDS = 0.03
 MOST_RUNS = 15
 
