@@ -2,8 +2,8 @@
 
 #include <cstdio>
 #include <memory>
-#include <utility>
 
+#include "server/engine_options.h"
 #include "server/machine.h"
 #include "server/run_server.h"
 #include "server/telemetry/log.h"
@@ -19,18 +19,14 @@ class NoObserver : public BatchObserver {
   void OnDeviceLost(const absl::Status&) override {}
 };
 
-absl::Status Check(ServerOptions options, const ServerSeams& seams) {
+absl::Status Check(const ServerOptions& options, const ServerSeams& seams) {
   const absl::StatusOr<std::unique_ptr<Backend>> backend = seams.make_backend(options);
   if (!backend.ok()) return backend.status();
   const absl::StatusOr<NetworkCatalog> networks =
       NetworkCatalog::Load({options.model_repository, options.networks, seams.make_reference}, backend->get());
   if (!networks.ok()) return networks.status();
 
-  FillFromMachine(ReadMachine("", ReadAffinity()), (*backend)->device(), &options);
-  BatcherOptions batching;
-  batching.queue.max_batch_frames = options.max_batch_frames;
-  batching.queue.max_queued_frames = options.max_queued_frames;
-  batching.workers = options.workers;
+  const BatcherOptions batching = MakeBatcherOptions(ReadMachine("", ReadAffinity()), (*backend)->device(), options);
   NoObserver observer;
   const absl::StatusOr<std::unique_ptr<Batcher>> batcher = Batcher::Create(batching, backend->get(), &observer);
   if (!batcher.ok()) return batcher.status();
@@ -52,7 +48,7 @@ absl::Status Check(ServerOptions options, const ServerSeams& seams) {
 
 int CheckServer(ServerOptions options, const ServerSeams& seams) {
   StartLog(options.log_format, options.log_level);
-  const absl::Status status = Check(std::move(options), seams);
+  const absl::Status status = Check(options, seams);
   if (status.ok()) return 0;
   const absl::string_view message = status.message();
   std::fprintf(stderr, "hearwire-server: %.*s\n", static_cast<int>(message.size()), message.data());

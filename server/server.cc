@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/concurrency/mutex.h"
+#include "server/engine_options.h"
 #include "server/grpc_server.h"
 #include "server/health_service.h"
 #include "server/names/nearest_names.h"
@@ -161,12 +162,7 @@ absl::Status ComposedServer::LoadNetworks() {
 }
 
 absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
-  BatcherOptions batching;
-  batching.queue.max_batch_frames = options_.max_batch_frames;
-  batching.queue.max_queued_frames = options_.max_queued_frames;
-  batching.queue.max_queue_delay = options_.max_queue_delay;
-  batching.workers = options_.workers;
-  batching.worker_cpus = WorkerCpus(seams_.machine, options_);
+  const BatcherOptions batching = MakeBatcherOptions(seams_.machine, backend_->device(), options_);
   observer_ =
       std::make_unique<MetricsObserver>(metrics_.get(), [this](const absl::Status& status) { OnDeviceLost(status); });
   absl::StatusOr<std::unique_ptr<Batcher>> batcher = Batcher::Create(batching, backend_.get(), observer_.get());

@@ -1,0 +1,19 @@
+// How a backend is fed: what of the batcher's options depends on the backend's device.
+
+#ifndef HEARWIRE_SERVER_ENGINE_OPTIONS_H_
+#define HEARWIRE_SERVER_ENGINE_OPTIONS_H_
+
+#include <string>
+
+#include "server/batching/batcher.h"
+#include "server/machine.h"
+#include "server/options.h"
+
+namespace hearwire {
+
+// device: Backend::device(). What the options leave open is taken from the machine.
+BatcherOptions MakeBatcherOptions(const Machine& machine, const std::string& device, ServerOptions options);
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_ENGINE_OPTIONS_H_
