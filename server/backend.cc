@@ -15,7 +15,7 @@ absl::StatusOr<std::unique_ptr<Backend>> LoadTorch(const ServerOptions& options,
   torch.device = device;
   torch.precision = std::string(ToText(options.precision));
   torch.max_batch_frames =
-      static_cast<int>(std::min<int64_t>(options.max_batch_frames, std::numeric_limits<int>::max()));
+      static_cast<int>(std::min<int64_t>(MaxBatchFrames(options, device), std::numeric_limits<int>::max()));
   torch.warn = [](const std::string& message) { Log(LogLevel::kWarning, message); };
   return LoadTorchBackend(torch);
 }

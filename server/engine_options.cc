@@ -10,6 +10,8 @@ BatcherOptions MakeBatcherOptions(const Machine& machine, const std::string& dev
   batching.queue.max_queue_delay = options.max_queue_delay;
   batching.workers = options.workers;
   batching.worker_cpus = WorkerCpus(machine, options);
+  // Nothing smaller than a full batch is cut.
+  if (IsCuda(device)) batching.queue.min_shared_frames = batching.queue.max_batch_frames;
   return batching;
 }
 

@@ -18,14 +18,26 @@ constexpr int64_t kBytesPerQueuedFrame = 2048;
 // Workers on CUDA: one prepares and reads a batch while the other's runs.
 constexpr int kCudaWorkers = 2;
 
+// On the CPU larger batches bring no speed, only longer waits. A GPU is idle in part when few frames run at once.
+constexpr int64_t kCpuBatchFrames = 4096;
+constexpr int64_t kCudaBatchFrames = 32768;
+
 int64_t QuarterOfMemory(const Machine& machine) {
   return (machine.memory_bytes > 0 ? machine.memory_bytes : kAssumedMemoryBytes) / kShareOfMemory;
 }
 
 }  // namespace
 
+bool IsCuda(std::string_view device) { return device.substr(0, 4) == "cuda"; }
+
+int64_t MaxBatchFrames(const ServerOptions& options, std::string_view device) {
+  if (options.max_batch_frames > 0) return options.max_batch_frames;
+  return IsCuda(device) ? kCudaBatchFrames : kCpuBatchFrames;
+}
+
 void FillFromMachine(const Machine& machine, const std::string& device, ServerOptions* options) {
-  const bool on_cpu = device.rfind("cuda", 0) != 0;
+  const bool on_cpu = !IsCuda(device);
+  options->max_batch_frames = MaxBatchFrames(*options, device);
   if (options->workers == 0) options->workers = on_cpu ? machine.cpus : kCudaWorkers;
   // Under a quota others use the CPUs too, and fewer workers than CPUs are better moved about.
   const auto workers = static_cast<size_t>(options->workers);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -34,7 +35,7 @@ struct ServerOptions {
   Precision precision = Precision::kFloat32;     // kFloat16: the torch backend on CUDA only.
   int workers = 0;                               // 0: the usable CPUs; on CUDA 2.
   PinWorkers pin_workers = PinWorkers::kAuto;    // kAuto: to a CPU each, where there are as many as CPUs.
-  int64_t max_batch_frames = 4096;
+  int64_t max_batch_frames = 0;                  // 0: 4096 on the CPU, 32768 on CUDA.
   absl::Duration max_queue_delay = absl::Milliseconds(5);
   int64_t max_queued_frames = 0;  // 0: what a quarter of the memory holds.
 
@@ -63,6 +64,12 @@ struct Capacity {
   int max_streams_per_connection = 1;  // So that one connection's largest messages fit there.
   int64_t pipeline_memory_bytes = 0;   // Requests, spectrograms and rows of all calls.
 };
+
+// Whether a backend's device is a GPU: "cuda" or "cuda:0", not "cpu".
+bool IsCuda(std::string_view device);
+
+// Frames of a full batch on that device: what the options say, else the device's own default.
+int64_t MaxBatchFrames(const ServerOptions& options, std::string_view device);
 
 // Fills the fields that are 0 for "from the machine", and sets pin_workers to kOff where it does not apply. device:
 // what the backend runs on, "cpu" or "cuda:0".

@@ -283,8 +283,8 @@ void Flags::AddComputeFlags() {
   AddChoice<PinWorkers>("pin-workers", {PinWorkers::kAuto, PinWorkers::kOff},
                         "auto: to a CPU each, where there are as many workers as CPUs and no quota",
                         &options_.pin_workers);
-  AddWhole("max-batch-frames", 1, kMaxFrames, absl::StrCat(options_.max_batch_frames),
-           "Spectrogram frames in one batch; 10 s are 1001", &options_.max_batch_frames);
+  AddWhole("max-batch-frames", 1, kMaxFrames, "4096; on CUDA 32768", "Spectrogram frames in one batch; 10 s are 1001",
+           &options_.max_batch_frames);
   AddTime("max-queue-delay", absl::ZeroDuration(), "Longest wait of a window for company", &options_.max_queue_delay);
   Add("max-queued-frames", "NUMBER", "what a quarter of the memory holds",
       "Spectrogram frames that wait; more are refused",

@@ -255,16 +255,20 @@ TEST(FillFromMachineTest, DerivesWhatWasNotSaid) {
   ServerOptions options;
   FillFromMachine(machine, "cpu", &options);
   EXPECT_EQ(options.workers, 6);
+  EXPECT_EQ(options.max_batch_frames, 4096);
   EXPECT_EQ(options.max_queued_frames, (int64_t{4} << 30) / 2048);
 
   options = {};
   FillFromMachine(machine, "cuda:0", &options);
   EXPECT_EQ(options.workers, 2);
+  EXPECT_EQ(options.max_batch_frames, 32768);
 
   options.workers = 5;
+  options.max_batch_frames = 9;
   options.max_queued_frames = 7;
   FillFromMachine(machine, "cpu", &options);
   EXPECT_EQ(options.workers, 5);
+  EXPECT_EQ(options.max_batch_frames, 9);
   EXPECT_EQ(options.max_queued_frames, 7);
 }
 

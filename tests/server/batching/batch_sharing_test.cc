@@ -110,6 +110,18 @@ TEST(BatchSharingTest, AllIdleWorkersGetTheirPartOfAFullBatchThoughCompanyIsExpe
   }
 }
 
+TEST(BatchSharingTest, CutsNothingWhereTheLeastIsAFullBatch) {
+  BatchQueueOptions options = Options();
+  options.min_shared_frames = options.max_batch_frames;
+  QueueDriver driver(options, 2);
+  ASSERT_TRUE(driver.Push('A', {.window_frames = Windows(201, 17)}).ok());
+  EXPECT_FALSE(driver.queue().HasWorkForTwo());
+  EXPECT_THAT(WindowsOfBatchesTakenAtOnce(&driver, 2), ElementsAre(201));
+  ASSERT_TRUE(driver.Push('B', {.window_frames = Windows(600, 16)}).ok());
+  EXPECT_TRUE(driver.queue().HasWorkForTwo()) << "two full batches";
+  EXPECT_THAT(WindowsOfBatchesTakenAtOnce(&driver, 3), ElementsAre(256, 256, 88));
+}
+
 TEST(BatchSharingTest, ScenesGoOnePerWorker) {
   QueueDriver driver(Options(), 4);
   ASSERT_TRUE(driver.Push('A', {.window_frames = Windows(4, 1000)}).ok());
