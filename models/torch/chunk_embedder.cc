@@ -1,26 +1,25 @@
 #include "models/torch/chunk_embedder.h"
 
 #include <algorithm>
-#include <bit>
-#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
 namespace hearwire {
+namespace {
 
-int MaxChunkWindows(int frames_per_window, int max_chunk_frames) {
-  return static_cast<int>(std::bit_floor(static_cast<unsigned>(std::max(1, max_chunk_frames / frames_per_window))));
-}
+// Combinations of readouts are few. Should they not be, their plans are made anew.
+constexpr size_t kMaxPlans = 64;
 
-int PaddedChunkWindows(int windows) { return static_cast<int>(std::bit_ceil(static_cast<unsigned>(windows))); }
+}  // namespace
 
 ChunkEmbedder::ChunkEmbedder(std::vector<Network> networks, std::vector<std::unique_ptr<Slot>> slots,
-                             int max_chunk_frames, std::function<void(const std::string&)> warn)
+                             const ChunkPolicy& policy, std::function<void(const std::string&)> warn)
     : networks_(std::move(networks)),
       slots_(std::move(slots)),
       warn_(std::move(warn)),
-      max_chunk_frames_(max_chunk_frames),
+      policy_(policy),
+      last_good_frames_(policy.max_frames),
       pending_(slots_.size()) {}
 
 absl::Status ChunkEmbedder::Embed(int network, absl::Span<const WindowRequest> batch) {
@@ -28,47 +27,42 @@ absl::Status ChunkEmbedder::Embed(int network, absl::Span<const WindowRequest> b
   if (network < 0 || network >= static_cast<int>(networks_.size())) {
     return absl::InternalError(absl::StrCat("network ", network, " of ", networks_.size()));
   }
-  std::map<int, Group> groups;  // By frame count.
+  sorted_.clear();
   for (const WindowRequest& request : batch) {
     const int frames = request.window.frame_count();
     if (frames < 1 || request.window.mels != networks_[network].mels) {
       return absl::InternalError(absl::StrCat("a window of ", frames, " frames of ", request.window.mels,
                                               " bands for a network of ", networks_[network].mels, " bands"));
     }
-    groups[frames].push_back(&request);
+    sorted_.push_back(&request);
   }
-  for (const auto& [frames, group] : groups) {
-    if (absl::Status status = EmbedGroup(network, group); !status.ok()) {
-      DropAll();
-      if (absl::IsUnavailable(status)) lost_ = status;
-      return status;
-    }
-  }
-  return absl::OkStatus();
+  std::stable_sort(sorted_.begin(), sorted_.end(), [](const WindowRequest* a, const WindowRequest* b) {
+    return a->window.frame_count() > b->window.frame_count();
+  });
+  if (plans_.size() > kMaxPlans) plans_.clear();
+  absl::Status status = EmbedSorted(network, sorted_);
+  if (!status.ok()) DropAll();
+  if (absl::IsUnavailable(status)) lost_ = status;
+  return status;
 }
 
-absl::Status ChunkEmbedder::EmbedGroup(int network, const Group& group) {
-  std::vector<Readout> readouts;
-  for (const WindowRequest* request : group) {
-    if (std::find(readouts.begin(), readouts.end(), request->readout) == readouts.end()) {
-      readouts.push_back(request->readout);
-    }
-  }
-  const ColumnPlan plan(networks_[network].shape, networks_[network].mels, readouts);
-  const int frames = group.front()->window.frame_count();
-  const int max_chunk_frames = max_chunk_frames_;
-  std::vector<Windows> waiting = {Windows(group)};  // To be started: the last of them first, from its front on.
-  bool one_at_a_time = false;                       // Even single windows were too much for two slots.
+absl::Status ChunkEmbedder::EmbedSorted(int network, Windows all) {
+  std::vector<Windows> waiting;  // To be started: the last of them first, from its front on.
+  if (!all.empty()) waiting.push_back(all);
+  bool one_at_a_time = false;  // Even single windows were too much for two slots.
   while (!waiting.empty() || !IsIdle()) {
     // The slot's earlier chunk is finished before it takes another.
     Windows windows = pending_[next_slot_].windows;
+    ChunkShape shape = pending_[next_slot_].shape;
     absl::Status status = FinishSlot(next_slot_);
     if (!status.ok()) {
       waiting.push_back(windows);
     } else if (!waiting.empty()) {
       Windows& rest = waiting.back();
-      windows = rest.subspan(0, MaxChunkWindows(frames, max_chunk_frames_));
-      status = StartChunk(network, plan, windows);
+      const ChunkCut cut = Cut(network, rest);
+      windows = rest.subspan(0, cut.windows);
+      shape = cut.shape;
+      status = StartChunk(network, shape, windows);
       if (status.ok() && one_at_a_time) status = FinishSlot(next_slot_);
       if (status.ok()) rest.remove_prefix(windows.size());
       if (rest.empty()) waiting.pop_back();
@@ -79,40 +73,62 @@ absl::Status ChunkEmbedder::EmbedGroup(int network, const Group& group) {
     }
     if (!absl::IsResourceExhausted(status)) return status;
     if (windows.size() == 1 && IsIdle()) {
-      max_chunk_frames_ = max_chunk_frames;  // What fails alone says nothing about sizes.
+      policy_.max_frames = last_good_frames_;  // What fails alone says nothing about sizes.
       return status;
     }
     if (absl::Status others = FinishAll(&waiting); !others.ok()) return others;
     slots_.front()->ReleaseMemory();
     one_at_a_time = windows.size() == 1;
     if (one_at_a_time) continue;
-    max_chunk_frames_ = PaddedChunkWindows(static_cast<int>(windows.size())) / 2 * frames;
+    policy_.max_frames = RoundDownWindows(shape.windows / 2) * shape.frames;
     if (warn_) {
-      warn_(absl::StrCat("the device has too little memory for ", windows.size(), " windows of ", frames,
-                         " frames: from now on at most ", max_chunk_frames_, " frames run at once (", status.message(),
+      warn_(absl::StrCat("the device has too little memory for ", windows.size(), " windows of ", shape.frames,
+                         " frames: from now on at most ", policy_.max_frames, " frames run at once (", status.message(),
                          ")"));
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status ChunkEmbedder::StartChunk(int network, const ColumnPlan& plan, Windows windows) {
+ChunkCut ChunkEmbedder::Cut(int network, Windows waiting) {
+  // More than this cannot be in a chunk, whatever their lengths.
+  const size_t most = std::min(waiting.size(), static_cast<size_t>(std::max(1, policy_.max_frames)));
+  lengths_.clear();
+  for (const WindowRequest* request : waiting.subspan(0, most)) lengths_.push_back(request->window.frame_count());
+  return CutChunk(lengths_, networks_[network].mels, networks_[network].scene_frames, policy_);
+}
+
+absl::Status ChunkEmbedder::StartChunk(int network, const ChunkShape& shape, Windows windows) {
+  frames_.Collect(windows, shape.mels);
+  // Windows that the chunk is filled up with are as long as it allows.
+  const Chunk chunk = {shape, frames_.rows(), windows.back()->window.frame_count()};
   Slot& slot = *slots_[next_slot_];
-  const ChunkShape shape = {.windows = PaddedChunkWindows(static_cast<int>(windows.size())),
-                            .frames = windows.front()->window.frame_count(),
-                            .mels = networks_[network].mels};
-  absl::StatusOr<float*> input = slot.Input(shape);
+  const absl::StatusOr<ChunkInput> input = slot.Input(chunk);
   if (!input.ok()) return input.status();
-  float* end = *input;
+  frames_.Write(shape, *input);
+  const ColumnPlan* const plan = PlanFor(network, windows);
+  if (absl::Status status = slot.Start(network, chunk, *plan); !status.ok()) return status;
+  pending_[next_slot_] = {windows, shape, plan};
+  return absl::OkStatus();
+}
+
+const ColumnPlan* ChunkEmbedder::PlanFor(int network, Windows windows) {
+  const auto has = [](const std::vector<Readout>& readouts, const Readout& readout) {
+    return std::find(readouts.begin(), readouts.end(), readout) != readouts.end();
+  };
+  readouts_.clear();
   for (const WindowRequest* request : windows) {
-    for (const Window::Run& run : request->window.runs) {
-      end = std::copy_n(run.frames, size_t{1} * run.frame_count * shape.mels, end);
+    if (!has(readouts_, request->readout)) readouts_.push_back(request->readout);
+  }
+  for (const auto& plan : plans_) {
+    if (plan->network == network && plan->readouts.size() == readouts_.size() &&
+        std::all_of(readouts_.begin(), readouts_.end(), [&](const Readout& r) { return has(plan->readouts, r); })) {
+      return &plan->columns;
     }
   }
-  std::fill(end, *input + shape.values(), 0.0f);
-  if (absl::Status status = slot.Start(network, shape, plan); !status.ok()) return status;
-  pending_[next_slot_] = {windows, &plan};
-  return absl::OkStatus();
+  const Network& info = networks_[network];
+  plans_.push_back(std::make_unique<Plan>(Plan{network, readouts_, ColumnPlan(info.shape, info.mels, readouts_)}));
+  return &plans_.back()->columns;
 }
 
 absl::Status ChunkEmbedder::FinishSlot(size_t slot) {
@@ -125,6 +141,7 @@ absl::Status ChunkEmbedder::FinishSlot(size_t slot) {
     pending.plan->WriteRow(request->readout, window, request->row);
     window += pending.plan->width();
   }
+  last_good_frames_ = policy_.max_frames;
   return absl::OkStatus();
 }
 

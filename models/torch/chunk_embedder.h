@@ -1,4 +1,4 @@
-// An embedder over slots: cuts a batch into chunks of a few sizes, and hands the rows back.
+// An embedder over slots: cuts a batch into chunks, keeps the slots busy, and hands the rows back.
 
 #ifndef HEARWIRE_MODELS_TORCH_CHUNK_EMBEDDER_H_
 #define HEARWIRE_MODELS_TORCH_CHUNK_EMBEDDER_H_
@@ -12,46 +12,55 @@
 #include "absl/types/span.h"
 #include "models/configs/network_shape.h"
 #include "models/embedder.h"
+#include "models/torch/chunk_shapes.h"
 #include "models/torch/column_plan.h"
+#include "models/torch/shared_frames.h"
 #include "models/torch/slot.h"
 
 namespace hearwire {
-
-// Windows of up to max_chunk_frames frames together run at once, a longer one alone. Windows per chunk: a power of two.
-int MaxChunkWindows(int frames_per_window, int max_chunk_frames);
-
-// The number of windows that a chunk of `windows` is filled up to, with zeros: the next power of two. Few sizes, so
-// that kernels made for a size are found again.
-int PaddedChunkWindows(int windows);
 
 class ChunkEmbedder final : public Embedder {
  public:
   struct Network {
     NetworkShape shape;
     int mels;
+    int scene_frames;  // Of a scene of 10 s.
   };
   // networks: by their index. slots: at least one. warn: takes a message when memory was too little; may be null.
-  ChunkEmbedder(std::vector<Network> networks, std::vector<std::unique_ptr<Slot>> slots, int max_chunk_frames,
+  ChunkEmbedder(std::vector<Network> networks, std::vector<std::unique_ptr<Slot>> slots, const ChunkPolicy& policy,
                 std::function<void(const std::string& message)> warn = nullptr);
 
-  // Windows of equal frame count run together. A chunk for which the device has too little memory, when it is started
-  // or when it is finished, runs again in halves, down to one window alone, before RESOURCE_EXHAUSTED is returned;
-  // later chunks are no larger than what fitted. After UNAVAILABLE every call returns it again.
+  // Longest windows first, cut as the policy says. With two slots the next chunk is started before the last is waited
+  // for, whatever its windows' lengths and readouts. A chunk for which the device has too little memory, when it is
+  // started or when it is finished, runs again in halves, down to one window alone, before RESOURCE_EXHAUSTED is
+  // returned; later chunks are no larger than what fitted. After UNAVAILABLE every call returns it again.
   absl::Status Embed(int network, absl::Span<const WindowRequest> batch) override;
 
+  // Frames that run at once: the policy's, or fewer when memory was too little for them.
+  int max_chunk_frames() const { return policy_.max_frames; }
+
  private:
-  using Group = std::vector<const WindowRequest*>;  // Of equal frame count.
-  using Windows = absl::Span<const WindowRequest* const>;
+  using Windows = absl::Span<const WindowRequest* const>;  // Longest first.
 
   // What a slot is busy with.
   struct Pending {
     Windows windows;  // Empty: the slot is free.
+    ChunkShape shape = {};
     const ColumnPlan* plan = nullptr;
   };
 
-  absl::Status EmbedGroup(int network, const Group& group);
+  // Made once for chunks of the same readouts.
+  struct Plan {
+    int network;
+    std::vector<Readout> readouts;
+    ColumnPlan columns;
+  };
+
+  absl::Status EmbedSorted(int network, Windows all);
+  ChunkCut Cut(int network, Windows waiting);
   // In the next slot, which is free.
-  absl::Status StartChunk(int network, const ColumnPlan& plan, Windows windows);
+  absl::Status StartChunk(int network, const ChunkShape& shape, Windows windows);
+  const ColumnPlan* PlanFor(int network, Windows windows);
   // Writes the rows of the slot's chunk, if it has one. The slot is free then, whatever the status.
   absl::Status FinishSlot(size_t slot);
   // Chunks for which memory was too little go back to `waiting`.
@@ -64,10 +73,18 @@ class ChunkEmbedder final : public Embedder {
   const std::vector<std::unique_ptr<Slot>> slots_;
   const std::function<void(const std::string&)> warn_;
 
-  int max_chunk_frames_;
+  ChunkPolicy policy_;    // Its max_frames shrinks when memory is too little.
+  int last_good_frames_;  // Its max_frames when a chunk last ran.
+  std::vector<std::unique_ptr<Plan>> plans_;
   std::vector<Pending> pending_;  // Per slot.
   size_t next_slot_ = 0;
   absl::Status lost_;
+
+  // Reused from call to call for their memory.
+  std::vector<const WindowRequest*> sorted_;
+  std::vector<int> lengths_;
+  std::vector<Readout> readouts_;
+  SharedFrames frames_;
 };
 
 }  // namespace hearwire

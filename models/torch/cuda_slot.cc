@@ -27,19 +27,32 @@ class CudaSlot final : public Slot {
         computed_(device.type()),
         copied_out_(device.type()) {}
 
-  absl::StatusOr<float*> Input(const ChunkShape& shape) override {
-    const absl::Status status = CatchTorchErrors([&] { Reserve(host_input_, shape.values()); }, DeviceLost());
+  absl::StatusOr<ChunkInput> Input(const Chunk& chunk) override {
+    const absl::Status status = CatchTorchErrors(
+        [&] {
+          Reserve(host_rows_, at::kFloat, int64_t{1} * chunk.rows * chunk.shape.mels);
+          Reserve(host_index_, at::kInt, IndexValues(chunk.shape) + chunk.shape.windows);
+        },
+        DeviceLost());
     if (!status.ok()) return status;
-    return host_input_.mutable_data_ptr<float>();
+    int32_t* const index = host_index_.mutable_data_ptr<int32_t>();
+    return ChunkInput{host_rows_.mutable_data_ptr<float>(), index, index + IndexValues(chunk.shape)};
   }
 
-  absl::Status Start(int network, const ChunkShape& shape, const ColumnPlan& plan) override {
+  absl::Status Start(int network, const Chunk& chunk, const ColumnPlan& plan) override {
+    const ChunkShape& shape = chunk.shape;
     absl::Status status = CatchTorchErrors(
         [&] {
-          Reserve(host_columns_, int64_t{1} * shape.windows * plan.width());
+          Reserve(host_columns_, at::kFloat, int64_t{1} * shape.windows * plan.width());
           {
             const c10::StreamGuard on_copies(copies_);
-            input_ = Front(host_input_, {shape.windows, shape.frames, shape.mels}).to(device_, /*non_blocking=*/true);
+            input_.rows = Front(host_rows_, {chunk.rows, shape.mels}).to(device_, /*non_blocking=*/true);
+            // Index and lengths travel together.
+            const int64_t values = IndexValues(shape);
+            const at::Tensor index = Front(host_index_, {values + shape.windows}).to(device_, /*non_blocking=*/true);
+            input_.index = index.narrow(0, 0, values).view({shape.windows, shape.frames});
+            input_.lengths = index.narrow(0, values, shape.windows);
+            input_.shortest = chunk.shortest;
             copied_in_.record(copies_);
           }
           {
@@ -72,11 +85,13 @@ class CudaSlot final : public Slot {
 
  private:
   // Pinned, so that copies need no further one and do not block.
-  static void Reserve(at::Tensor& buffer, int64_t values) {
+  static void Reserve(at::Tensor& buffer, at::ScalarType type, int64_t values) {
     if (buffer.defined() && buffer.numel() >= values) return;
     buffer = at::Tensor();  // Before the new one: both need not fit.
-    buffer = at::empty({values}, at::TensorOptions(at::kFloat).pinned_memory(true));
+    buffer = at::empty({values}, at::TensorOptions(type).pinned_memory(true));
   }
+
+  static int64_t IndexValues(const ChunkShape& shape) { return int64_t{1} * shape.windows * shape.frames; }
 
   static at::Tensor Front(const at::Tensor& buffer, at::IntArrayRef shape) {
     return buffer.narrow(0, 0, c10::multiply_integers(shape)).view(shape);
@@ -106,7 +121,7 @@ class CudaSlot final : public Slot {
   }
 
   void Drop() {
-    input_ = at::Tensor();
+    input_ = DeviceChunk();
     columns_ = at::Tensor();
   }
 
@@ -118,9 +133,10 @@ class CudaSlot final : public Slot {
   c10::Event copied_in_;
   c10::Event computed_;
   c10::Event copied_out_;
-  at::Tensor host_input_;
+  at::Tensor host_rows_;
+  at::Tensor host_index_;  // And the lengths behind it.
   at::Tensor host_columns_;
-  at::Tensor input_;    // [windows, frames, mels]
+  DeviceChunk input_;
   at::Tensor columns_;  // [windows, width]
 };
 

@@ -1,9 +1,10 @@
-// One chunk on its way through a device. A chunk is windows of one network and of equal frame count that run at once.
+// One chunk on its way through a device. A chunk is windows of one network that run at once.
 
 #ifndef HEARWIRE_MODELS_TORCH_SLOT_H_
 #define HEARWIRE_MODELS_TORCH_SLOT_H_
 
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -13,10 +14,26 @@ namespace hearwire {
 
 struct ChunkShape {
   int windows;
-  int frames;
+  int frames;  // Of each window, padding included.
   int mels;
 
-  size_t values() const { return size_t{1} * windows * frames * mels; }
+  friend bool operator==(const ChunkShape&, const ChunkShape&) = default;
+};
+
+// What a chunk holds.
+struct Chunk {
+  ChunkShape shape;
+  // Frames that are sent to the device: those that windows share are sent once.
+  int rows;
+  // The length of the shortest window. Equal to shape.frames: no window is padded, and `lengths` is not read.
+  int shortest;
+};
+
+// Where a chunk's input is written to. Everything is in memory of the host.
+struct ChunkInput {
+  float* rows;       // [rows, mels]
+  int32_t* index;    // [windows, frames]: the row of each frame. Padding points at a row of zeros.
+  int32_t* lengths;  // [windows]: frames of each window without padding.
 };
 
 // A worker has one or several slots; while one computes, the next can be filled. A slot holds one chunk at a time:
@@ -26,11 +43,11 @@ class Slot {
  public:
   virtual ~Slot() = default;
 
-  // Where the spectrograms go: [windows, frames, mels]. Valid until Start returns.
-  virtual absl::StatusOr<float*> Input(const ChunkShape& shape) = 0;
+  // Valid until Start returns.
+  virtual absl::StatusOr<ChunkInput> Input(const Chunk& chunk) = 0;
 
-  // Starts the chunk whose spectrograms were written to Input.
-  virtual absl::Status Start(int network, const ChunkShape& shape, const ColumnPlan& plan) = 0;
+  // Starts the chunk whose input was written to Input.
+  virtual absl::Status Start(int network, const Chunk& chunk, const ColumnPlan& plan) = 0;
 
   // Waits for the chunk. The columns [windows, plan.width()] stay valid until the next Input.
   virtual absl::StatusOr<const float*> Finish() = 0;

@@ -6,15 +6,17 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/hardswish.h>
-#include <ATen/ops/mean.h>
+#include <ATen/ops/index_select.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/sigmoid.h>
 
+#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "models/torch/convolution.h"
+#include "models/torch/window_mask.h"
 
 namespace hearwire {
 namespace {
@@ -86,7 +88,8 @@ TorchBlock MakeBlock(int index, const BlockWeights& weights, const BlockShape& s
 // Collects the columns of one forward pass, whichever order they come in.
 class ColumnWriter {
  public:
-  explicit ColumnWriter(const ColumnPlan& plan) : plan_(plan), parts_(plan.columns().size()) {}
+  ColumnWriter(const ColumnPlan& plan, const WindowMask& mask)
+      : plan_(plan), mask_(mask), parts_(plan.columns().size()) {}
 
   void Vector(Feature feature, const at::Tensor& vector) {  // [windows, size]
     for (size_t i = 0; i < parts_.size(); ++i) {
@@ -95,7 +98,8 @@ class ColumnWriter {
     }
   }
 
-  void Map(Feature feature, const at::Tensor& map) {
+  // Fills the map's padding.
+  void Map(Feature feature, at::Tensor& map) {
     for (size_t i = 0; i < parts_.size(); ++i) {
       if (plan_.columns()[i].feature == feature) parts_[i] = Reduce(map, plan_.columns()[i].reduction);
     }
@@ -104,15 +108,17 @@ class ColumnWriter {
   at::Tensor Columns() const { return at::cat(parts_, 1); }
 
  private:
-  static at::Tensor Reduce(const at::Tensor& map, Reduction reduction) {
+  at::Tensor Reduce(at::Tensor& map, Reduction reduction) const {
     switch (reduction) {
       case Reduction::kMean:
-        return at::mean(map, {kTime, kMels}, /*keepdim=*/false, at::kFloat);
+        return mask_.Mean(map);
       case Reduction::kMax:
+        mask_.Fill(map, kLowest);
         return at::amax(map, {kTime, kMels}).to(at::kFloat);
       case Reduction::kMeanOverTime:
-        return at::mean(map, {kTime}, /*keepdim=*/false, at::kFloat).flatten(1);
+        return mask_.MeanOverTime(map).flatten(1);
       case Reduction::kMaxOverTime:
+        mask_.Fill(map, kLowest);
         return at::amax(map, {kTime}).to(at::kFloat).flatten(1);
       case Reduction::kNone:
         break;
@@ -120,7 +126,10 @@ class ColumnWriter {
     TORCH_CHECK(false, "a block's map has no reduction");
   }
 
+  static constexpr double kLowest = -std::numeric_limits<double>::infinity();
+
   const ColumnPlan& plan_;
+  const WindowMask& mask_;
   std::vector<at::Tensor> parts_;
 };
 
@@ -142,10 +151,13 @@ class MobileNet final : public TorchNetwork {
     if (weights.head == HeadKind::kMlp) hidden_ = MakeLinear(weights.hidden_layer, options);
   }
 
-  at::Tensor Run(const at::Tensor& spectrograms, const ColumnPlan& plan) const override {
+  at::Tensor Run(const DeviceChunk& chunk, const ColumnPlan& plan) const override {
+    const int64_t windows = chunk.index.size(0), frames = chunk.index.size(1), mels = chunk.rows.size(1);
+    const at::Tensor spectrograms = at::index_select(chunk.rows, 0, chunk.index.view(-1)).view({windows, frames, mels});
+    const WindowMask mask = chunk.shortest < frames ? WindowMask(chunk.lengths, frames, chunk.shortest) : WindowMask();
     const FeatureSet features = plan.features();
-    ColumnWriter writer(plan);
-    if (features.Has(Feature::kMelAvgs)) writer.Vector(Feature::kMelAvgs, spectrograms.mean(1));
+    ColumnWriter writer(plan, mask);
+    if (features.Has(Feature::kMelAvgs)) writer.Vector(Feature::kMelAvgs, mask.MeanOfFrames(spectrograms));
     // Strides that say channels last, which unsqueeze(1) would not.
     at::Tensor map = spectrograms.to(dtype_).unsqueeze(3).permute({0, 3, 1, 2});
     const int last_block = features.LastBlock();
@@ -153,17 +165,19 @@ class MobileNet final : public TorchNetwork {
       map = stem_->Run(map);
       writer.Map(Block(0), map);
     }
-    for (int i = 1; i <= last_block; ++i) RunBlock(i, map, writer);
-    if (features.NeedsLastConvolution()) RunHead(map, features.NeedsHead(), writer);
+    for (int i = 1; i <= last_block; ++i) RunBlock(i, mask, map, writer);
+    if (features.NeedsLastConvolution()) RunHead(mask, map, features.NeedsHead(), writer);
     return writer.Columns();
   }
 
  private:
-  void RunBlock(int index, at::Tensor& map, ColumnWriter& writer) const {
+  void RunBlock(int index, const WindowMask& mask, at::Tensor& map, ColumnWriter& writer) const {
     const TorchBlock& block = blocks_[index - 1];
-    at::Tensor inner = block.depthwise->Run(block.expansion ? block.expansion->Run(map) : map);
+    at::Tensor expanded = block.expansion ? block.expansion->Run(map) : map;
+    mask.Fill(expanded, 0);
+    at::Tensor inner = block.depthwise->Run(expanded);
     if (block.squeeze_excite) {
-      at::Tensor squeezed = block.squeeze_excite->fc1.Run(at::mean(inner, {kTime, kMels}));
+      at::Tensor squeezed = block.squeeze_excite->fc1.Run(mask.Mean(inner).to(dtype_));
       writer.Vector(Se(index), squeezed);
       const at::Tensor scale = at::sigmoid(block.squeeze_excite->fc2.Run(at::relu_(squeezed)));
       inner.mul_(scale.unsqueeze(2).unsqueeze(3));
@@ -176,8 +190,9 @@ class MobileNet final : public TorchNetwork {
     writer.Map(Block(index), map);
   }
 
-  void RunHead(const at::Tensor& map, bool needs_classes, ColumnWriter& writer) const {
-    at::Tensor pooled = at::mean(last_->Run(map), {kTime, kMels});
+  void RunHead(const WindowMask& mask, const at::Tensor& map, bool needs_classes, ColumnWriter& writer) const {
+    at::Tensor last = last_->Run(map);
+    at::Tensor pooled = mask.Mean(last).to(dtype_);
     writer.Vector(Feature::kClf1, pooled);
     if (!needs_classes) return;
     if (hidden_) {

@@ -3,29 +3,37 @@
 #ifndef HEARWIRE_MODELS_TORCH_TORCH_NETWORK_H_
 #define HEARWIRE_MODELS_TORCH_TORCH_NETWORK_H_
 
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
 #include <memory>
 
 #include "models/checkpoint/network_weights.h"
 #include "models/torch/column_plan.h"
 
-namespace at {
-class Tensor;
-}  // namespace at
 namespace c10 {
 struct TensorOptions;
 }  // namespace c10
 
 namespace hearwire {
 
+// A chunk on the network's device: models/torch/slot.h says what it holds.
+struct DeviceChunk {
+  at::Tensor rows;     // [rows, mels], float32, contiguous.
+  at::Tensor index;    // [windows, frames], int32, contiguous: into rows.
+  at::Tensor lengths;  // [windows], int32. Read only when `shortest` is below the chunk's frames.
+  int64_t shortest = 0;
+};
+
 // Read-only after construction, shared by all slots. Thread-safe.
 class TorchNetwork {
  public:
   virtual ~TorchNetwork() = default;
 
-  // spectrograms: [windows, frames, mels], float32, contiguous. Returns the plan's columns [windows, width], float32,
-  // contiguous. Runs what the plan needs and no more: blocks up to the last one needed, last convolution and head only
-  // when asked. Both tensors are on the network's device. Throws LibTorch's exceptions.
-  virtual at::Tensor Run(const at::Tensor& spectrograms, const ColumnPlan& plan) const = 0;
+  // Gathers the windows and runs them. Returns the plan's columns [windows, width], float32, contiguous, on the
+  // network's device. Padding does not change a window's columns. Runs what the plan needs and no more: blocks up to
+  // the last one needed, last convolution and head only when asked. Throws LibTorch's exceptions.
+  virtual at::Tensor Run(const DeviceChunk& chunk, const ColumnPlan& plan) const = 0;
 };
 
 // options: device and dtype. In float16 convolutions and linear layers compute in half, as does what stands between

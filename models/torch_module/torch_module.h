@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -21,9 +22,12 @@ struct TorchBackendOptions {
   // What the largest batch holds. On CUDA it bounds what runs at once, and with it memory and the batch sizes that are
   // warmed up; larger batches run in parts.
   int max_batch_frames = 4096;
+  // Rounds the lengths of windows up to few values, and runs windows of different lengths together. Rows stay what they
+  // are. Unset: on CUDA, where each new length costs; not on the CPU, where padding does.
+  std::optional<bool> pad_windows = std::nullopt;
   // Takes a message when the device had too little memory for a batch that then ran in smaller parts. Called by any
   // worker, from within Embed. May be null.
-  std::function<void(const std::string& message)> warn;
+  std::function<void(const std::string& message)> warn = nullptr;
 };
 
 // Loads the module from ../lib/hearwire beside the program's folder, which is where the build and the installation put

@@ -23,6 +23,9 @@ struct Log {
   std::vector<std::string> events;
   std::vector<std::pair<int, int>> chunks;  // Windows and frames of each that was started.
   std::vector<float> sums;                  // Of the values of every window in them.
+  std::vector<int> lengths;                 // Of every window in them.
+  std::vector<int> rows;                    // Sent for each.
+  std::vector<bool> padded;                 // Whether each says that a window in it is padded.
   int releases = 0;
   int max_windows = 1 << 20;   // More are RESOURCE_EXHAUSTED.
   absl::Status finish_status;  // Of every Finish.
@@ -34,19 +37,28 @@ class FakeSlot final : public Slot {
  public:
   FakeSlot(Log* log, std::string name) : log_(log), name_(std::move(name)) {}
 
-  absl::StatusOr<float*> Input(const ChunkShape& shape) override {
-    input_.assign(shape.values(), -1.0f);
-    return input_.data();
+  absl::StatusOr<ChunkInput> Input(const Chunk& chunk) override {
+    rows_.assign(chunk.rows * chunk.shape.mels, -1.0f);
+    index_.assign(chunk.shape.windows * chunk.shape.frames, -1);
+    lengths_.assign(chunk.shape.windows, -1);
+    return ChunkInput{rows_.data(), index_.data(), lengths_.data()};
   }
-  absl::Status Start(int, const ChunkShape& shape, const ColumnPlan& plan) override {
+  absl::Status Start(int, const Chunk& chunk, const ColumnPlan& plan) override {
+    const ChunkShape& shape = chunk.shape;
     if (shape.windows > log_->max_windows) return absl::ResourceExhaustedError("too little memory");
     log_->events.push_back("start " + name_);
     log_->chunks.emplace_back(shape.windows, shape.frames);
+    log_->rows.push_back(chunk.rows);
+    log_->padded.push_back(chunk.shortest < shape.frames);
     columns_.clear();
     for (int i = 0; i < shape.windows; ++i) {
-      const auto window = input_.begin() + size_t{1} * i * shape.frames * shape.mels;
-      const float sum = std::accumulate(window, window + shape.frames * shape.mels, 0.0f);
+      float sum = 0;
+      for (int t = 0; t < shape.frames; ++t) {
+        const auto row = rows_.begin() + index_.at(i * shape.frames + t) * shape.mels;
+        sum = std::accumulate(row, row + shape.mels, sum);
+      }
       log_->sums.push_back(sum);
+      log_->lengths.push_back(lengths_[i]);
       for (int k = 0; k < plan.width(); ++k) columns_.push_back(sum + k);
     }
     return absl::OkStatus();
@@ -65,7 +77,9 @@ class FakeSlot final : public Slot {
  private:
   Log* const log_;
   const std::string name_;
-  std::vector<float> input_;
+  std::vector<float> rows_;
+  std::vector<int32_t> index_;
+  std::vector<int32_t> lengths_;
   std::vector<float> columns_;
 };
 
@@ -101,9 +115,12 @@ class ChunkEmbedderTest : public testing::Test {
 
   Log log_;
   std::vector<std::string> warnings_;
-  ChunkEmbedder embedder_{{{kShape, kMels}}, MakeSlots(&log_), kMaxChunkFrames, [this](const std::string& message) {
-                            warnings_.push_back(message);
-                          }};
+  std::function<void(const std::string&)> warn_ = [this](const std::string& text) { warnings_.push_back(text); };
+  ChunkEmbedder embedder_{{{kShape, kMels, 1000}}, MakeSlots(&log_), {.max_frames = kMaxChunkFrames}, warn_};
+  ChunkEmbedder padding_embedder_{{{kShape, kMels, 1000}},
+                                  MakeSlots(&log_),
+                                  {.max_frames = kMaxChunkFrames, .pad_windows = true, .small_chunk_frames = 64},
+                                  warn_};
   std::deque<std::vector<float>> values_;
   std::deque<std::vector<float>> rows_;
   std::vector<WindowRequest> requests_;
@@ -114,16 +131,41 @@ TEST_F(ChunkEmbedderTest, RunsWindowsOfEqualLengthTogether) {
   Add(64, 2);
   Add(16, 3);
   ASSERT_TRUE(Embed().ok());
-  EXPECT_THAT(log_.chunks, ElementsAre(std::pair(2, 16), std::pair(1, 64)));
+  EXPECT_THAT(log_.chunks, ElementsAre(std::pair(1, 64), std::pair(2, 16)));
+  EXPECT_THAT(log_.padded, Each(false));
   EXPECT_THAT(FirstValues(), ElementsAre(1, 2, 3));
 }
 
-TEST_F(ChunkEmbedderTest, CutsAtTheLargestChunkAndFillsUpToPowersOfTwo) {
+TEST_F(ChunkEmbedderTest, CutsAtTheLargestChunk) {
   for (int i = 1; i <= 13; ++i) Add(16, i);
   ASSERT_TRUE(Embed().ok());
-  EXPECT_THAT(log_.chunks, ElementsAre(std::pair(8, 16), std::pair(8, 16)));
-  EXPECT_THAT(log_.sums, ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 0, 0, 0));
+  EXPECT_THAT(log_.chunks, ElementsAre(std::pair(8, 16), std::pair(4, 16), std::pair(1, 16)));
   EXPECT_THAT(FirstValues(), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13));
+}
+
+TEST_F(ChunkEmbedderTest, FillsUpWithZeros) {
+  for (const int frames : {16, 13, 12}) Add(frames, frames);
+  Add(4, 1);
+  ASSERT_TRUE(padding_embedder_.Embed(0, absl::MakeSpan(requests_).subspan(0, 2)).ok());
+  EXPECT_THAT(log_.padded, ElementsAre(true));
+  EXPECT_THAT(log_.lengths, ElementsAre(16, 13));
+  for (int i = 0; i < 2; ++i) Add(7, 7);
+  log_ = Log();
+  ASSERT_TRUE(padding_embedder_.Embed(0, requests_).ok());
+  // Four windows of 16 frames are a small chunk, of 7 as well; five of 7 are cut to a number of the set.
+  EXPECT_THAT(log_.chunks, ElementsAre(std::pair(3, 16), std::pair(3, 7)));
+  EXPECT_THAT(log_.lengths, ElementsAre(16, 13, 12, 7, 7, 4));
+  EXPECT_THAT(log_.sums, ElementsAre(16, 13, 12, 7, 7, 1));
+  EXPECT_THAT(FirstValues(), ElementsAre(16, 13, 12, 1, 7, 7));
+}
+
+TEST_F(ChunkEmbedderTest, FillsAChunkUpWithWindowsAsLongAsItAllows) {
+  for (int i = 0; i < 5; ++i) Add(7, 7);
+  ASSERT_TRUE(padding_embedder_.Embed(0, requests_).ok());
+  EXPECT_THAT(log_.chunks, ElementsAre(std::pair(6, 7)));
+  EXPECT_THAT(log_.lengths, Each(7));
+  EXPECT_THAT(log_.sums, ElementsAre(7, 7, 7, 7, 7, 0));
+  EXPECT_THAT(log_.padded, ElementsAre(false)) << "no mask for windows that are not there";
 }
 
 TEST_F(ChunkEmbedderTest, RunsALongWindowAlone) {
@@ -149,13 +191,40 @@ TEST_F(ChunkEmbedderTest, FillsTheNextSlotBeforeItWaitsForTheLast) {
   EXPECT_THAT(log_.events, ElementsAre("start a", "start b", "finish a", "start a", "finish b", "finish a"));
 }
 
+TEST_F(ChunkEmbedderTest, KeepsTheSlotsBusyAcrossLengthsAndReadouts) {
+  const Feature features[] = {Feature::kLogits, Block(3), Feature::kMelAvgs};
+  for (int i = 0; i < 6; ++i) Add(100 - i, i, features[i % 3]);
+  for (ChunkEmbedder* embedder : {&embedder_, &padding_embedder_}) {
+    log_ = Log();
+    ASSERT_TRUE(embedder->Embed(0, requests_).ok());
+    EXPECT_THAT(log_.chunks, testing::SizeIs(6));
+    EXPECT_THAT(log_.events, ElementsAre("start a", "start b", "finish a", "start a", "finish b", "start b", "finish a",
+                                         "start a", "finish b", "start b", "finish a", "finish b"));
+  }
+}
+
+TEST_F(ChunkEmbedderTest, SendsFramesThatWindowsShareOnce) {
+  const std::vector<float> clip(40 * kMels, 1.0f);
+  for (const int begin : {0, 5, 10, 24}) {
+    Add(16, 0);
+    requests_.back().window.runs[0] = {values_.back().data(), 2};
+    requests_.back().window.runs[1] = {clip.data() + begin * kMels, 13};
+    requests_.back().window.runs[2] = {values_.back().data() + 2 * kMels, 1};
+  }
+  ASSERT_TRUE(Embed().ok());
+  // One of zeros, three of each window alone, and of the clip 0 to 23 and 24 to 37.
+  EXPECT_THAT(log_.rows, ElementsAre(1 + 4 * 3 + 23 + 13));
+  EXPECT_THAT(log_.sums, Each(13 * kMels));
+}
+
 TEST_F(ChunkEmbedderTest, HalvesAChunkThatDoesNotFit) {
   log_.max_windows = 2;
-  for (int i = 0; i < 5; ++i) Add(16, i);
+  for (int i = 0; i < 9; ++i) Add(16, i);
   ASSERT_TRUE(Embed().ok());
-  EXPECT_THAT(log_.chunks, ElementsAre(std::pair(2, 16), std::pair(2, 16), std::pair(1, 16)));
+  EXPECT_THAT(log_.chunks,
+              ElementsAre(std::pair(2, 16), std::pair(2, 16), std::pair(2, 16), std::pair(2, 16), std::pair(1, 16)));
   EXPECT_EQ(log_.releases, 2);  // Eight, four.
-  EXPECT_THAT(FirstValues(), ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_THAT(FirstValues(), ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8));
 }
 
 TEST_F(ChunkEmbedderTest, TellsOfTooLittleMemoryAndKeepsWhatFitted) {

@@ -6,8 +6,10 @@
 #include <cmath>
 #include <iostream>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "models/native/native_backend.h"
 #include "models/torch_module/torch_module.h"
 #include "tests/fixtures/random_network.h"
@@ -26,11 +28,13 @@ struct NetworkCase {
 constexpr Pooling kPoolings[] = {Pooling::kAvgCh,       Pooling::kMaxCh,   Pooling::kAddAvgMaxCh,
                                  Pooling::kCatAvgMaxCh, Pooling::kAvgTime, Pooling::kAvgMaxTime};
 
-// One feature a window, so that the largest value of each row is that feature's own.
+// Windows of these lengths, each once for every feature under every pooling: so the largest value of each row is that
+// feature's own.
 class Batch {
  public:
-  Batch(const NetworkWeights& weights, HeadKind head, const MelSettings& mel, int frames)
-      : window_(MakeRandomWindow(frames, mel.n_mels, static_cast<uint32_t>(frames))) {
+  Batch(const NetworkWeights& weights, HeadKind head, const MelSettings& mel, const std::vector<int>& lengths) {
+    for (const int frames : lengths)
+      windows_.push_back(MakeRandomWindow(frames, mel.n_mels, static_cast<uint32_t>(frames)));
     const auto add = [&](Feature feature, Pooling pooling) {
       Readout readout;
       readout.pooling = pooling;
@@ -49,18 +53,55 @@ class Batch {
   std::vector<std::vector<float>> Run(Backend& backend) const {
     const std::unique_ptr<Embedder> embedder = backend.NewEmbedder().value();
     std::vector<std::vector<float>> rows;
-    for (const size_t size : sizes_) rows.emplace_back(size, NAN);
     std::vector<WindowRequest> requests;
-    for (size_t i = 0; i < rows.size(); ++i) requests.push_back({window_.window, readouts_[i], rows[i].data()});
+    for (const RandomWindow& window : windows_) {
+      for (size_t i = 0; i < readouts_.size(); ++i) {
+        rows.emplace_back(sizes_[i], NAN);
+        requests.push_back({window.window, readouts_[i], rows.back().data()});
+      }
+    }
     const absl::Status status = embedder->Embed(0, requests);
     EXPECT_TRUE(status.ok()) << status;
     return rows;
   }
 
  private:
-  const RandomWindow window_;
+  std::vector<RandomWindow> windows_;
   std::vector<Readout> readouts_;
   std::vector<size_t> sizes_;
+};
+
+// The largest difference of a row, in parts of that row's largest value.
+double LargestError(const std::vector<std::vector<float>>& ours, const std::vector<std::vector<float>>& theirs,
+                    const std::string& what) {
+  double largest_error = 0;
+  for (size_t row = 0; row < ours.size(); ++row) {
+    double largest = 0, difference = 0;
+    for (size_t i = 0; i < ours[row].size(); ++i) {
+      if (!std::isfinite(ours[row][i]) || !std::isfinite(theirs[row][i])) {
+        ADD_FAILURE() << what << ", row " << row << ": not finite";
+        return 0;
+      }
+      largest = std::max(largest, std::abs(static_cast<double>(theirs[row][i])));
+      difference = std::max(difference, std::abs(static_cast<double>(ours[row][i]) - theirs[row][i]));
+    }
+    EXPECT_LE(difference, kTolerance * largest) << what << ", row " << row;
+    if (largest > 0) largest_error = std::max(largest_error, difference / largest);
+  }
+  return largest_error;
+}
+
+struct Backends {
+  Backends(const NetworkCase& test, bool pad_windows)
+      : weights(MakeRandomNetwork(test.width, test.head, 11)),
+        native(MakeNativeBackend().value()),
+        torch(LoadTorchBackend({.device = "cpu", .pad_windows = pad_windows}).value()) {
+    EXPECT_TRUE(native->AddNetwork(weights, test.mel).ok());
+    EXPECT_TRUE(torch->AddNetwork(weights, test.mel).ok());
+  }
+  const std::shared_ptr<const NetworkWeights> weights;
+  const std::unique_ptr<Backend> native;
+  const std::unique_ptr<Backend> torch;
 };
 
 TEST(NativeAgreementTest, BothBackendsGiveTheSameNumbersForTheSameWeights) {
@@ -72,27 +113,36 @@ TEST(NativeAgreementTest, BothBackendsGiveTheSameNumbersForTheSameWeights) {
   };
   double largest_error = 0;
   for (const NetworkCase& test : cases) {
-    const auto weights = MakeRandomNetwork(test.width, test.head, 11);
-    const std::unique_ptr<Backend> native = MakeNativeBackend().value();
-    const std::unique_ptr<Backend> torch = LoadTorchBackend({.device = "cpu"}).value();
-    ASSERT_TRUE(native->AddNetwork(weights, test.mel).ok());
-    ASSERT_TRUE(torch->AddNetwork(weights, test.mel).ok());
+    const Backends backends(test, /*pad_windows=*/false);
     for (const int frames : {1, 7, 16, 33, 250}) {
       if (frames == 250 && test.width > 1) continue;
-      const Batch batch(*weights, test.head, test.mel, frames);
-      const auto ours = batch.Run(*native), theirs = batch.Run(*torch);
-      for (size_t row = 0; row < ours.size(); ++row) {
-        double largest = 0, difference = 0;
-        for (size_t i = 0; i < ours[row].size(); ++i) {
-          ASSERT_TRUE(std::isfinite(ours[row][i]));
-          largest = std::max(largest, std::abs(static_cast<double>(theirs[row][i])));
-          difference = std::max(difference, std::abs(static_cast<double>(ours[row][i]) - theirs[row][i]));
-        }
-        ASSERT_LE(difference, kTolerance * largest)
-            << "width " << test.width << ", " << test.mel.n_mels << " mels, " << frames << " frames, row " << row;
-        if (largest > 0) largest_error = std::max(largest_error, difference / largest);
-      }
+      const Batch batch(*backends.weights, test.head, test.mel, {frames});
+      const std::string what = absl::StrCat("width ", test.width, ", ", test.mel.n_mels, " mels, ", frames, " frames");
+      largest_error =
+          std::max(largest_error, LargestError(batch.Run(*backends.native), batch.Run(*backends.torch), what));
     }
+  }
+  std::cout << "largest error " << largest_error << " of the largest value\n";
+}
+
+// Lengths that share chunks, exact ones among them, down to a single frame; and such as leave a column or none of
+// padding in the maps behind each stride.
+TEST(NativeAgreementTest, PaddingChangesNoRow) {
+  const NetworkCase cases[] = {
+      {0.1, HeadKind::kMlp, {.n_mels = 128}},
+      {0.2, HeadKind::kFullyConvolutional, {.n_mels = 40}},
+      {0.5, HeadKind::kMlp, {.n_mels = 64}},
+      {1.0, HeadKind::kMlp, {.n_mels = 128}},
+  };
+  const std::vector<int> lengths = {1,  2,  3,  4,  5,  7,  8,  9,  11, 13, 15, 16, 17, 18,  19,  20,
+                                    23, 29, 31, 32, 33, 40, 47, 57, 63, 64, 65, 96, 97, 127, 131, 145};
+  double largest_error = 0;
+  for (const NetworkCase& test : cases) {
+    const Backends backends(test, /*pad_windows=*/true);
+    const Batch batch(*backends.weights, test.head, test.mel, lengths);
+    const std::string what = absl::StrCat("width ", test.width, ", ", test.mel.n_mels, " mels");
+    largest_error =
+        std::max(largest_error, LargestError(batch.Run(*backends.native), batch.Run(*backends.torch), what));
   }
   std::cout << "largest error " << largest_error << " of the largest value\n";
 }

@@ -40,9 +40,12 @@ struct Setting {
   std::string device;
   std::string precision;
   float tolerance;  // Of the same numbers in other company, times the largest.
+  bool pad_windows;
 };
 
-void PrintTo(const Setting& setting, std::ostream* os) { *os << setting.device << " " << setting.precision; }
+void PrintTo(const Setting& setting, std::ostream* os) {
+  *os << setting.device << " " << setting.precision << (setting.pad_windows ? " padded" : "");
+}
 
 class TorchBackendTest : public testing::TestWithParam<Setting> {
  protected:
@@ -50,9 +53,11 @@ class TorchBackendTest : public testing::TestWithParam<Setting> {
     if (GetParam().device != "cpu") {
       if (absl::Status status = FindCudaDevice(); !status.ok()) GTEST_SKIP() << status.message();
     }
-    backend_ =
-        LoadTorchBackend({.device = GetParam().device, .precision = GetParam().precision, .max_batch_frames = 1024})
-            .value();
+    backend_ = LoadTorchBackend({.device = GetParam().device,
+                                 .precision = GetParam().precision,
+                                 .max_batch_frames = 1024,
+                                 .pad_windows = GetParam().pad_windows})
+                   .value();
   }
 
   void AddNetwork(std::shared_ptr<const NetworkWeights> weights, MelSettings mel = {}) {
@@ -87,10 +92,13 @@ class TorchBackendTest : public testing::TestWithParam<Setting> {
   std::vector<MelSettings> mels_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Devices, TorchBackendTest,
-                         testing::Values(Setting{"cpu", "float32", 1e-5f}, Setting{"cuda", "float32", 1e-5f},
-                                         Setting{"cuda", "float16", 2e-2f}),
-                         [](const auto& info) { return info.param.device + "_" + info.param.precision; });
+INSTANTIATE_TEST_SUITE_P(
+    Devices, TorchBackendTest,
+    testing::Values(Setting{"cpu", "float32", 1e-5f, false}, Setting{"cpu", "float32", 1e-5f, true},
+                    Setting{"cuda", "float32", 1e-5f, true}, Setting{"cuda", "float16", 2e-2f, true}),
+    [](const auto& info) {
+      return info.param.device + "_" + info.param.precision + (info.param.pad_windows ? "_padded" : "");
+    });
 
 TEST_P(TorchBackendTest, SaysWhatItIs) {
   EXPECT_EQ(backend_->name(), "torch");
