@@ -22,7 +22,7 @@ class NoObserver : public BatchObserver {
 absl::Status Check(const ServerOptions& options, const ServerSeams& seams) {
   const absl::StatusOr<std::unique_ptr<Backend>> backend = seams.make_backend(options);
   if (!backend.ok()) return backend.status();
-  const absl::StatusOr<NetworkCatalog> networks =
+  absl::StatusOr<NetworkCatalog> networks =
       NetworkCatalog::Load({options.model_repository, options.networks, seams.make_reference}, backend->get());
   if (!networks.ok()) return networks.status();
 
@@ -30,6 +30,7 @@ absl::Status Check(const ServerOptions& options, const ServerSeams& seams) {
   NoObserver observer;
   const absl::StatusOr<std::unique_ptr<Batcher>> batcher = Batcher::Create(batching, backend->get(), &observer);
   if (!batcher.ok()) return batcher.status();
+  networks->PlaceAll(batcher->get());
   const absl::StatusOr<SelfTestReport> report = seams.self_test(*networks, (*backend)->precision(), batcher->get());
   if (!report.ok()) return report.status();
 

@@ -168,6 +168,7 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
   absl::StatusOr<std::unique_ptr<Batcher>> batcher = Batcher::Create(batching, backend_.get(), observer_.get());
   if (!batcher.ok()) return batcher.status();
   batcher_ = *std::move(batcher);
+  networks_->PlaceAll(batcher_.get());
 
   PipelineOptions preparing;
   preparing.threads = capacity.preparation_threads;
@@ -175,7 +176,7 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
   preparing.max_reply_bytes = options_.max_reply_bytes;
   preparing.max_bytes_in_flight = capacity.pipeline_memory_bytes;
   preparing.audio.max_decoded = options_.max_decoded;
-  absl::StatusOr<std::unique_ptr<Pipeline>> pipeline = Pipeline::Create(preparing, batcher_.get(), metrics_.get());
+  absl::StatusOr<std::unique_ptr<Pipeline>> pipeline = Pipeline::Create(preparing, metrics_.get());
   if (!pipeline.ok()) return pipeline.status();
   pipeline_ = *std::move(pipeline);
 

@@ -107,7 +107,7 @@ using CallDone = std::function<void(std::variant<CallResult, CallError>, const C
 
 struct CallRequest {
   CallKind kind = CallKind::kScene;
-  const LoadedNetwork* network = nullptr;
+  const LoadedNetwork* network = nullptr;  // Placed.
   Readout readout = {};
   int timestamp_window_samples = 0;  // kTimestamps only.
   int64_t min_samples = 0;           // The shortest clip that has a window.

@@ -24,6 +24,7 @@ int64_t FrameBytes(int64_t frames, int mels) { return frames * mels * static_cas
 CallRun::CallRun(const PipelineParts& parts, CallRequest request, std::unique_ptr<Admission::Share> share)
     : parts_(parts),
       request_(std::move(request)),
+      batcher_(request_.network->batcher),
       row_size_(ReadoutSize(request_.network->shape, request_.network->info->mel.n_mels, request_.readout)),
       clip_count_(static_cast<int>(request_.clips.size())),
       share_(std::move(share)),
@@ -32,7 +33,7 @@ CallRun::CallRun(const PipelineParts& parts, CallRequest request, std::unique_pt
 
 void CallRun::Start() {
   if (std::optional<CallError> error = TooLargeInAnyCase()) return Finish(*std::move(error));
-  parts_.batcher->BeginPreparation();
+  batcher_->BeginPreparation();
   const int tasks = std::min(clip_count_, parts_.options.threads);
   {
     MutexLock lock(&mu_);
@@ -77,7 +78,7 @@ void CallRun::PrepareNextClip() {
       if (absl::IsCancelled(error->status) || absl::IsDeadlineExceeded(error->status)) {
         parts_.metrics->OnCancelled("decode");
       }
-      parts_.batcher->EndPreparation();
+      batcher_->EndPreparation();
       Finish(*std::move(error));
     } else {
       Submit();
@@ -152,7 +153,7 @@ std::optional<CallError> CallRun::TooLargeInAnyCase() const {
 
 CallError CallRun::NoMemory() const {
   return NotAdmitted(Admission::Refusal::kMemoryFull, parts_.options.max_calls, parts_.options.max_bytes_in_flight,
-                     *parts_.batcher);
+                     *batcher_);
 }
 
 std::optional<CallError> CallRun::TakeRoom(const WindowCount& count) {
@@ -199,11 +200,11 @@ void CallRun::Submit() {
   work->done = [run = shared_from_this()](const absl::Status& status, const BatchTimes& times) {
     run->OnBatched(status, times);
   };
-  const absl::Status status = parts_.batcher->Submit(work);
+  const absl::Status status = batcher_->Submit(work);
   if (status.ok()) return;
   work->done = nullptr;  // It holds this, and this the work.
   if (absl::IsCancelled(status) || absl::IsDeadlineExceeded(status)) parts_.metrics->OnCancelled("queue");
-  Finish(FromBatcher(status, *parts_.batcher));
+  Finish(FromBatcher(status, *batcher_));
 }
 
 void CallRun::OnBatched(const absl::Status& status, const BatchTimes& times) {
@@ -214,7 +215,7 @@ void CallRun::OnBatched(const absl::Status& status, const BatchTimes& times) {
   }
   // gRPC cancels calls whose deadline passes; the deadline is what they failed for.
   if (absl::IsCancelled(status) && absl::Now() >= request_.deadline) return Finish(DeadlinePassed());
-  if (!status.ok()) return Finish(FromBatcher(status, *parts_.batcher));
+  if (!status.ok()) return Finish(FromBatcher(status, *batcher_));
   parts_.metrics->OnRows(times.queued, times.inference);
   if (request_.work->cancelled.load()) {
     parts_.metrics->OnCancelled("inference");

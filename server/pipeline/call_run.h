@@ -25,7 +25,6 @@ namespace hearwire {
 // What all calls of a pipeline share. Outlives every CallRun's work.
 struct PipelineParts {
   const PipelineOptions& options;
-  Batcher* batcher;
   Metrics* metrics;
   ThreadPool* threads;
   const std::atomic<bool>& shutting_down;
@@ -62,6 +61,7 @@ class CallRun : public std::enable_shared_from_this<CallRun> {
 
   const PipelineParts parts_;
   CallRequest request_;
+  Batcher* const batcher_;  // Of its network.
   const int row_size_;
   const int clip_count_;
   std::unique_ptr<Admission::Share> share_;

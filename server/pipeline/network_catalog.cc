@@ -76,8 +76,9 @@ absl::StatusOr<FoundFile> FindCheckpoint(const NetworkInfo& network, const std::
   return found;
 }
 
-absl::StatusOr<LoadedNetwork> AddNetwork(const NetworkInfo& info, absl::StatusOr<Checkpoint> checkpoint,
-                                         std::string source, const NetworkCatalogOptions& options, Backend* backend) {
+absl::StatusOr<LoadedNetwork> LoadNetwork(const NetworkInfo& info, absl::StatusOr<Checkpoint> checkpoint,
+                                          std::string source, const NetworkCatalogOptions& options,
+                                          const NetworkCatalog::AddNetwork& add_network) {
   if (!checkpoint.ok()) return checkpoint.status();
   absl::StatusOr<NetworkWeights> weights = MakeNetworkWeights(*checkpoint, source);
   if (!weights.ok()) return weights.status();
@@ -96,7 +97,7 @@ absl::StatusOr<LoadedNetwork> AddNetwork(const NetworkInfo& info, absl::StatusOr
     if (!row.ok()) return row.status();
     loaded.reference_row = *std::move(row);
   }
-  const absl::StatusOr<int> index = backend->AddNetwork(shared, info.mel);
+  const absl::StatusOr<int> index = add_network(shared, info.mel);
   if (!index.ok()) return index.status();
   loaded.index = *index;
   return loaded;
@@ -112,14 +113,15 @@ std::string HowToGetNetwork(const NetworkInfo& network, std::string_view folder)
                       ": hearwire checkpoints fetch ", name, " --into ", std::string(folder));
 }
 
-absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions& options, Backend* backend) {
+absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions& options,
+                                                    const AddNetwork& add_network) {
   if (absl::Status status = CheckNames(options); !status.ok()) return status;
 
   NetworkCatalog catalog;
   const NetworkInfo& embedded = *FindNetwork(kEmbeddedNetworkName);
   absl::StatusOr<LoadedNetwork> loaded =
-      AddNetwork(embedded, ParseCheckpoint(EmbeddedCheckpoint(), "the embedded network"), std::string(kEmbeddedSource),
-                 options, backend);
+      LoadNetwork(embedded, ParseCheckpoint(EmbeddedCheckpoint(), "the embedded network"), std::string(kEmbeddedSource),
+                  options, add_network);
   if (!loaded.ok()) return loaded.status();
   catalog.networks_.push_back(*std::move(loaded));
   if (options.model_repository.empty()) return catalog;
@@ -143,7 +145,7 @@ absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions&
     if (file->shadowed) {
       catalog.warnings_.push_back(absl::StrCat(*file->shadowed, " is not read: ", *file->path, " goes before it"));
     }
-    loaded = AddNetwork(network, LoadCheckpoint(*file->path), *file->path, options, backend);
+    loaded = LoadNetwork(network, LoadCheckpoint(*file->path), *file->path, options, add_network);
     if (!loaded.ok()) return loaded.status();
     if (!network.sha256.empty() && loaded->sha256 != network.sha256) {
       catalog.warnings_.push_back(absl::StrCat(*file->path, " is not the published checkpoint: its SHA-256 is ",
@@ -158,6 +160,21 @@ absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions&
                                              HowToGetNetwork(*FindNetwork("mn10_as"), options.model_repository)));
   }
   return catalog;
+}
+
+absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions& options, Backend* backend) {
+  return Load(options, [backend](std::shared_ptr<const NetworkWeights> weights, const MelSettings& mel) {
+    return backend->AddNetwork(std::move(weights), mel);
+  });
+}
+
+void NetworkCatalog::Place(size_t network, int index, Batcher* batcher) {
+  networks_[network].index = index;
+  networks_[network].batcher = batcher;
+}
+
+void NetworkCatalog::PlaceAll(Batcher* batcher) {
+  for (LoadedNetwork& network : networks_) network.batcher = batcher;
 }
 
 const LoadedNetwork* NetworkCatalog::Find(std::string_view network) const {

@@ -3,6 +3,7 @@
 #ifndef HEARWIRE_SERVER_PIPELINE_NETWORK_CATALOG_H_
 #define HEARWIRE_SERVER_PIPELINE_NETWORK_CATALOG_H_
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,15 +12,19 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "models/checkpoint/network_weights.h"
 #include "models/configs/config.h"
 #include "models/configs/network_shape.h"
 #include "models/embedder.h"
 
 namespace hearwire {
 
+class Batcher;
+
 struct LoadedNetwork {
   const NetworkInfo* info = nullptr;
-  int index = -1;  // The backend's.
+  int index = -1;              // In the backend that runs it.
+  Batcher* batcher = nullptr;  // That feeds this backend, and so takes the network's calls. Null until it is placed.
   NetworkShape shape = {};
   std::string sha256 = {};  // Of the checkpoint file, lower-case hexadecimal.
   std::string source = {};  // The file's path, or "embedded".
@@ -37,15 +42,27 @@ struct NetworkCatalogOptions {
   std::function<absl::StatusOr<std::unique_ptr<Backend>>()> make_reference = {};
 };
 
-// Immutable once loaded; thread-safe.
+// Immutable once its networks are placed; thread-safe from then on.
 class NetworkCatalog {
  public:
-  // Reads the embedded network, which is always there, and the repository's, and hands them to `backend`, before its
-  // first embedder is made. A checkpoint whose width or head differ from its network's is an error, as is one that
-  // cannot be read, be it a link that leads nowhere, a folder, or a file in a folder that this process may not enter.
-  // NOT_FOUND: no such folder or linked file, or a network of the list without a checkpoint in it (the message names
-  // the files and the command that gets one). INVALID_ARGUMENT: an unknown network's name, or a bad checkpoint.
+  // Takes a network over, as Backend::AddNetwork does, and returns its index.
+  using AddNetwork = std::function<absl::StatusOr<int>(std::shared_ptr<const NetworkWeights>, const MelSettings&)>;
+
+  // Reads the embedded network, which is always there, and the repository's, and hands each to `add_network`, in the
+  // order of networks(), before the first embedder is made. A checkpoint whose width or head differ from its network's
+  // is an error, as is one that cannot be read, be it a link that leads nowhere, a folder, or a file in a folder that
+  // this process may not enter. NOT_FOUND: no such folder or linked file, or a network of the list without a checkpoint
+  // in it (the message names the files and the command that gets one). INVALID_ARGUMENT: an unknown network's name, or
+  // a bad checkpoint.
+  static absl::StatusOr<NetworkCatalog> Load(const NetworkCatalogOptions& options, const AddNetwork& add_network);
+  // All to one backend.
   static absl::StatusOr<NetworkCatalog> Load(const NetworkCatalogOptions& options, Backend* backend);
+
+  // From now on calls of networks()[network] go to `batcher`, whose backend knows it as `index`. Not once calls are
+  // served.
+  void Place(size_t network, int index, Batcher* batcher);
+  // All on one batcher; their indices stay.
+  void PlaceAll(Batcher* batcher);
 
   // Null when it is not loaded. The pointer is valid as long as the catalog is, and stays so when the catalog is moved.
   const LoadedNetwork* Find(std::string_view network) const;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/batching/batcher.h"
 #include "server/concurrency/thread_pool.h"
 #include "server/pipeline/admission.h"
 #include "server/pipeline/call_errors.h"
@@ -15,9 +16,8 @@ namespace {
 
 class PooledPipeline final : public Pipeline {
  public:
-  PooledPipeline(const PipelineOptions& options, Batcher* batcher, Metrics* metrics)
+  PooledPipeline(const PipelineOptions& options, Metrics* metrics)
       : options_(options),
-        batcher_(batcher),
         metrics_(metrics),
         admission_(options.max_calls, options.max_bytes_in_flight),
         threads_("decode", options.threads) {}
@@ -32,7 +32,6 @@ class PooledPipeline final : public Pipeline {
   }
 
   const PipelineOptions options_;
-  Batcher* const batcher_;
   Metrics* const metrics_;
   std::atomic<bool> shutting_down_ = false;
   Admission admission_;
@@ -43,9 +42,10 @@ void PooledPipeline::Start(CallRequest request) {
   if (shutting_down_.load()) return Refuse(request, ShuttingDown());
   auto admitted = admission_.Admit(request.request_bytes);
   if (const auto* refusal = std::get_if<Admission::Refusal>(&admitted)) {
-    return Refuse(request, NotAdmitted(*refusal, options_.max_calls, options_.max_bytes_in_flight, *batcher_));
+    return Refuse(request,
+                  NotAdmitted(*refusal, options_.max_calls, options_.max_bytes_in_flight, *request.network->batcher));
   }
-  const PipelineParts parts{options_, batcher_, metrics_, &threads_, shutting_down_};
+  const PipelineParts parts{options_, metrics_, &threads_, shutting_down_};
   std::make_shared<CallRun>(parts, std::move(request), std::move(std::get<0>(admitted)))->Start();
 }
 
@@ -57,8 +57,7 @@ absl::Status OutOfRange(const char* option, int64_t value, int64_t least, int64_
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Create(const PipelineOptions& options, Batcher* batcher,
-                                                           Metrics* metrics) {
+absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Create(const PipelineOptions& options, Metrics* metrics) {
   constexpr int64_t kMost = int64_t{1} << 50;
   absl::Status status = OutOfRange("threads", options.threads, 1, 1024);
   status.Update(OutOfRange("max_queued_frames", options.max_queued_frames, 1, kMost));
@@ -71,7 +70,7 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Create(const PipelineOptions
                                                    absl::FormatDuration(options.audio.max_decoded),
                                                    "; it must be more than 0 and at most 24 h"));
   }
-  return std::make_unique<PooledPipeline>(options, batcher, metrics);
+  return std::make_unique<PooledPipeline>(options, metrics);
 }
 
 }  // namespace hearwire

@@ -14,7 +14,6 @@
 
 #include "absl/status/statusor.h"
 #include "server/audio/decode_audio.h"
-#include "server/batching/batcher.h"
 #include "server/pipeline/call.h"
 #include "server/telemetry/metrics.h"
 
@@ -23,7 +22,7 @@ namespace hearwire {
 struct PipelineOptions {
   // Threads that decode and make spectrograms. A call's clips run on several of them; calls take turns clip by clip.
   int threads = 2;
-  // As the batcher's: a call with more frames than this never fits and is refused before its spectrograms are computed.
+  // As the batchers': a call with more frames than this never fits and is refused before its spectrograms are computed.
   int64_t max_queued_frames = 1 << 20;
   // Largest reply, in bytes. At most 2 GiB less one, which is protobuf's limit.
   int64_t max_reply_bytes = 64 << 20;
@@ -37,10 +36,10 @@ struct PipelineOptions {
 // Thread-safe.
 class Pipeline {
  public:
-  // INVALID_ARGUMENT names the option that is out of range. batcher and metrics must outlive the pipeline.
-  static absl::StatusOr<std::unique_ptr<Pipeline>> Create(const PipelineOptions& options, Batcher* batcher,
-                                                          Metrics* metrics);
-  // The batcher must have been shut down, so that every call is answered.
+  // INVALID_ARGUMENT names the option that is out of range. metrics and the batchers of the calls' networks must
+  // outlive the pipeline.
+  static absl::StatusOr<std::unique_ptr<Pipeline>> Create(const PipelineOptions& options, Metrics* metrics);
+  // The batchers must have been shut down, so that every call is answered.
   virtual ~Pipeline() = default;
 
   // Starts a call; never blocks. `done` brings its rows, or the first of:
@@ -51,8 +50,8 @@ class Pipeline {
   // together.
   virtual void Start(CallRequest request) = 0;
 
-  // From now on new calls, and those that the batcher has not taken yet, are answered UNAVAILABLE, SHUTTING_DOWN. Calls
-  // that it has taken are answered by it. Does not block.
+  // From now on new calls, and those that no batcher has taken yet, are answered UNAVAILABLE, SHUTTING_DOWN. Calls
+  // that one has taken are answered by it. Does not block.
   virtual void BeginShutdown() = 0;
 };
 

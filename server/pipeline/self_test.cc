@@ -138,6 +138,7 @@ absl::StatusOr<SelfTestReport> RunSelfTest(const NetworkCatalog& networks, std::
   };
 
   for (const LoadedNetwork& network : networks.networks()) {
+    if (network.batcher != batcher) continue;
     const MelSettings& mel = network.info->mel;
     if (absl::Status status =
             check(network, "one window", MakeSelfTestWindow(mel), SelfTestReadout(), network.reference_row);

@@ -85,7 +85,8 @@ inline PipelineHarness::PipelineHarness(Options options, Backend* backend) {
   network.index = backend->AddNetwork(weights, network.info->mel).value();
   options.batcher.queue.max_queued_frames = options.pipeline.max_queued_frames;
   batcher = Batcher::Create(options.batcher, backend, &observer).value();
-  pipeline = Pipeline::Create(options.pipeline, batcher.get(), &metrics).value();
+  network.batcher = batcher.get();
+  pipeline = Pipeline::Create(options.pipeline, &metrics).value();
 }
 
 inline CallRequest PipelineHarness::Request(const std::vector<std::vector<float>>& clips, CallKind kind) {

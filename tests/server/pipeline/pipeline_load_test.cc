@@ -237,7 +237,7 @@ class RefusingBatcher : public Batcher {
 TEST(PipelineTest, TellsTheBatcherWhileItPreparesACall) {
   RefusingBatcher batcher;
   PipelineHarness harness;
-  harness.pipeline = Pipeline::Create({}, &batcher, &harness.metrics).value();
+  harness.network.batcher = &batcher;
   EXPECT_EQ(harness.Run(harness.Request({Tone(0.5), Tone(0.5)})).code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(harness.Run(harness.Request({{}})).code(), absl::StatusCode::kInvalidArgument);
   harness.pipeline.reset();

@@ -264,7 +264,7 @@ TEST(PipelineTest, TellsACallWithAWindowThatTheDeviceCannotHoldNotToComeBack) {
 TEST(PipelineTest, CreateNamesTheOptionThatIsOutOfRange) {
   PipelineHarness harness;
   const auto message = [&](const PipelineOptions& options) {
-    const auto made = Pipeline::Create(options, harness.batcher.get(), &harness.metrics);
+    const auto made = Pipeline::Create(options, &harness.metrics);
     EXPECT_EQ(made.status().code(), absl::StatusCode::kInvalidArgument);
     return std::string(made.status().message());
   };

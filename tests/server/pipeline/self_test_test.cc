@@ -50,8 +50,9 @@ absl::StatusOr<SelfTestReport> SelfTestOf(Backend* backend, std::string_view pre
                                           const BatcherOptions& batching = {}) {
   RecordedMetrics metrics;
   MetricsObserver observer(&metrics, {});
-  const NetworkCatalog networks = NetworkCatalog::Load(options, backend).value();
+  NetworkCatalog networks = NetworkCatalog::Load(options, backend).value();
   const auto batcher = Batcher::Create(batching, backend, &observer).value();
+  networks.PlaceAll(batcher.get());
   return RunSelfTest(networks, precision, batcher.get());
 }
 
@@ -66,6 +67,18 @@ TEST(RunSelfTestTest, ReturnsTheLargestErrorOfABackendThatComputesRight) {
   EXPECT_GT(little->LargestError(), 0);
   EXPECT_LE(little->LargestError(), 1e-4);
   EXPECT_EQ(little->tolerance, double{1e-4f});
+}
+
+TEST(RunSelfTestTest, TestsTheNetworksOfTheBatcherAlone) {
+  ReplayingBackend exact(0);
+  RecordedMetrics metrics;
+  MetricsObserver observer(&metrics, {});
+  NetworkCatalog networks = NetworkCatalog::Load({}, &exact).value();
+  const auto batcher = Batcher::Create({}, &exact, &observer).value();
+  networks.PlaceAll(batcher.get());
+  EXPECT_EQ(RunSelfTest(networks, "float32", batcher.get()).value().checks.size(), 5u);
+  const auto other = Batcher::Create({}, &exact, &observer).value();
+  EXPECT_EQ(RunSelfTest(networks, "float32", other.get()).value().checks.size(), 0u);
 }
 
 TEST(RunSelfTestTest, FitsIntoTheShortestQueueThatCanBeChosen) {
@@ -131,8 +144,9 @@ TEST(RunSelfTestTest, GivesUpAtItsLimit) {
   });
   RecordedMetrics metrics;
   MetricsObserver observer(&metrics, {});
-  const NetworkCatalog networks = NetworkCatalog::Load({}, &fake).value();
+  NetworkCatalog networks = NetworkCatalog::Load({}, &fake).value();
   const auto batcher = Batcher::Create({}, &fake, &observer).value();
+  networks.PlaceAll(batcher.get());
   EXPECT_EQ(RunSelfTest(networks, "float32", batcher.get(), absl::Milliseconds(20)).status().code(),
             absl::StatusCode::kDeadlineExceeded);
   gate.Open();

@@ -76,7 +76,8 @@ inline ServiceHarness::ServiceHarness(Options options) {
   networks_ = std::make_unique<NetworkCatalog>(NetworkCatalog::Load({}, &backend).value());
   options.batcher.queue.max_queued_frames = options.pipeline.max_queued_frames;
   batcher = Batcher::Create(options.batcher, &backend, &observer_).value();
-  pipeline = Pipeline::Create(options.pipeline, batcher.get(), &metrics).value();
+  networks_->PlaceAll(batcher.get());
+  pipeline = Pipeline::Create(options.pipeline, &metrics).value();
   options.service.on_call = [this](const CallRecord& call) {
     MutexLock lock(&mu_);
     records_.push_back({std::string(call.method), std::string(call.config), std::string(call.request_id),
