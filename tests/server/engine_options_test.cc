@@ -35,8 +35,8 @@ TEST(MakeBatcherOptionsTest, DividesWhatWaitsOverTheWorkersOfTheCpu) {
   EXPECT_EQ(options.workers, 4);
   EXPECT_THAT(options.worker_cpus, ElementsAre(0, 1, 2, 3));
   EXPECT_EQ(options.queue.max_batch_frames, 4096);
-  EXPECT_THAT(Batches(options, {201}, 17), ElementsAre(51, 50, 50, 50));
-  EXPECT_THAT(Batches(options, {4}, 1001), ElementsAre(1, 1, 1, 1));
+  EXPECT_THAT(Batches(options, {201}, 16), ElementsAre(51, 50, 50, 50));
+  EXPECT_THAT(Batches(options, {4}, 1000), ElementsAre(1, 1, 1, 1));
 }
 
 TEST(MakeBatcherOptionsTest, KeepsWhatWaitsTogetherOnCuda) {
@@ -44,15 +44,15 @@ TEST(MakeBatcherOptionsTest, KeepsWhatWaitsTogetherOnCuda) {
   EXPECT_EQ(options.workers, 2) << "one feeds the next batch while the other's runs";
   EXPECT_THAT(options.worker_cpus, IsEmpty());
   EXPECT_EQ(options.queue.max_batch_frames, 32768);
-  EXPECT_THAT(Batches(options, {201}, 17), ElementsAre(201));
-  EXPECT_THAT(Batches(options, {201, 201, 40}, 17), ElementsAre(442));
-  EXPECT_THAT(Batches(options, {32}, 1001), ElementsAre(32));
+  EXPECT_THAT(Batches(options, {201}, 16), ElementsAre(201));
+  EXPECT_THAT(Batches(options, {201, 201, 40}, 16), ElementsAre(442));
+  EXPECT_THAT(Batches(options, {32}, 1000), ElementsAre(32));
 }
 
 TEST(MakeBatcherOptionsTest, FillsABatchOnCudaBeforeItBeginsTheNext) {
   const BatcherOptions options = MakeBatcherOptions(kMachine, "cuda:0", {});
-  EXPECT_THAT(Batches(options, {2000}, 17), ElementsAre(1927, 73));
-  EXPECT_THAT(Batches(options, {5000}, 17), ElementsAre(1927, 1927));
+  EXPECT_THAT(Batches(options, {2500}, 16), ElementsAre(2048, 452));
+  EXPECT_THAT(Batches(options, {5000}, 16), ElementsAre(2048, 2048));
 }
 
 TEST(MakeBatcherOptionsTest, TakesWhatTheOptionsSay) {
