@@ -1,5 +1,7 @@
 #include "server/engine_options.h"
 
+#include <algorithm>
+
 namespace hearwire {
 
 BatcherOptions MakeBatcherOptions(const Machine& machine, const std::string& device, ServerOptions options) {
@@ -10,8 +12,12 @@ BatcherOptions MakeBatcherOptions(const Machine& machine, const std::string& dev
   batching.queue.max_queue_delay = options.max_queue_delay;
   batching.workers = options.workers;
   batching.worker_cpus = WorkerCpus(machine, options);
-  // Nothing smaller than a full batch is cut.
-  if (IsCuda(device)) batching.queue.min_shared_frames = batching.queue.max_batch_frames;
+  if (IsCuda(device)) {
+    // Nothing smaller than a full batch is cut.
+    batching.queue.min_shared_frames = batching.queue.max_batch_frames;
+    // The other half of the CPUs prepares calls.
+    batching.answer_threads = std::max(machine.cpus / 2, 1);
+  }
   return batching;
 }
 

@@ -14,7 +14,8 @@ namespace hearwire {
 // device: Backend::device(). What the options leave open is taken from the machine.
 //
 // On the CPU a worker computes, so what waits is divided over all of them. On CUDA a worker only feeds the device: what
-// waits stays one batch up to the largest, and the second worker has the next batch under way while one runs.
+// waits stays one batch up to the largest, the second worker has the next batch under way while one runs, and other
+// threads answer.
 BatcherOptions MakeBatcherOptions(const Machine& machine, const std::string& device, ServerOptions options);
 
 }  // namespace hearwire

@@ -10,14 +10,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/batching/answer_pool.h"
 #include "server/batching/refusal.h"
 #include "server/batching/run_batch.h"
 #include "server/concurrency/mutex.h"
 
 namespace hearwire {
 namespace {
-
-using Calls = std::vector<std::shared_ptr<CallWork>>;
 
 // A CPU that was taken away meanwhile is no reason to fail: the system places the thread then.
 void PinThisThread(int cpu) {
@@ -27,12 +26,15 @@ void PinThisThread(int cpu) {
   pthread_setaffinity_np(pthread_self(), size, sets.data());
 }
 
-// Each worker loops: take a batch, run it, answer the calls that are done with it. A call is done when none of its
-// windows waits and no running batch holds any; that is decided under the lock, and answered without it.
+// Each worker loops: take a batch, run it, answer the calls that are done with it or hand them to those who answer. A
+// call is done when none of its windows waits and no running batch holds any; that is decided under the lock, and
+// answered without it.
 class WorkerBatcher final : public Batcher {
  public:
   WorkerBatcher(const BatcherOptions& options, Backend* backend, BatchObserver* observer)
-      : options_(options), backend_(backend), observer_(observer), queue_(options.queue, options.workers) {}
+      : options_(options), backend_(backend), observer_(observer), queue_(options.queue, options.workers) {
+    if (options.answer_threads > 0) answer_pool_ = std::make_unique<AnswerPool>(options.answer_threads, observer);
+  }
   ~WorkerBatcher() override { Shutdown(absl::UnavailableError("the batcher has ended")); }
 
   // Once, before anything else.
@@ -50,7 +52,9 @@ class WorkerBatcher final : public Batcher {
   bool Next(Batch* batch, Calls* answers);
   void Finish(const Batch& batch, const std::vector<absl::Status>& call_status, const absl::Status& device,
               absl::Duration inference, Calls* answers);
+  // On this thread or on those that answer. For workers only.
   void Answer(Calls* answers);
+  void AnswerHere(Calls* answers);
   void ReportPendingFrames();
 
   void WaitForWork(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -81,6 +85,9 @@ class WorkerBatcher final : public Batcher {
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
   int workers_started_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Status start_status_ ABSL_GUARDED_BY(mu_);
+
+  // Null: workers answer. Made before them, ended after them.
+  std::unique_ptr<AnswerPool> answer_pool_;
 
   Mutex join_mu_;  // Held while the threads are joined; never together with mu_.
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(join_mu_);
@@ -138,11 +145,12 @@ void WorkerBatcher::Shutdown(const absl::Status& status) {
       work_.SignalAll();
     }
   }
-  Answer(&answers);
+  AnswerHere(&answers);
   ReportPendingFrames();
   MutexLock lock(&join_mu_);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  answer_pool_.reset();
 }
 
 void WorkerBatcher::Work(int worker) {
@@ -254,12 +262,12 @@ void WorkerBatcher::Finish(const Batch& batch, const std::vector<absl::Status>& 
 }
 
 void WorkerBatcher::Answer(Calls* answers) {
-  for (const std::shared_ptr<CallWork>& call : *answers) {
-    const CallWork::Progress& progress = call->progress;
-    if (progress.dropped) observer_->OnDropped(progress.status.code());
-    const auto done = std::exchange(call->done, nullptr);
-    done(progress.status, progress.times);
-  }
+  if (answer_pool_ != nullptr) return answer_pool_->Answer(answers);
+  AnswerHere(answers);
+}
+
+void WorkerBatcher::AnswerHere(Calls* answers) {
+  for (const std::shared_ptr<CallWork>& call : *answers) AnswerCall(call.get(), observer_);
   answers->clear();
 }
 
@@ -313,6 +321,10 @@ absl::Status CheckOptions(const BatcherOptions& options) {
   status.Update(must_be_positive("max_batch_frames", options.queue.max_batch_frames));
   status.Update(must_be_positive("max_queued_frames", options.queue.max_queued_frames));
   status.Update(must_be_positive("min_shared_frames", options.queue.min_shared_frames));
+  if (options.answer_threads < 0) {
+    status.Update(absl::InvalidArgumentError(
+        absl::StrCat("answer_threads is ", options.answer_threads, "; it must not be negative")));
+  }
   if (options.queue.max_queue_delay < absl::ZeroDuration()) {
     status.Update(absl::InvalidArgumentError(absl::StrCat(
         "max_queue_delay is ", absl::FormatDuration(options.queue.max_queue_delay), "; it must not be negative")));

@@ -21,6 +21,10 @@ struct BatcherOptions {
   int workers = 1;
   // The CPU of each worker, by the system's numbers. Empty: the system places them.
   std::vector<int> worker_cpus;
+  // Threads that answer: they call CallWork::done. 0: the worker that ran the last of a call's batches does, which is
+  // cheapest where it computes by itself. Where a worker feeds a device, it should have the next batch under way
+  // instead.
+  int answer_threads = 0;
 };
 
 // What happened, for metrics and logs. Called with no lock held, from several threads at once; must be thread-safe and
@@ -66,8 +70,8 @@ class Batcher {
 
   // Fails everything that waits with `status`, which is not OK, at once, lets running batches finish, and refuses what
   // comes later with it. Calls whose windows are running are answered when these are done: OK when nothing else of them
-  // waited. Returns when the workers have ended. Idempotent: the first status counts. Thread-safe, but not from within
-  // `done` or the observer.
+  // waited. Returns when the workers and the answering threads have ended, which they do when every call is answered.
+  // Idempotent: the first status counts. Thread-safe, but not from within `done` or the observer.
   virtual void Shutdown(const absl::Status& status) = 0;
 };
 

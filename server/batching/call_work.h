@@ -33,7 +33,8 @@ struct CallWork {
   std::atomic<bool> cancelled = false;
   // Called exactly once when Submit took the call: OK when all rows are written; DEADLINE_EXCEEDED, CANCELLED; what the
   // embedder said for a window that fails alone; UNAVAILABLE when the device is lost; what Shutdown was given. Called
-  // on a worker's thread or on the one that shuts down, with no lock held; it must not block. None of the call's
+  // with no lock held, on a worker's thread, on one of those that answer (BatcherOptions::answer_threads), or on the
+  // one that shuts down. It must not block: that holds up the next batch, or other answers. None of the call's
   // windows runs any more then. It is destroyed right after, so it may own what the requests view, and even the call.
   std::function<void(absl::Status, const BatchTimes&)> done;
 

@@ -118,8 +118,8 @@ struct CallRequest {
   absl::Time deadline = absl::InfiniteFuture();
   // The caller sets work->cancelled when nobody waits for the answer any more; the rest is the pipeline's.
   std::shared_ptr<CallWork> work = std::make_shared<CallWork>();
-  // Called exactly once, on the caller's thread before Start returns, on one of the pipeline's, or on a batcher's
-  // worker. It must not block.
+  // Called exactly once, on the caller's thread before Start returns, on one of the pipeline's, or as
+  // CallWork::done is. It must not block.
   CallDone done = {};
 };
 

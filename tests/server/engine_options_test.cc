@@ -34,6 +34,7 @@ TEST(MakeBatcherOptionsTest, DividesWhatWaitsOverTheWorkersOfTheCpu) {
   const BatcherOptions options = MakeBatcherOptions(kMachine, "cpu", {});
   EXPECT_EQ(options.workers, 4);
   EXPECT_THAT(options.worker_cpus, ElementsAre(0, 1, 2, 3));
+  EXPECT_EQ(options.answer_threads, 0);
   EXPECT_EQ(options.queue.max_batch_frames, 4096);
   EXPECT_THAT(Batches(options, {201}, 16), ElementsAre(51, 50, 50, 50));
   EXPECT_THAT(Batches(options, {4}, 1000), ElementsAre(1, 1, 1, 1));
@@ -43,6 +44,8 @@ TEST(MakeBatcherOptionsTest, KeepsWhatWaitsTogetherOnCuda) {
   const BatcherOptions options = MakeBatcherOptions(kMachine, "cuda:0", {});
   EXPECT_EQ(options.workers, 2) << "one feeds the next batch while the other's runs";
   EXPECT_THAT(options.worker_cpus, IsEmpty());
+  EXPECT_EQ(options.answer_threads, 2);
+  EXPECT_EQ(MakeBatcherOptions({1, 0, {0}}, "cuda:0", {}).answer_threads, 1);
   EXPECT_EQ(options.queue.max_batch_frames, 32768);
   EXPECT_THAT(Batches(options, {201}, 16), ElementsAre(201));
   EXPECT_THAT(Batches(options, {201, 201, 40}, 16), ElementsAre(442));

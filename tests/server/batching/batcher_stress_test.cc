@@ -28,7 +28,8 @@ struct Outcomes {
   std::atomic<int> good = 0, bad = 0, cancelled = 0, expired = 0, refused = 0, lost = 0;
 };
 
-class BatcherStressTest : public testing::Test {
+// The parameter: threads that answer beside the workers.
+class BatcherStressTest : public testing::TestWithParam<int> {
  protected:
   BatcherStressTest() {
     for (int i = 0; i < kNetworks; ++i) backend_.AddNetwork(nullptr, {}).IgnoreError();
@@ -41,6 +42,7 @@ class BatcherStressTest : public testing::Test {
     });
     BatcherOptions options;
     options.workers = 4;
+    options.answer_threads = GetParam();
     options.queue.max_batch_frames = 128;
     options.queue.max_queued_frames = 3000;
     options.queue.min_shared_frames = 16;
@@ -126,7 +128,9 @@ class BatcherStressTest : public testing::Test {
   std::unique_ptr<Batcher> batcher_;
 };
 
-TEST_F(BatcherStressTest, EveryCallIsAnsweredOnceWithItsOwnRows) {
+INSTANTIATE_TEST_SUITE_P(AnswerThreads, BatcherStressTest, testing::Values(0, 2));
+
+TEST_P(BatcherStressTest, EveryCallIsAnsweredOnceWithItsOwnRows) {
   RunCallers(400, [] {});
   EXPECT_GT(outcomes_.good, 1000);
   EXPECT_GT(outcomes_.bad, 10);
@@ -136,7 +140,7 @@ TEST_F(BatcherStressTest, EveryCallIsAnsweredOnceWithItsOwnRows) {
   EXPECT_EQ(static_cast<int>(observer_.dropped().size()), outcomes_.cancelled + outcomes_.expired);
 }
 
-TEST_F(BatcherStressTest, ShutdownInTheMiddleAnswersEveryCall) {
+TEST_P(BatcherStressTest, ShutdownInTheMiddleAnswersEveryCall) {
   RunCallers(400, [this] {
     WaitForGoodCalls(300);
     std::thread other([this] { batcher_->Shutdown(absl::UnavailableError("ending")); });
@@ -146,7 +150,7 @@ TEST_F(BatcherStressTest, ShutdownInTheMiddleAnswersEveryCall) {
   EXPECT_EQ(observer_.pending_frames(), 0);
 }
 
-TEST_F(BatcherStressTest, ALostDeviceInTheMiddleAnswersEveryCall) {
+TEST_P(BatcherStressTest, ALostDeviceInTheMiddleAnswersEveryCall) {
   RunCallers(400, [this] {
     WaitForGoodCalls(300);
     lost_ = true;
