@@ -24,7 +24,8 @@ class ChunkEmbedder final : public Embedder {
   struct Network {
     NetworkShape shape;
     int mels;
-    int scene_frames;  // Of a scene of 10 s.
+    int window_frames;  // Of a window of 160 ms.
+    int scene_frames;   // Of a scene of 10 s.
   };
   // networks: by their index. slots: at least one. warn: takes a message when memory was too little; may be null.
   ChunkEmbedder(std::vector<Network> networks, std::vector<std::unique_ptr<Slot>> slots, const ChunkPolicy& policy,

@@ -9,13 +9,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "models/torch/torch_errors.h"
+#include "models/torch/warm_up.h"
 
 namespace hearwire {
 namespace {
-
-// cuDNN plans kept per thread, some 200 kB each; LibTorch's own limit is 10,000. A network has about 50 convolutions
-// and runs in a dozen warmed-up sizes; scenes of any other length come and go.
-constexpr char kMaxCudnnPlans[] = "2000";
 
 // When a size is warmed up. cuDNN names the likeliest first.
 constexpr int kPlansToTry = 4;
@@ -28,7 +25,7 @@ absl::Status Load() {
   // By its full path: a bare name would depend on the run path of whoever calls dlopen.
   const std::string path = std::filesystem::path(info.dli_fname).parent_path() / "libtorch_cuda.so";
   // Read once, when the first plan is made. Whoever set it knows better.
-  setenv("TORCH_CUDNN_V8_API_LRU_CACHE_LIMIT", kMaxCudnnPlans, /*overwrite=*/0);
+  setenv("TORCH_CUDNN_V8_API_LRU_CACHE_LIMIT", std::to_string(kMaxCudnnPlans).c_str(), /*overwrite=*/0);
   if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
     return absl::FailedPreconditionError(
         absl::StrCat("LibTorch's CUDA library cannot be loaded: ", dlerror(),

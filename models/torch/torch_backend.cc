@@ -20,6 +20,7 @@
 #include "models/torch/cuda_slot.h"
 #include "models/torch/torch_errors.h"
 #include "models/torch/torch_network.h"
+#include "models/torch/warm_up.h"
 
 namespace hearwire {
 namespace {
@@ -33,10 +34,24 @@ constexpr int kSmallChunkFrames = 4096;
 // Two slots: one is filled and copied while the other computes.
 constexpr int kCudaSlots = 2;
 
-// What CUDA embedders warm up with.
-constexpr int kWarmWindowSamples = 5120;
+// Of 160 ms, the window of nearly all configs.
+constexpr int kTypicalWindowSamples = 5120;
 
 int FrameCount(int samples, const MelSettings& mel) { return 1 + (samples - 1) / mel.hop_samples; }
+
+// While it lives, cuDNN times several plans for a shape that it meets, and keeps the fastest for this thread. Workers
+// take turns, because the switch is the process's and because timings beside another's kernels would be wrong.
+class PlanTiming {
+ public:
+  PlanTiming() : lock_(mu_) { at::globalContext().setBenchmarkCuDNN(true); }
+  ~PlanTiming() { at::globalContext().setBenchmarkCuDNN(false); }
+  PlanTiming(const PlanTiming&) = delete;
+  PlanTiming& operator=(const PlanTiming&) = delete;
+
+ private:
+  static inline std::mutex mu_;
+  const std::lock_guard<std::mutex> lock_;
+};
 
 class TorchBackend final : public Backend {
  public:
@@ -54,8 +69,8 @@ class TorchBackend final : public Backend {
       // Weights are laid out on this thread's stream; workers read them on their own.
       if (!device_.is_cpu()) c10::impl::VirtualGuardImpl(device_.type()).synchronizeDevice(device_.index());
       networks_.push_back(std::move(network));
-      infos_.push_back({weights->shape, mel.n_mels, FrameCount(kSceneWindowSamples, mel)});
-      mels_.push_back(mel);
+      infos_.push_back(
+          {weights->shape, mel.n_mels, FrameCount(kTypicalWindowSamples, mel), FrameCount(kSceneWindowSamples, mel)});
     });
     if (!status.ok()) return status;
     return static_cast<int>(networks_.size()) - 1;
@@ -63,7 +78,8 @@ class TorchBackend final : public Backend {
 
   absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() override {
     std::unique_ptr<Embedder> embedder;
-    const absl::Status status = CatchTorchErrors([&] {
+    absl::Status warm;
+    absl::Status status = CatchTorchErrors([&] {
       at::set_num_threads(1);  // For this thread: workers are the parallelism.
       std::vector<std::unique_ptr<Slot>> slots;
       if (device_.is_cpu()) {
@@ -71,46 +87,28 @@ class TorchBackend final : public Backend {
       } else {
         slots = MakeCudaSlots(networks_, device_, kCudaSlots);
       }
+      if (!device_.is_cpu()) warm = WarmUpOn(*slots.front());
       embedder = std::make_unique<ChunkEmbedder>(infos_, std::move(slots), policy_, warn_);
     });
+    status.Update(warm);
     if (!status.ok()) return status;
-    if (!device_.is_cpu()) {
-      if (absl::Status warm = WarmUp(*embedder); !warm.ok()) return warm;
-    }
     return embedder;
   }
 
  private:
-  // Runs every network in every chunk size of windows and scenes. cuDNN tries plans for the sizes that it meets here,
-  // and keeps the fastest for this thread; sizes that it meets later get the plan that its rules of thumb name.
-  absl::Status WarmUp(Embedder& embedder) {
-    const std::lock_guard<std::mutex> lock(warm_up_mu_);
-    at::globalContext().setBenchmarkCuDNN(true);
-    absl::Status status;
-    for (size_t i = 0; i < networks_.size() && status.ok(); ++i) {
-      for (const int samples : {kWarmWindowSamples, kSceneWindowSamples}) {
-        status.Update(WarmUp(embedder, static_cast<int>(i), FrameCount(samples, mels_[i])));
+  // The slots of a worker share its thread, and with it what is prepared.
+  absl::Status WarmUpOn(Slot& slot) {
+    const std::vector<WarmUpChunk> chunks = ChooseWarmUp(infos_, policy_, kMaxWarmPlans);
+    const auto run = [&](const WarmUpChunk& chunk) {
+      absl::Status status;
+      {
+        const PlanTiming timing;
+        status = RunZeros(slot, infos_[chunk.network], chunk);
       }
-    }
-    at::globalContext().setBenchmarkCuDNN(false);
-    return status;
-  }
-
-  absl::Status WarmUp(Embedder& embedder, int network, int frames) {
-    const int mels = infos_[network].mels;
-    Readout readout;
-    readout.features.Add(Feature::kLogits);
-    const std::vector<float> spectrogram(size_t{1} * frames * mels);
-    Window window;
-    window.runs[0] = {spectrogram.data(), frames};
-    window.mels = mels;
-    std::vector<float> row(ReadoutSize(infos_[network].shape, mels, readout));
-    for (int windows = 1; windows <= RoundDownWindows(policy_.max_frames / frames);
-         windows = RoundUpWindows(windows + 1)) {
-      const std::vector<WindowRequest> batch(windows, {window, readout, row.data()});
-      if (absl::Status status = embedder.Embed(network, batch); !status.ok()) return status;
-    }
-    return absl::OkStatus();
+      if (!status.ok()) slot.ReleaseMemory();
+      return status;
+    };
+    return WarmUp(chunks, run, warn_);
   }
 
   const c10::Device device_;
@@ -119,8 +117,6 @@ class TorchBackend final : public Backend {
   const std::function<void(const std::string&)> warn_;
   std::vector<std::unique_ptr<TorchNetwork>> networks_;
   std::vector<ChunkEmbedder::Network> infos_;
-  std::vector<MelSettings> mels_;
-  std::mutex warm_up_mu_;  // The switch for trying plans is the process's.
 };
 
 absl::StatusOr<c10::Device> MakeDevice(const std::string& name) {

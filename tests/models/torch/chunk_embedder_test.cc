@@ -116,8 +116,8 @@ class ChunkEmbedderTest : public testing::Test {
   Log log_;
   std::vector<std::string> warnings_;
   std::function<void(const std::string&)> warn_ = [this](const std::string& text) { warnings_.push_back(text); };
-  ChunkEmbedder embedder_{{{kShape, kMels, 1000}}, MakeSlots(&log_), {.max_frames = kMaxChunkFrames}, warn_};
-  ChunkEmbedder padding_embedder_{{{kShape, kMels, 1000}},
+  ChunkEmbedder embedder_{{{kShape, kMels, 16, 1000}}, MakeSlots(&log_), {.max_frames = kMaxChunkFrames}, warn_};
+  ChunkEmbedder padding_embedder_{{{kShape, kMels, 16, 1000}},
                                   MakeSlots(&log_),
                                   {.max_frames = kMaxChunkFrames, .pad_windows = true, .small_chunk_frames = 64},
                                   warn_};

@@ -1,0 +1,130 @@
+#include "models/torch/warm_up.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+
+namespace hearwire {
+namespace {
+
+// Timestamps come every 50 ms, the first and the last centred on an end of the clip.
+constexpr int kClipTimestamps = 201;  // Of 10 s.
+constexpr int kShortTimestamps = 21;  // Of 1 s.
+
+int64_t Frames(const ChunkShape& shape) { return int64_t{1} * shape.windows * shape.frames; }
+
+// The likeliest first: a caller alone and a server under load, timestamps and scenes; then what lies between.
+std::vector<ChunkShape> LikelyShapes(const ChunkEmbedder::Network& network, const ChunkPolicy& policy) {
+  const int window = RoundUpFrames(network.window_frames, network.scene_frames);
+  const int scene = network.scene_frames;
+  std::vector<ChunkShape> shapes;
+  const auto add = [&](int windows, int frames) {
+    const int most = RoundDownWindows(policy.max_frames / frames);
+    const ChunkShape shape = {std::min(RoundUpWindows(windows), most), frames, network.mels};
+    if (std::find(shapes.begin(), shapes.end(), shape) == shapes.end()) shapes.push_back(shape);
+  };
+  constexpr int kMost = std::numeric_limits<int>::max() / 2;
+  add(1, scene);
+  add(kClipTimestamps, window);
+  add(kMost, window);
+  add(kMost, scene);
+  add(kShortTimestamps, window);
+  for (const int frames : {scene, window}) {
+    const int most = RoundDownWindows(policy.max_frames / frames);
+    for (int windows = 2; windows < most; windows *= 2) add(windows, frames);
+  }
+  for (const int frames : {scene, window}) {
+    const int most = RoundDownWindows(policy.max_frames / frames);
+    for (int windows = 1; windows < most; windows = RoundUpWindows(windows + 1)) add(windows, frames);
+  }
+  return shapes;
+}
+
+}  // namespace
+
+std::set<PlanKey> ConvolutionPlans(const NetworkShape& network, const ChunkShape& shape) {
+  std::set<PlanKey> plans;
+  int time = shape.frames, mels = shape.mels;
+  const auto add = [&](int in_channels, int out_channels, int kernel, int stride, int groups) {
+    plans.insert({shape.windows, in_channels, time, mels, out_channels, kernel, stride, groups});
+    time = (time + stride - 1) / stride;
+    mels = (mels + stride - 1) / stride;
+  };
+  add(1, network.stem_channels, 3, 2, 1);
+  for (const BlockShape& block : network.blocks) {
+    if (block.has_expansion()) add(block.in_channels, block.expanded_channels, 1, 1, 1);
+    add(block.expanded_channels, block.expanded_channels, block.kernel, block.stride, block.expanded_channels);
+    add(block.expanded_channels, block.out_channels, 1, 1, 1);
+  }
+  add(network.blocks.back().out_channels, network.last_channels, 1, 1, 1);
+  return plans;
+}
+
+std::vector<WarmUpChunk> ChooseWarmUp(absl::Span<const ChunkEmbedder::Network> networks, const ChunkPolicy& policy,
+                                      int max_plans) {
+  std::vector<std::vector<ChunkShape>> likely;
+  size_t turns = 0;
+  for (const ChunkEmbedder::Network& network : networks) {
+    likely.push_back(LikelyShapes(network, policy));
+    turns = std::max(turns, likely.back().size());
+  }
+  std::vector<WarmUpChunk> chunks;
+  std::set<PlanKey> plans;
+  for (size_t turn = 0; turn < turns; ++turn) {
+    for (size_t i = 0; i < networks.size(); ++i) {
+      if (turn >= likely[i].size()) continue;
+      std::set<PlanKey> more = ConvolutionPlans(networks[i].shape, likely[i][turn]);
+      more.insert(plans.begin(), plans.end());
+      // What is less likely would not be fair to those that still have a turn.
+      if (more.size() > static_cast<size_t>(max_plans)) return chunks;
+      plans = std::move(more);
+      chunks.push_back({static_cast<int>(i), likely[i][turn]});
+    }
+  }
+  return chunks;
+}
+
+absl::Status RunZeros(Slot& slot, const ChunkEmbedder::Network& network, const WarmUpChunk& chunk) {
+  Readout readout;
+  readout.features.Add(Feature::kLogits);
+  const ColumnPlan plan(network.shape, network.mels, {readout});
+  SharedFrames frames;
+  frames.Collect({}, network.mels);
+  const Chunk zeros = {chunk.shape, frames.rows(), chunk.shape.frames};
+  const absl::StatusOr<ChunkInput> input = slot.Input(zeros);
+  if (!input.ok()) return input.status();
+  frames.Write(chunk.shape, *input);
+  if (absl::Status status = slot.Start(chunk.network, zeros, plan); !status.ok()) return status;
+  return slot.Finish().status();
+}
+
+absl::Status WarmUp(absl::Span<const WarmUpChunk> chunks,
+                    const std::function<absl::Status(const WarmUpChunk& chunk)>& run,
+                    const std::function<void(const std::string& message)>& warn) {
+  ChunkShape too_large = {};  // The smallest for which memory was too little; no windows: there was none.
+  absl::Status shortage;
+  bool any_ran = false;
+  for (const WarmUpChunk& chunk : chunks) {
+    if (!shortage.ok() && Frames(chunk.shape) >= Frames(too_large)) continue;
+    const absl::Status status = run(chunk);
+    if (absl::IsResourceExhausted(status)) {
+      too_large = chunk.shape;
+      shortage = status;
+    } else if (!status.ok()) {
+      return status;
+    } else {
+      any_ran = true;
+    }
+  }
+  if (shortage.ok()) return absl::OkStatus();
+  if (!any_ran) return shortage;
+  if (warn) {
+    warn(absl::StrCat("the device has too little memory to warm up with ", too_large.windows, " windows of ",
+                      too_large.frames, " frames: these and larger ones are left out, and will take longer when they ",
+                      "first come (", shortage.message(), ")"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace hearwire
