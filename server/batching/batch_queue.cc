@@ -31,7 +31,7 @@ BatchQueue::BatchQueue(const BatchQueueOptions& options, int workers) : options_
 BatchQueue::~BatchQueue() { RemoveAll(); }
 
 absl::Status BatchQueue::Push(std::shared_ptr<CallWork> call, int64_t frames, absl::Time now,
-                              std::vector<DroppedCall>* dropped) {
+                              std::vector<DroppedCall>* dropped, int64_t elsewhere) {
   if (call->requests.empty()) return absl::InvalidArgumentError("a call without windows");
   if (call->network < 0) return absl::InvalidArgumentError("a call without a network");
   if (call->cancelled.load(std::memory_order_relaxed)) return absl::CancelledError("cancelled before it was queued");
@@ -42,12 +42,12 @@ absl::Status BatchQueue::Push(std::shared_ptr<CallWork> call, int64_t frames, ab
                                                   " frames, and at most ", options_.max_queued_frames, " can wait")),
         Refusal::kCallTooLarge);
   }
-  const auto full = [&] { return frames > options_.max_queued_frames - queued_frames_; };
+  const auto full = [&] { return frames > options_.max_queued_frames - elsewhere - queued_frames_; };
   if (full()) DropExpired(now, dropped);
   if (full() && ++refused_since_search_ >= deadlines_.size() / kSearchedPerRefusal) DropCancelled(dropped);
   if (full()) {
-    return WithRefusal(absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", queued_frames_, " of ",
-                                                                 options_.max_queued_frames,
+    return WithRefusal(absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", elsewhere + queued_frames_,
+                                                                 " of ", options_.max_queued_frames,
                                                                  " frames wait, and the call has ", frames)),
                        Refusal::kQueueFull);
   }

@@ -26,7 +26,8 @@ namespace hearwire {
 struct BatchQueueOptions {
   // Frames in one batch. A single larger window makes a batch of its own.
   int64_t max_batch_frames = 4096;
-  // Frames waiting, of all networks; what is running does not count.
+  // Frames waiting, of all networks, and with them in other queues that share this bound; what is running does not
+  // count.
   int64_t max_queued_frames = 1 << 20;
   // What waits is cut into smaller batches so that all workers have some and end together, but not into smaller ones
   // than this many frames, because small batches run less well.
@@ -66,10 +67,12 @@ class BatchQueue {
   BatchQueue& operator=(const BatchQueue&) = delete;
 
   // Takes all windows of the call, or none. frames: call->total_frames(), counted by whoever holds no lock.
+  // elsewhere: frames that wait in other queues which share the bound.
   // RESOURCE_EXHAUSTED, told apart by RefusalOf: the queue has no room now, or never will. DEADLINE_EXCEEDED,
   // CANCELLED: nobody waits for it. INVALID_ARGUMENT: no windows, or no network. When room is short, calls that nobody
   // waits for are dropped and appended to `dropped`.
-  absl::Status Push(std::shared_ptr<CallWork> call, int64_t frames, absl::Time now, std::vector<DroppedCall>* dropped);
+  absl::Status Push(std::shared_ptr<CallWork> call, int64_t frames, absl::Time now, std::vector<DroppedCall>* dropped,
+                    int64_t elsewhere = 0);
 
   // When TakeBatch would return something if asked then: now or earlier when a batch is due, InfiniteFuture when
   // nothing waits. company_expected: calls are being prepared whose windows will come soon.

@@ -32,7 +32,12 @@ void PinThisThread(int cpu) {
 class WorkerBatcher final : public Batcher {
  public:
   WorkerBatcher(const BatcherOptions& options, Backend* backend, BatchObserver* observer)
-      : options_(options), backend_(backend), observer_(observer), queue_(options.queue, options.workers) {
+      : options_(options),
+        backend_(backend),
+        observer_(observer),
+        waiting_frames_(options.waiting_frames != nullptr ? options.waiting_frames
+                                                          : std::make_shared<std::atomic<int64_t>>(0)),
+        queue_(options.queue, options.workers) {
     if (options.answer_threads > 0) answer_pool_ = std::make_unique<AnswerPool>(options.answer_threads, observer);
   }
   ~WorkerBatcher() override { Shutdown(absl::UnavailableError("the batcher has ended")); }
@@ -59,6 +64,7 @@ class WorkerBatcher final : public Batcher {
 
   void WaitForWork(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void WakeWorkers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CountWaitingFrames() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Fail(CallWork* call, const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FailDropped() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FailAllWaiting(const absl::Status& status, Calls* answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -67,13 +73,14 @@ class WorkerBatcher final : public Batcher {
   Backend* const backend_;
   BatchObserver* const observer_;
 
-  // Those of queue_, for whoever holds no lock.
-  std::atomic<int64_t> pending_frames_ = 0;
+  // Those of queue_, and of other batchers that share the bound.
+  const std::shared_ptr<std::atomic<int64_t>> waiting_frames_;
 
   mutable Mutex mu_;
   CondVar work_;     // A worker may have something to do.
   CondVar started_;  // A worker has its embedder, or has none.
   BatchQueue queue_ ABSL_GUARDED_BY(mu_);
+  int64_t counted_frames_ ABSL_GUARDED_BY(mu_) = 0;        // Of queue_, in waiting_frames_.
   Calls answers_ ABSL_GUARDED_BY(mu_);                     // Calls to be answered by the next worker that is free.
   std::vector<DroppedCall> dropped_ ABSL_GUARDED_BY(mu_);  // Empty whenever mu_ is released.
   int preparing_ ABSL_GUARDED_BY(mu_) = 0;
@@ -110,9 +117,12 @@ absl::Status WorkerBatcher::Submit(std::shared_ptr<CallWork> call) {
     MutexLock lock(&mu_);
     if (call->announced) --preparing_;
     if (!refusal_.ok()) return refusal_;
-    status = queue_.Push(std::move(call), frames, absl::Now(), &dropped_);
+    // Room is taken before it is known to be there: so calls for two batchers do not both get the last of it.
+    const int64_t elsewhere = waiting_frames_->fetch_add(frames) - counted_frames_;
+    counted_frames_ += frames;
+    status = queue_.Push(std::move(call), frames, absl::Now(), &dropped_, elsewhere);
     FailDropped();
-    pending_frames_ = queue_.queued_frames();
+    CountWaitingFrames();
     WakeWorkers();
   }
   ReportPendingFrames();
@@ -197,7 +207,7 @@ bool WorkerBatcher::Next(Batch* batch, Calls* answers) {
       call->progress.times.queued = now - call->waiting.since;
     }
     FailDropped();
-    pending_frames_ = queue_.queued_frames();
+    CountWaitingFrames();
     answers->swap(answers_);
     if (taken || !answers->empty()) {
       WakeWorkers();
@@ -256,7 +266,7 @@ void WorkerBatcher::Finish(const Batch& batch, const std::vector<absl::Status>& 
       if (refusal_.ok()) refusal_ = lost;
       FailAllWaiting(lost, answers);
     }
-    pending_frames_ = queue_.queued_frames();
+    CountWaitingFrames();
   }
   if (first_loss) observer_->OnDeviceLost(device);
 }
@@ -275,9 +285,15 @@ void WorkerBatcher::AnswerHere(Calls* answers) {
 void WorkerBatcher::ReportPendingFrames() {
   int64_t told;
   do {
-    told = pending_frames_;
+    told = *waiting_frames_;
     observer_->OnPendingFrames(told);
-  } while (told != pending_frames_);
+  } while (told != *waiting_frames_);
+}
+
+void WorkerBatcher::CountWaitingFrames() {
+  const int64_t frames = queue_.queued_frames();
+  *waiting_frames_ += frames - counted_frames_;
+  counted_frames_ = frames;
 }
 
 void WorkerBatcher::Fail(CallWork* call, const absl::Status& status) {
@@ -305,7 +321,7 @@ void WorkerBatcher::FailAllWaiting(const absl::Status& status, Calls* answers) {
   }
   for (std::shared_ptr<CallWork>& call : answers_) answers->push_back(std::move(call));
   answers_.clear();
-  pending_frames_ = queue_.queued_frames();
+  CountWaitingFrames();
 }
 
 absl::Status CheckOptions(const BatcherOptions& options) {

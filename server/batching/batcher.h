@@ -3,6 +3,7 @@
 #ifndef HEARWIRE_SERVER_BATCHING_BATCHER_H_
 #define HEARWIRE_SERVER_BATCHING_BATCHER_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -25,6 +26,9 @@ struct BatcherOptions {
   // cheapest where it computes by itself. Where a worker feeds a device, it should have the next batch under way
   // instead.
   int answer_threads = 0;
+  // Frames that wait in all batchers which share one bound, queue.max_queued_frames. Null: this one shares it with
+  // none.
+  std::shared_ptr<std::atomic<int64_t>> waiting_frames;
 };
 
 // What happened, for metrics and logs. Called with no lock held, from several threads at once; must be thread-safe and
@@ -35,7 +39,8 @@ class BatchObserver {
   // A batch has run. windows, calls and frames are those of the batch as it was cut, also when it failed and was
   // halved.
   virtual void OnBatch(int network, int windows, int calls, int64_t frames, absl::Duration inference) = 0;
-  // Frames waiting now; called when that may have changed. Once all is quiet the last value told is right.
+  // Frames waiting now in all batchers that share a bound; called when that may have changed. Once all is quiet the
+  // last value told is right.
   virtual void OnPendingFrames(int64_t frames) = 0;
   // A call that Submit took was given up before all of it was computed: kDeadlineExceeded or kCancelled.
   virtual void OnDropped(absl::StatusCode reason) = 0;

@@ -43,6 +43,18 @@ TEST(BatchQueueTest, TellsAFullQueueFromACallLargerThanTheQueue) {
   EXPECT_THAT(std::string(too_large.message()), HasSubstr("larger than the whole queue: its windows have 11 frames"));
 }
 
+TEST(BatchQueueTest, CountsWhatWaitsInQueuesThatShareItsBound) {
+  QueueDriver driver(Options(100, 10));
+  ASSERT_TRUE(driver.Push('A', 2).ok());
+  TestCall fits(0, 4, 1), full(0, 5, 1), alone(0, 10, 1);
+  const absl::Status status = driver.queue().Push(full.work(), 5, At(0), driver.dropped(), 4);
+  EXPECT_EQ(RefusalOf(status), Refusal::kQueueFull);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("6 of 10 frames wait, and the call has 5"));
+  EXPECT_EQ(RefusalOf(driver.queue().Push(alone.work(), 10, At(0), driver.dropped(), 4)), Refusal::kQueueFull)
+      << "it fits when the others have gone";
+  EXPECT_TRUE(driver.queue().Push(fits.work(), 4, At(0), driver.dropped(), 4).ok());
+}
+
 TEST(BatchQueueTest, CountsRoomInFramesNotWindows) {
   QueueDriver driver(Options(100, 10));
   EXPECT_TRUE(driver.Push('A', {.window_frames = {9}}).ok());
