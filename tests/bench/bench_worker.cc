@@ -31,7 +31,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "models/native/native_backend.h"
 #include "models/torch_module/torch_module.h"
@@ -41,6 +40,7 @@
 #include "tests/bench/bench_clips.h"
 #include "tests/bench/fma_peak.h"
 #include "tests/fixtures/checkpoint_writer.h"
+#include "tests/fixtures/network_file.h"
 #include "tests/fixtures/random_network.h"
 
 namespace hearwire {
@@ -213,45 +213,6 @@ void RunOnWorkers(const BenchClips& clips, absl::Span<Call> calls, int threads, 
   while (done < clips.clips.size()) changed.WaitUntil(&mu, absl::InfiniteFuture());
 }
 
-void WriteLayer(std::ofstream& out, const std::string& name, absl::Span<const int> shape,
-                absl::Span<const float> values) {
-  out << name;
-  for (const int size : shape) out << ' ' << size;
-  out << '\n';
-  out.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(values.size() * sizeof(float)));
-}
-
-// Each tensor: a line of its name and shape, then its values. Axes 2 and 3 of convolutions are mels and time.
-void WriteNetwork(const NetworkWeights& weights, const std::string& path) {
-  std::ofstream out(path, std::ios::binary);
-  const auto convolution = [&](const std::string& name, const ConvolutionWeights& layer) {
-    WriteLayer(out, name + ".weight", {layer.out_channels, layer.in_channels, layer.kernel, layer.kernel},
-               layer.weight);
-    WriteLayer(out, name + ".bias", {layer.out_channels}, layer.bias);
-  };
-  const auto linear = [&](const std::string& name, const LinearWeights& layer) {
-    WriteLayer(out, name + ".weight", {layer.out_channels, layer.in_channels}, layer.weight);
-    WriteLayer(out, name + ".bias", {layer.out_channels}, layer.bias);
-  };
-  convolution("stem", weights.stem);
-  for (size_t i = 0; i < weights.blocks.size(); ++i) {
-    const BlockShape& shape = weights.shape.blocks[i];
-    const BlockWeights& block = weights.blocks[i];
-    const std::string name = absl::StrCat("b", i + 1);
-    WriteLayer(out, name + ".layout", {shape.stride, shape.hardswish ? 1 : 0, shape.has_residual() ? 1 : 0}, {});
-    if (shape.has_expansion()) convolution(name + ".expansion", *block.expansion);
-    convolution(name + ".depthwise", block.depthwise);
-    if (shape.squeeze_channels > 0) {
-      linear(name + ".fc1", block.squeeze_excite->fc1);
-      linear(name + ".fc2", block.squeeze_excite->fc2);
-    }
-    convolution(name + ".projection", block.projection);
-  }
-  convolution("last", weights.last);
-  linear("hidden", weights.hidden_layer);
-  linear("classes", weights.class_layer);
-}
-
 std::string WriteCheckpoint(double width, const std::string& path) {
   const std::vector<NamedTensor> tensors = SeededTensors(width, HeadKind::kMlp);
   size_t parameters = 0;  // As usually counted: without the statistics of batch-norm.
@@ -290,7 +251,8 @@ class Worker {
     if (command == "network" || command == "checkpoint") {
       words >> file;
       if (command == "checkpoint") return WriteCheckpoint(std::stod(width), file);
-      WriteNetwork(*MakeRandomNetwork(std::stod(width), HeadKind::kMlp, 1), file);
+      std::ofstream out(file, std::ios::binary);
+      WriteNetwork(*MakeRandomNetwork(std::stod(width), HeadKind::kMlp, 1), out);
       return "ok";
     }
     if (command == "windows") {
