@@ -28,6 +28,12 @@ expect "test wants a preset's name" "test: --preset needs a name: dev, asan or t
 expect "test knows its presets" "test: unknown preset x; it is dev, asan or tsan" "$scripts/test" --preset x
 expect "test takes one regular expression" "test: it takes one regular expression, B is another; 'A|B' is both" "$scripts/test" A B
 expect "arm64-test knows its options" "arm64-test: unknown option --x; scripts/arm64-test --help lists the options" "$scripts/arm64-test" --x
+expect "gpu-kit knows its options" "gpu-kit: unknown option --x; scripts/gpu-kit --help lists the options" "$scripts/gpu-kit" --x
+expect "gpu-kit writes one file" "gpu-kit: it writes one file, B is another" "$scripts/gpu-kit" A B
+expect "gpu-kit wants an unpacked torch" "gpu-kit: $work has no lib/libtorch_cpu.so; an unpacked torch package has" \
+  "$scripts/gpu-kit" --torch "$work"
+expect "gpu-kit wants golden data" "gpu-kit: no golden data in $work: set HEARWIRE_SHARED to the folder of golden/" \
+  env HEARWIRE_SHARED="$work" "$scripts/gpu-kit"
 expect "image-test takes no arguments" "image-test: it takes no arguments, x is one; scripts/image-test --help tells what it does" \
   "$scripts/image-test" x
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
