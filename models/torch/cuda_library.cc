@@ -38,6 +38,7 @@ absl::Status Load() {
   return CatchTorchErrors([] {
     at::globalContext().setAllowTF32CuDNN(false);
     at::globalContext().setAllowTF32CuBLAS(false);
+    at::globalContext().setDeterministicCuDNN(true);
     at::globalContext().setBenchmarkLimitCuDNN(kPlansToTry);
   });
 }

@@ -7,9 +7,10 @@
 
 namespace hearwire {
 
-// Loads libtorch_cuda.so from beside libtorch_cpu.so and sets what holds for the whole process: full float32 (no TF32)
-// and a bounded cache of cuDNN plans. FAILED_PRECONDITION: a library is missing, the message names it; or LibTorch
-// finds no usable device. Nothing may ask LibTorch for CUDA before: it remembers the answer "no" for ever. Thread-safe.
+// Loads libtorch_cuda.so from beside libtorch_cpu.so and sets what holds for the whole process: full float32 (no TF32),
+// deterministic convolutions, and a bounded cache of cuDNN plans. FAILED_PRECONDITION: a library is missing, the
+// message names it; or LibTorch finds no usable device. Nothing may ask LibTorch for CUDA before: it remembers the
+// answer "no" for ever. Thread-safe.
 absl::Status LoadCudaLibrary();
 
 }  // namespace hearwire

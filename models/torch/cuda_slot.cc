@@ -8,6 +8,7 @@
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include "models/torch/polled_wait.h"
 #include "models/torch/torch_errors.h"
 
 namespace hearwire {
@@ -73,7 +74,7 @@ class CudaSlot final : public Slot {
   }
 
   absl::StatusOr<const float*> Finish() override {
-    const absl::Status status = CatchTorchErrors([&] { copied_out_.synchronize(); }, DeviceLost());
+    const absl::Status status = CatchTorchErrors([&] { WaitUntil([&] { return copied_out_.query(); }); }, DeviceLost());
     Drop();
     if (!status.ok()) return status;
     return host_columns_.const_data_ptr<float>();

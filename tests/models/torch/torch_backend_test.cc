@@ -39,7 +39,7 @@ float LargestDifference(const std::vector<float>& a, const std::vector<float>& b
 struct Setting {
   std::string device;
   std::string precision;
-  float tolerance;  // Of the same numbers in other company, times the largest.
+  float tolerance;  // Of the same numbers in other company, times the largest: what torch_backend.h promises.
   bool pad_windows;
 };
 
@@ -95,7 +95,7 @@ class TorchBackendTest : public testing::TestWithParam<Setting> {
 INSTANTIATE_TEST_SUITE_P(
     Devices, TorchBackendTest,
     testing::Values(Setting{"cpu", "float32", 1e-5f, false}, Setting{"cpu", "float32", 1e-5f, true},
-                    Setting{"cuda", "float32", 1e-5f, true}, Setting{"cuda", "float16", 2e-2f, true}),
+                    Setting{"cuda", "float32", 1e-4f, true}, Setting{"cuda", "float16", 2e-2f, true}),
     [](const auto& info) {
       return info.param.device + "_" + info.param.precision + (info.param.pad_windows ? "_padded" : "");
     });
