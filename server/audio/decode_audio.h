@@ -60,7 +60,7 @@ struct AudioError {
 // over max_decoded. Messages name the formats and limits that would be right.
 //
 // Memory is that of the samples decoded so far (half as much again while a long clip grows), whatever a header claims,
-// and a few mebibytes. Before each piece of at most 32768 samples, on this thread: is_cancelled, where given, is asked,
+// and a few mebibytes. Before each step of a ClipDecoder, on this thread: is_cancelled, where given, is asked,
 // and once it says true, the answer is CANCELLED; take_room, where given, is asked before the clip grows, with the
 // bytes that it is about to take up beyond those asked for so far, and once it says false, the answer is CANCELLED too.
 // Thread-safe.
@@ -69,9 +69,11 @@ std::variant<std::vector<float>, AudioError> DecodeAudio(const AudioSource& sour
                                                          const std::function<bool()>& is_cancelled = nullptr,
                                                          const std::function<bool(int64_t)>& take_room = nullptr);
 
-// How many samples DecodeAudio makes of PCM, or of a WAV file that holds its samples one by one, without looking at
-// them: 0 when it refuses it for its form or its length (a file that is shorter than it claims, too), and for every
-// other file.
+// How many samples DecodeAudio makes of PCM, of a WAV file that holds its samples one by one, or of a FLAC file whose
+// header says how many it has, without looking at them. What a FLAC file says may be a lie: DecodeAudio then refuses
+// it. 0 where the form or the length is refused already (a WAV file that is shorter than it claims, too), and for every
+// other file. Looks at the headers only, at most kMaxWavChunks or kMaxFlacBlocks parts of them: microseconds, whatever
+// the size of the file.
 int64_t CountDecodedSamples(const AudioSource& source, const AudioLimits& limits, int sample_rate_hz);
 
 }  // namespace hearwire

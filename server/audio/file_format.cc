@@ -61,9 +61,11 @@ absl::Status Refuse(std::string_view what) {
 
 absl::StatusOr<RecognizedFile> RecognizeFile(std::string_view bytes) {
   if (bytes.empty()) return absl::InvalidArgumentError(absl::StrCat("the file is empty; ", kAcceptedFiles));
-  bool tagged = false;
-  while (bytes.size() >= 10 && bytes.starts_with("ID3")) {
-    tagged = true;
+  int tags = 0;
+  for (; bytes.size() >= 10 && bytes.starts_with("ID3"); ++tags) {
+    if (tags == kMaxId3Tags) {
+      return absl::InvalidArgumentError(absl::StrCat("the file begins with more than ", kMaxId3Tags, " ID3 tags"));
+    }
     // Four times seven bits; a footer repeats the header of ten bytes.
     size_t size = 0;
     for (size_t i = 6; i < 10; ++i) size = size << 7 | (Byte(bytes, i) & 0x7f);
@@ -85,7 +87,7 @@ absl::StatusOr<RecognizedFile> RecognizeFile(std::string_view bytes) {
     return Refuse(layer);
   }
   // Some writers leave zeros between an ID3 tag and the first MPEG frame; the decoder looks for it.
-  if (tagged) return RecognizedFile{FileFormat::kMp3, bytes};
+  if (tags > 0) return RecognizedFile{FileFormat::kMp3, bytes};
   return Refuse("no audio file that is known here");
 }
 

@@ -19,8 +19,11 @@ struct RecognizedFile {
   std::string_view bytes;  // Without the ID3v2 tags in front.
 };
 
-// Says nothing about whether the rest is sound. INVALID_ARGUMENT: empty, or of another format; the message says what is
-// accepted, and what the file is where that can be told.
+// At most so many ID3v2 tags are walked over.
+inline constexpr int kMaxId3Tags = 100;
+
+// Says nothing about whether the rest is sound. INVALID_ARGUMENT: empty, or of another format (the message says what is
+// accepted, and what the file is where that can be told); a tag longer than the file; more than kMaxId3Tags of them.
 absl::StatusOr<RecognizedFile> RecognizeFile(std::string_view bytes);
 
 }  // namespace hearwire

@@ -12,18 +12,26 @@
 namespace hearwire {
 namespace {
 
-ssize_t ReadRest(void* user, void* out, size_t count) {
-  auto* rest = static_cast<std::string_view*>(user);
-  const size_t piece = std::min(count, rest->size());
-  std::memcpy(out, rest->data(), piece);
-  rest->remove_prefix(piece);
-  return static_cast<ssize_t>(piece);
-}
+// A frame takes two or three.
+constexpr int kMaxReadsPerRead = 5000;
 
 // A stream that cannot be sought in: the decoder then neither guesses its length nor looks at its end first.
 off_t RefuseToSeek(void*, off_t, int) { return -1; }
 
 }  // namespace
+
+ssize_t Mp3File::ReadInput(void* user, void* out, size_t count) {
+  auto* input = static_cast<Input*>(user);
+  if (input->reads_left == 0) {
+    input->is_exhausted = true;
+    return -1;
+  }
+  --input->reads_left;
+  const size_t piece = std::min(count, input->rest.size());
+  std::memcpy(out, input->rest.data(), piece);
+  input->rest.remove_prefix(piece);
+  return static_cast<ssize_t>(piece);
+}
 
 absl::StatusOr<std::unique_ptr<Mp3File>> Mp3File::Open(std::string_view bytes) {
   std::unique_ptr<Mp3File> mp3(new Mp3File(WithoutTrailingTags(bytes)));
@@ -33,13 +41,14 @@ absl::StatusOr<std::unique_ptr<Mp3File>> Mp3File::Open(std::string_view bytes) {
   mp3->decoder_ = decoder;
   mpg123_param(decoder, MPG123_REMOVE_FLAGS, MPG123_AUTO_RESAMPLE, 0);
   mpg123_param(decoder, MPG123_ADD_FLAGS, MPG123_QUIET | MPG123_FORCE_FLOAT | MPG123_GAPLESS | MPG123_SKIP_ID3V2, 0);
-  mpg123_replace_reader_handle(decoder, ReadRest, RefuseToSeek, nullptr);
+  mpg123_replace_reader_handle(decoder, ReadInput, RefuseToSeek, nullptr);
 
   long rate = 0;  // NOLINT(google-runtime-int): mpg123's type.
   int channels = 0;
   int encoding = 0;
   mpg123_frameinfo frame = {};
-  if (mpg123_open_handle(decoder, &mp3->rest_) != MPG123_OK ||
+  mp3->input_.reads_left = kMaxReadsPerRead;
+  if (mpg123_open_handle(decoder, &mp3->input_) != MPG123_OK ||
       mpg123_getformat(decoder, &rate, &channels, &encoding) != MPG123_OK || encoding != MPG123_ENC_FLOAT_32 ||
       rate < 1 || channels < 1 || mpg123_info(decoder, &frame) != MPG123_OK || frame.layer != 3) {
     return absl::InvalidArgumentError("the file looks like an MP3 file, but no frame of MPEG layer III is found in it");
@@ -58,6 +67,7 @@ Mp3File::~Mp3File() {
 absl::StatusOr<int64_t> Mp3File::Read(absl::Span<float> values) {
   if (ended_) return 0;
   size_t bytes = 0;
+  input_.reads_left = kMaxReadsPerRead;
   const int result = mpg123_read(decoder_, values.data(), values.size() * sizeof(float), &bytes);
   const int64_t count = static_cast<int64_t>(bytes / sizeof(float)) / channel_count_;
   samples_read_ += count;
@@ -83,9 +93,8 @@ absl::Status Mp3File::CheckEnd(int result) const {
                         seconds(samples_read_)));
   }
   // A file without an info tag may end in the middle of a frame, as recordings of broadcasts do.
-  if (result == MPG123_OK || result == MPG123_DONE || mpg123_errcode(decoder_) == MPG123_ERR_READER) {
-    return absl::OkStatus();
-  }
+  const bool is_end = result == MPG123_OK || result == MPG123_DONE || mpg123_errcode(decoder_) == MPG123_ERR_READER;
+  if (is_end && !input_.is_exhausted) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrFormat("the MP3 file is damaged after %.3f s of audio", seconds(samples_read_)));
 }

@@ -6,6 +6,9 @@
 #ifndef HEARWIRE_SERVER_AUDIO_MP3_FILE_H_
 #define HEARWIRE_SERVER_AUDIO_MP3_FILE_H_
 
+#include <sys/types.h>
+
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -31,12 +34,21 @@ class Mp3File final : public SampleSource {
   absl::StatusOr<int64_t> Read(absl::Span<float> values) override;
 
  private:
-  explicit Mp3File(std::string_view bytes) : rest_(bytes) {}
+  explicit Mp3File(std::string_view bytes) : input_{.rest = bytes} {}
 
   // Ok, if the decoder's stopping with this result leaves nothing out.
   absl::Status CheckEnd(int result) const;
 
-  std::string_view rest_;  // What the decoder has not asked for yet.
+  // The bytes that the decoder has not asked for yet, and how often it may ask until it returns: it skips tags one
+  // after the other, and there may be millions.
+  struct Input {
+    std::string_view rest;
+    int reads_left = 0;
+    bool is_exhausted = false;  // It asked too often.
+  };
+  static ssize_t ReadInput(void* input, void* out, size_t count);
+
+  Input input_;
   mpg123_handle_struct* decoder_ = nullptr;
   int64_t sample_rate_hz_ = 0;
   int64_t channel_count_ = 0;

@@ -26,7 +26,8 @@ absl::StatusOr<std::unique_ptr<Resampler>> Resampler::Create(int64_t from_hz, in
 Resampler::~Resampler() { soxr_delete(stream_); }
 
 int64_t Resampler::ResampledCount(int64_t sample_count, int64_t from_hz, int64_t to_hz) {
-  return (2 * sample_count * to_hz + from_hz) / (2 * from_hz);
+  // The product of an endless stream's count and a rate leaves 64 bits: whole seconds apart from the rest.
+  return sample_count / from_hz * to_hz + (2 * (sample_count % from_hz) * to_hz + from_hz) / (2 * from_hz);
 }
 
 absl::Status Resampler::Append(absl::Span<const float> samples, std::vector<float>* resampled) {
@@ -50,10 +51,7 @@ absl::Status Resampler::Append(absl::Span<const float> samples, std::vector<floa
 
 absl::Status Resampler::Finish(std::vector<float>* resampled) {
   const int64_t due = ResampledCount(taken_, from_hz_, to_hz_) - given_;
-  if (due < 0) {
-    resampled->resize(resampled->size() + due);
-    return absl::OkStatus();
-  }
+  if (due < 0) return absl::InternalError("libsoxr: more samples came out than went in");
   const size_t begin = resampled->size();
   resampled->resize(begin + due);
   size_t filled = 0;

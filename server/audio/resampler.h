@@ -23,15 +23,15 @@ class Resampler {
   static absl::StatusOr<std::unique_ptr<Resampler>> Create(int64_t from_hz, int64_t to_hz);
   ~Resampler();
 
-  // round(sample_count * to_hz / from_hz), halves up.
+  // round(sample_count * to_hz / from_hz), halves up. Rates below 2^31; the result is below 2^63.
   static int64_t ResampledCount(int64_t sample_count, int64_t from_hz, int64_t to_hz);
 
   // Takes the next samples and appends to `resampled` what is ready: later than the samples, by the length of the
-  // filter.
+  // filter. All that was appended is at most ResampledCount of all that was taken.
   absl::Status Append(absl::Span<const float> samples, std::vector<float>* resampled);
 
   // Appends the rest, so that ResampledCount samples have been appended in all, the first of them at the instant of the
-  // first sample taken. Nothing may follow.
+  // first sample taken. Nothing may follow. INTERNAL, as from Append: libsoxr fails.
   absl::Status Finish(std::vector<float>* resampled);
 
  private:

@@ -8,8 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/audio/flac_file.h"
 #include "server/audio/limits.h"
-#include "server/audio/ogg_file.h"
 #include "server/audio/trailing_tags.h"
 #include "server/audio/vorbis_headers.h"
 #include "server/audio/wav_file.h"
@@ -18,6 +18,9 @@ namespace hearwire {
 namespace {
 
 constexpr int kOpusUnitsPerSecond = 48000;
+
+// Twice the largest frame there can be.
+constexpr int64_t kMaxBytesPerRead = int64_t{4} << 20;
 
 const char* Name(FileFormat format) {
   switch (format) {
@@ -74,6 +77,11 @@ struct SoundFile::Callbacks {
 
   static int64_t Read(void* out, int64_t count, void* user) {
     auto* sound = static_cast<SoundFile*>(user);
+    if (count > sound->bytes_left_) {
+      sound->is_damaged_ = true;
+      return 0;
+    }
+    sound->bytes_left_ -= count;
     const auto head_size = static_cast<int64_t>(sound->head_.size());
     int64_t done = 0;
     if (sound->position_ < head_size) {
@@ -91,43 +99,50 @@ struct SoundFile::Callbacks {
   }
 };
 
-absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::Open(FileFormat format, std::string_view bytes,
-                                                           const AudioLimits& limits) {
-  std::unique_ptr<SoundFile> sound(new SoundFile);
-  sound->body_ = bytes;
-  OggFile ogg = {.ends_properly = true};
-  if (format == FileFormat::kWav) {
-    absl::StatusOr<WavFile> wav = ParseWavFile(bytes);
-    if (!wav.ok()) return wav.status();
-    // Before libsndfile, which holds the rate in 31 bits.
-    if (absl::Status status = CheckSampleRate(wav->sample_rate_hz, limits); !status.ok()) return status;
-    if (absl::Status status = CheckChannelCount(wav->channel_count, limits); !status.ok()) return status;
-    sound->head_ = std::move(wav->header);
-    sound->body_ = wav->samples;
-  } else if (format == FileFormat::kOgg) {
-    absl::StatusOr<OggFile> scanned = ScanOggFile(bytes);
-    if (!scanned.ok()) return scanned.status();
-    if (scanned->is_vorbis && !HasVorbisHeaders(bytes)) return HeaderError(format);
-    ogg = *scanned;
-  } else if (format == FileFormat::kFlac) {
-    sound->body_ = WithoutTrailingTags(bytes);
-  }
-  SF_VIRTUAL_IO callbacks = {Callbacks::Size, Callbacks::Seek, Callbacks::Read, nullptr, Callbacks::Tell};
-  SF_INFO info = {};
-  sound->decoder_ = sf_open_virtual(&callbacks, SFM_READ, &info, sound.get());
-  if (sound->decoder_ == nullptr || !IsFormat(format, info.format) || info.channels < 1 || info.samplerate < 1) {
-    return HeaderError(format);
-  }
-  sound->sample_rate_hz_ = info.samplerate;
-  sound->channel_count_ = info.channels;
-  sound->ends_properly_ = ogg.ends_properly;
-  if (ogg.ends_properly) {
-    if (info.frames != SF_COUNT_MAX) sound->claimed_samples_ = info.frames;
-  } else {
-    sound->missing_seconds_ =
-        static_cast<double>(ogg.missing_units) / (ogg.is_vorbis ? info.samplerate : kOpusUnitsPerSecond);
+absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::OpenWav(std::string_view bytes, const AudioLimits& limits) {
+  absl::StatusOr<WavFile> wav = ParseWavFile(bytes);
+  if (!wav.ok()) return wav.status();
+  // Before libsndfile, which holds the rate in 31 bits.
+  if (absl::Status status = CheckSampleRate(wav->sample_rate_hz, limits); !status.ok()) return status;
+  if (absl::Status status = CheckChannelCount(wav->channel_count, limits); !status.ok()) return status;
+  std::unique_ptr<SoundFile> sound(new SoundFile(std::move(wav->header), wav->samples));
+  if (absl::Status status = sound->Open(FileFormat::kWav); !status.ok()) return status;
+  return sound;
+}
+
+absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::OpenFlac(std::string_view bytes) {
+  absl::StatusOr<FlacFile> flac = ParseFlacFile(bytes);
+  if (!flac.ok()) return flac.status();
+  std::unique_ptr<SoundFile> sound(new SoundFile(std::move(flac->header), WithoutTrailingTags(flac->frames)));
+  if (absl::Status status = sound->Open(FileFormat::kFlac); !status.ok()) return status;
+  return sound;
+}
+
+absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::OpenOgg(std::string_view bytes, const OggFile& pages) {
+  if (pages.is_vorbis && !HasVorbisHeaders(bytes)) return HeaderError(FileFormat::kOgg);
+  std::unique_ptr<SoundFile> sound(new SoundFile("", bytes));
+  if (absl::Status status = sound->Open(FileFormat::kOgg); !status.ok()) return status;
+  if (!pages.ends_properly) {
+    sound->ends_properly_ = false;
+    sound->claimed_samples_.reset();
+    sound->missing_seconds_ = static_cast<double>(pages.missing_units) /
+                              static_cast<double>(pages.is_vorbis ? sound->sample_rate_hz_ : kOpusUnitsPerSecond);
   }
   return sound;
+}
+
+absl::Status SoundFile::Open(FileFormat format) {
+  SF_VIRTUAL_IO callbacks = {Callbacks::Size, Callbacks::Seek, Callbacks::Read, nullptr, Callbacks::Tell};
+  SF_INFO info = {};
+  bytes_left_ = kMaxVorbisHeaderBytes;
+  decoder_ = sf_open_virtual(&callbacks, SFM_READ, &info, this);
+  if (decoder_ == nullptr || !IsFormat(format, info.format) || info.channels < 1 || info.samplerate < 1) {
+    return HeaderError(format);
+  }
+  sample_rate_hz_ = info.samplerate;
+  channel_count_ = info.channels;
+  if (info.frames != SF_COUNT_MAX) claimed_samples_ = info.frames;
+  return absl::OkStatus();
 }
 
 SoundFile::~SoundFile() {
@@ -135,6 +150,7 @@ SoundFile::~SoundFile() {
 }
 
 absl::StatusOr<int64_t> SoundFile::Read(absl::Span<float> values) {
+  bytes_left_ = kMaxBytesPerRead;
   const int64_t count = sf_readf_float(decoder_, values.data(), static_cast<int64_t>(values.size()) / channel_count_);
   is_damaged_ = is_damaged_ || sf_error(decoder_) != SF_ERR_NO_ERROR;  // The next read forgets it.
   if (count > 0) {

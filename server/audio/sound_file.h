@@ -8,9 +8,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "server/audio/decode_audio.h"
 #include "server/audio/file_format.h"
+#include "server/audio/ogg_file.h"
 #include "server/audio/sample_source.h"
 
 struct sf_private_tag;  // libsndfile's.
@@ -19,11 +21,13 @@ namespace hearwire {
 
 class SoundFile final : public SampleSource {
  public:
-  // Reads the header. `bytes` is of that format, not kMp3, and must outlive this. INVALID_ARGUMENT: the header is
-  // damaged, or lies; the encoding is not accepted; a WAV file is cut off (of the others, Read finds out) or out of the
-  // limits (the others are for the caller to check).
-  static absl::StatusOr<std::unique_ptr<SoundFile>> Open(FileFormat format, std::string_view bytes,
-                                                         const AudioLimits& limits);
+  // Read the header. `bytes` is of that format and must outlive this. INVALID_ARGUMENT: the header is damaged, or lies;
+  // the encoding is not accepted; a WAV file is cut off (of the others, Read finds out) or out of the limits (the
+  // others are for the caller to check).
+  static absl::StatusOr<std::unique_ptr<SoundFile>> OpenWav(std::string_view bytes, const AudioLimits& limits);
+  static absl::StatusOr<std::unique_ptr<SoundFile>> OpenFlac(std::string_view bytes);
+  // pages: what OggScan found.
+  static absl::StatusOr<std::unique_ptr<SoundFile>> OpenOgg(std::string_view bytes, const OggFile& pages);
   ~SoundFile() override;
 
   int64_t sample_rate_hz() const override { return sample_rate_hz_; }
@@ -34,15 +38,20 @@ class SoundFile final : public SampleSource {
  private:
   struct Callbacks;  // What libsndfile calls to get at the bytes.
 
-  SoundFile() = default;
+  SoundFile(std::string head, std::string_view body) : head_(std::move(head)), body_(body) {}
+
+  // Lets libsndfile read the header.
+  absl::Status Open(FileFormat format);
 
   // Ok, if all that the file promises has been read.
   absl::Status CheckEnd() const;
 
-  // The file: a header of our own making (WAV only), then a view.
-  std::string head_;
-  std::string_view body_;
+  // The file: a header of our own making (WAV and FLAC), then a view.
+  const std::string head_;
+  const std::string_view body_;
   int64_t position_ = 0;  // In bytes of both.
+  // How much libsndfile may read until it returns: it looks for the next frame through all that is left, if need be.
+  int64_t bytes_left_ = 0;
 
   sf_private_tag* decoder_ = nullptr;
   int64_t sample_rate_hz_ = 0;

@@ -72,6 +72,6 @@ class HeaderReader {
 
 }  // namespace
 
-bool HasVorbisHeaders(std::string_view ogg) { return HeaderReader(ogg).ReadAll(); }
+bool HasVorbisHeaders(std::string_view ogg) { return HeaderReader(ogg.substr(0, kMaxVorbisHeaderBytes)).ReadAll(); }
 
 }  // namespace hearwire

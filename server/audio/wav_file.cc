@@ -119,9 +119,10 @@ absl::StatusOr<Fmt> ParseFmt(std::string_view bytes) {
   return fmt;
 }
 
-// Whether they are RIFF chunks and nothing else.
+// Whether they are RIFF chunks and nothing else. Samples do not look like kMaxWavChunks chunks in a row.
 bool AreChunks(std::string_view bytes) {
-  while (bytes.size() >= 8) {
+  for (int chunk = 0; bytes.size() >= 8; ++chunk) {
+    if (chunk == kMaxWavChunks) return true;
     if (!std::all_of(bytes.begin(), bytes.begin() + 4, absl::ascii_isprint)) return false;
     const uint64_t length = Read<uint32_t>(bytes, 4);
     if (length > bytes.size() - 8) return false;
@@ -163,7 +164,8 @@ absl::StatusOr<WavFile> MakeWavFile(const Fmt& fmt, std::string_view data) {
 absl::StatusOr<WavFile> ParseWavFile(std::string_view bytes) {
   std::optional<Fmt> fmt;
   const uint64_t riff_end = uint64_t{Read<uint32_t>(bytes, 4)} + 8;
-  for (size_t offset = 12; bytes.size() - offset >= 8;) {
+  int chunks = 0;
+  for (size_t offset = 12; bytes.size() - offset >= 8; ++chunks) {
     const std::string_view id = bytes.substr(offset, 4);
     const auto claimed = Read<uint32_t>(bytes, offset + 4);
     offset += 8;
@@ -174,6 +176,7 @@ absl::StatusOr<WavFile> ParseWavFile(std::string_view bytes) {
       if (!length.ok()) return length.status();
       return MakeWavFile(*fmt, bytes.substr(offset, *length));
     }
+    if (chunks == kMaxWavChunks) return HeaderError("more than ", kMaxWavChunks, " chunks before any data chunk");
     if (claimed > available) {
       return HeaderError("a chunk claims ", claimed, " bytes, and ", available, " are left, before any data chunk");
     }

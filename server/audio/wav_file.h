@@ -23,10 +23,14 @@ struct WavFile {
   std::optional<int64_t> sample_count;  // None where samples come in compressed blocks.
 };
 
+// At most so many chunks are walked over, before the data chunk and behind one of length 0.
+inline constexpr int kMaxWavChunks = 1000;
+
 // `bytes` begins with RIFF and WAVE. A data chunk of length 0 (followed by bytes that the RIFF length does not cover,
 // or that are no chunks) or 0xffffffff, or of the length that sox writes into a pipe (0x7ffff000, in whole samples),
 // goes on to the end of the file. INVALID_ARGUMENT: no fmt or data chunk; an encoding that is not accepted; values that
-// contradict each other; no samples; a data chunk longer than the file (seconds found and claimed).
+// contradict each other; no samples; a data chunk longer than the file (seconds found and claimed); more than
+// kMaxWavChunks chunks before the data chunk.
 absl::StatusOr<WavFile> ParseWavFile(std::string_view bytes);
 
 }  // namespace hearwire

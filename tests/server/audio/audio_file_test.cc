@@ -189,6 +189,14 @@ TEST(FlacFileTest, UnknownLengthIsReadToTheEnd) {
   EXPECT_EQ(Decode(WithFlacLength(flac, 0)), Decode(flac));
 }
 
+TEST(FlacFileTest, MetadataIsSkipped) {
+  const std::string flac = MakeFlac(MakeNoise(44100, 2, 1));
+  const std::string picture = std::string("\x06\x10\0\0", 4) + std::string(0x100000, '\xff');
+  std::string blocks;
+  for (int i = 0; i < 20; ++i) blocks += picture;
+  EXPECT_EQ(Decode(flac.substr(0, 42) + blocks + flac.substr(42)), Decode(flac));
+}
+
 TEST(OggFileTest, BytesAfterTheLastPageAreIgnored) {
   const std::string ogg = MakeOgg(MakeSine(440, 44100, 1, 1));
   EXPECT_EQ(Decode(ogg + "TAG" + std::string(125, ' ')), Decode(ogg));
@@ -238,6 +246,13 @@ TEST(Mp3FileTest, TagsAreIgnored) {
   EXPECT_EQ(Decode(mp3 + ape + id3v1), expected);
   const std::string untagged = WithoutMp3InfoTag(mp3);
   EXPECT_EQ(Decode(untagged + ape + id3v1), Decode(untagged));
+}
+
+TEST(Mp3FileTest, ATagMayHoldAPicture) {
+  const std::string mp3 = MakeMp3(MakeSine(440, 44100, 1, 1));
+  const std::string id3 = std::string("ID3\x04\0\0\x01\0\0\0", 10) + std::string(1 << 21, 'x');
+  EXPECT_EQ(Decode(id3 + mp3), Decode(mp3));
+  EXPECT_NEAR(Decode(mp3 + id3 + mp3).size(), 2 * kRateHz, kRateHz / 10);
 }
 
 TEST(Mp3FileTest, FilesInARowAreOneSound) {

@@ -172,6 +172,15 @@ TEST(DecodeAudioTest, AsksForRoomBeforeTheClipGrows) {
   EXPECT_EQ(std::get<AudioError>(refused).status.code(), absl::StatusCode::kCancelled);
 }
 
+TEST(DecodeAudioTest, AsksForRoomOnceWhereTheLengthIsKnown) {
+  for (const int rate_hz : {1000, 8000, kRateHz, 44100}) {
+    const std::string wav = MakeWav(MakeNoise(rate_hz, 1, 20));
+    int asked = 0;
+    DecodeAudio(EncodedAudio{wav}, {}, kRateHz, nullptr, [&](int64_t) { return ++asked > 0; });
+    EXPECT_EQ(asked, 1) << rate_hz;
+  }
+}
+
 TEST(DecodeAudioTest, CountsTheSamplesOfPcmWithoutDecodingThem) {
   for (const int64_t rate_hz : {8000, 32000, 44100, 48000}) {
     const std::string bytes(10007 * 4, '\0');
@@ -194,8 +203,22 @@ TEST(DecodeAudioTest, CountsTheSamplesOfAWavFileWithoutDecodingThem) {
   EXPECT_EQ(count(wav, {.max_channel_count = 1}), 0);
   EXPECT_EQ(count(wav, {.min_sample_rate_hz = 48000}), 0);
   EXPECT_EQ(count(MakeFile(sound, SF_FORMAT_WAV | SF_FORMAT_IMA_ADPCM)), 0) << "its blocks may be padded";
-  EXPECT_EQ(count(MakeFlac(sound)), 0);
+  EXPECT_EQ(count(MakeOgg(sound)), 0);
   EXPECT_EQ(count("no audio"), 0);
+}
+
+TEST(DecodeAudioTest, CountsTheSamplesThatAFlacFileClaims) {
+  const auto count = [](std::string_view bytes, const AudioLimits& limits = {}) {
+    return CountDecodedSamples(EncodedAudio{bytes}, limits, kRateHz);
+  };
+  const std::string flac = MakeFlac(MakeNoise(44100, 2, 0.5));
+  EXPECT_EQ(count(flac), static_cast<int64_t>(DecodeFile(flac).size()));
+  EXPECT_EQ(count(flac.substr(0, 42)), 16000) << "all that is needed";
+  EXPECT_EQ(count(flac.substr(0, 41)), 0);
+  EXPECT_EQ(count(WithFlacLength(flac, 0)), 0) << "it does not know";
+  EXPECT_EQ(count(flac, {.max_decoded = absl::Milliseconds(400)}), 0);
+  EXPECT_EQ(count(flac, {.max_channel_count = 1}), 0);
+  EXPECT_EQ(count(flac, {.min_sample_rate_hz = 48000}), 0);
 }
 
 TEST(DecodeAudioTest, CountsNoSamplesOfPcmThatIsRefused) {

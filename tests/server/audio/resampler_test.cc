@@ -82,6 +82,29 @@ TEST(ResamplerTest, KeepsNothingBackButTheFiltersLength) {
   EXPECT_GT(resampled.size(), size_t{8 * 384000});
 }
 
+TEST(ResamplerTest, IsNeverAheadOfWhatItTook) {
+  for (const int64_t from_hz : {1000, 7999, 8000, 16000, 22050, 31999, 32001, 44100, 48000, 96000, 383999, 384000}) {
+    auto resampler = Resampler::Create(from_hz, 32000);
+    ASSERT_TRUE(resampler.ok());
+    std::vector<float> resampled;
+    int64_t taken = 0;
+    for (const int piece : {1, 1, 7, 100, 441, 1000, 5000, 3, 20000, 1}) {
+      ASSERT_TRUE((*resampler)->Append(std::vector<float>(piece, 0.5F), &resampled).ok());
+      taken += piece;
+      ASSERT_LE(static_cast<int64_t>(resampled.size()), Resampler::ResampledCount(taken, from_hz, 32000)) << from_hz;
+    }
+  }
+}
+
+TEST(ResamplerTest, CountsTheSamplesOfEndlessStreams) {
+  constexpr int64_t kMany = int64_t{1} << 62;
+  EXPECT_EQ(Resampler::ResampledCount(kMany, 32000, 32000), kMany);
+  EXPECT_EQ(Resampler::ResampledCount(kMany, 384000, 32000), (kMany + 6) / 12);
+  EXPECT_EQ(Resampler::ResampledCount(int64_t{1} << 57, 1000, 32000), int64_t{1} << 62);
+  EXPECT_EQ(Resampler::ResampledCount(int64_t{44100} * 86400 * 365 + 22, 44100, 32000),
+            int64_t{32000} * 86400 * 365 + 16);
+}
+
 TEST(ResamplerTest, KeepsAnImpulseWhereItIs) {
   std::vector<float> samples(44100);
   samples[22050] = 1;
