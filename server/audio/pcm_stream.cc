@@ -1,0 +1,83 @@
+#include "server/audio/pcm_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/audio/check_pcm.h"
+#include "server/audio/pcm_source.h"
+
+namespace hearwire {
+namespace {
+
+constexpr int64_t kPieceValues = 8192;  // They stay in the first-level cache.
+
+std::optional<AudioError> InSamples(absl::Status status) {
+  if (status.ok()) return std::nullopt;
+  return AudioError{std::move(status), AudioField::kSamples};
+}
+
+}  // namespace
+
+std::variant<std::unique_ptr<PcmStream>, AudioError> PcmStream::Create(const PcmAudio& format,
+                                                                       const AudioLimits& limits, int64_t first_sample,
+                                                                       int sample_rate_hz) {
+  if (std::optional<AudioError> error = CheckPcmFormat(format, limits)) return std::move(*error);
+  if (first_sample < 0 || first_sample > kMaxFirstSample) {
+    return AudioError{
+        absl::InvalidArgumentError(absl::StrCat("a first sample of ", first_sample, " is out of range; 0 to ",
+                                                kMaxFirstSample, " are accepted")),
+        AudioField::kSource};
+  }
+  absl::StatusOr<std::unique_ptr<SampleConverter>> converter =
+      SampleConverter::Create({.sample_rate_hz = format.sample_rate_hz,
+                               .channel_count = format.channel_count,
+                               .is_always_finite = format.encoding == PcmAudio::Encoding::kLinear16,
+                               .first_sample = first_sample},
+                              sample_rate_hz);
+  if (!converter.ok()) return AudioError{converter.status(), AudioField::kSource};
+  return std::unique_ptr<PcmStream>(new PcmStream(format, first_sample, *std::move(converter)));
+}
+
+PcmStream::PcmStream(const PcmAudio& format, int64_t first_sample, std::unique_ptr<SampleConverter> converter)
+    : format_{format.encoding, format.sample_rate_hz, format.channel_count, {}},
+      first_sample_(first_sample),
+      sample_bytes_(static_cast<size_t>(format.channel_count * PcmSource::BytesPerValue(format.encoding))),
+      converter_(std::move(converter)),
+      values_(kPieceValues / format.channel_count * format.channel_count) {}
+
+std::optional<AudioError> PcmStream::Append(std::string_view bytes, std::vector<float>* samples) {
+  if (!part_.empty()) {
+    const size_t missing = std::min(sample_bytes_ - part_.size(), bytes.size());
+    part_.append(bytes.substr(0, missing));
+    bytes.remove_prefix(missing);
+    if (part_.size() < sample_bytes_) return std::nullopt;
+    if (absl::Status status = AppendWhole(part_, samples); !status.ok()) return InSamples(std::move(status));
+  }
+  const size_t whole = bytes.size() - bytes.size() % sample_bytes_;
+  part_.assign(bytes.substr(whole));
+  return InSamples(AppendWhole(bytes.substr(0, whole), samples));
+}
+
+absl::Status PcmStream::AppendWhole(std::string_view bytes, std::vector<float>* samples) {
+  PcmAudio audio = format_;
+  audio.samples = bytes;
+  PcmSource source(audio);
+  while (true) {
+    const absl::StatusOr<int64_t> count = source.Read(absl::MakeSpan(values_));
+    if (!count.ok()) return count.status();
+    if (*count == 0) return absl::OkStatus();
+    const absl::Span<float> values = absl::MakeSpan(values_).first(*count * format_.channel_count);
+    if (absl::Status status = converter_->Append(values, samples); !status.ok()) return status;
+  }
+}
+
+std::optional<AudioError> PcmStream::Finish(std::vector<float>* samples) {
+  const auto bytes = samples_taken() * static_cast<int64_t>(sample_bytes_) + static_cast<int64_t>(part_.size());
+  if (bytes > 0 || first_sample_ == 0) {
+    if (absl::Status status = CheckPcmBytes(format_, bytes); !status.ok()) return InSamples(std::move(status));
+  }
+  return InSamples(converter_->Finish(samples));
+}
+
+}  // namespace hearwire
