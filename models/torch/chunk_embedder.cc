@@ -13,7 +13,7 @@ constexpr size_t kMaxPlans = 64;
 
 }  // namespace
 
-ChunkEmbedder::ChunkEmbedder(std::vector<Network> networks, std::vector<std::unique_ptr<Slot>> slots,
+ChunkEmbedder::ChunkEmbedder(std::vector<ChunkNetwork> networks, std::vector<std::unique_ptr<Slot>> slots,
                              const ChunkPolicy& policy, std::function<void(const std::string&)> warn)
     : networks_(std::move(networks)),
       slots_(std::move(slots)),
@@ -95,7 +95,7 @@ ChunkCut ChunkEmbedder::Cut(int network, Windows waiting) {
   const size_t most = std::min(waiting.size(), static_cast<size_t>(std::max(1, policy_.max_frames)));
   lengths_.clear();
   for (const WindowRequest* request : waiting.subspan(0, most)) lengths_.push_back(request->window.frame_count());
-  return CutChunk(lengths_, networks_[network].mels, networks_[network].scene_frames, policy_);
+  return CutChunk(lengths_, networks_[network], policy_);
 }
 
 absl::Status ChunkEmbedder::StartChunk(int network, const ChunkShape& shape, Windows windows) {
@@ -126,7 +126,7 @@ const ColumnPlan* ChunkEmbedder::PlanFor(int network, Windows windows) {
       return &plan->columns;
     }
   }
-  const Network& info = networks_[network];
+  const ChunkNetwork& info = networks_[network];
   plans_.push_back(std::make_unique<Plan>(Plan{network, readouts_, ColumnPlan(info.shape, info.mels, readouts_)}));
   return &plans_.back()->columns;
 }

@@ -21,14 +21,8 @@ namespace hearwire {
 
 class ChunkEmbedder final : public Embedder {
  public:
-  struct Network {
-    NetworkShape shape;
-    int mels;
-    int window_frames;  // Of a window of 160 ms.
-    int scene_frames;   // Of a scene of 10 s.
-  };
   // networks: by their index. slots: at least one. warn: takes a message when memory was too little; may be null.
-  ChunkEmbedder(std::vector<Network> networks, std::vector<std::unique_ptr<Slot>> slots, const ChunkPolicy& policy,
+  ChunkEmbedder(std::vector<ChunkNetwork> networks, std::vector<std::unique_ptr<Slot>> slots, const ChunkPolicy& policy,
                 std::function<void(const std::string& message)> warn = nullptr);
 
   // Longest windows first, cut as the policy says. With two slots the next chunk is started before the last is waited
@@ -70,7 +64,7 @@ class ChunkEmbedder final : public Embedder {
   // Waits for everything under way and drops its rows.
   void DropAll();
 
-  const std::vector<Network> networks_;
+  const std::vector<ChunkNetwork> networks_;
   const std::vector<std::unique_ptr<Slot>> slots_;
   const std::function<void(const std::string&)> warn_;
 

@@ -2,67 +2,111 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdint>
+#include <limits>
 
 namespace hearwire {
 namespace {
 
-constexpr int kSignificantBits = 4;
+constexpr int kMaxExactFrames = 16;
+constexpr int kParts[] = {11, 12, 13, 14, 16, 18, 20};  // Twentieths of a scene.
+constexpr int kWindowLengths[] = {1, 2, 4, 8};          // Times 160 ms.
 
 // Of a chunk larger than a small one, at most 1 / kWasteDivisor is padding.
 constexpr int64_t kWasteDivisor = 8;
 
-int RoundUpToSignificantBits(int value) {
-  const int shift = std::max(0, static_cast<int>(std::bit_width(static_cast<unsigned>(value))) - kSignificantBits);
-  const int step = 1 << shift;
-  return (value + step - 1) / step * step;
+int64_t DivideUp(int64_t value, int64_t by) { return (value + by - 1) / by; }
+
+// A scene, halved as often as it stays as long as `frames`; beyond a scene, doubled until it is.
+struct Halves {
+  Halves(int frames, int scene_frames) : scenes(scene_frames) {
+    while (scenes < frames) scenes *= 2;
+    while (divisor < scenes && DivideUp(scenes, 2 * divisor) >= frames) divisor *= 2;
+  }
+  // Twentieths of it, rounded up.
+  int Part(int twentieths) const { return static_cast<int>(DivideUp(twentieths * scenes, kTwentieths * divisor)); }
+
+  static constexpr int kTwentieths = 20;
+  int64_t scenes;
+  int64_t divisor = 1;
+};
+
+// Values of all maps of a network, for one frame.
+double ValuesPerFrame(const NetworkShape& shape, int mels) {
+  double frames = 0.5;  // Columns of the map, per frame of the spectrogram.
+  double bands = 0.5 * mels;
+  double values = shape.stem_channels * frames * bands;
+  for (const BlockShape& block : shape.blocks) {
+    if (block.has_expansion()) values += block.expanded_channels * frames * bands;
+    frames /= block.stride;
+    bands /= block.stride;
+    values += (block.expanded_channels + block.out_channels) * frames * bands;
+  }
+  return values + shape.last_channels * frames * bands;
 }
 
 }  // namespace
 
+int RoundUpWindows(int windows) { return static_cast<int>(std::bit_ceil(static_cast<unsigned>(windows))); }
+
 int RoundDownWindows(int windows) {
-  const int power = static_cast<int>(std::bit_floor(static_cast<unsigned>(std::max(1, windows))));
-  return windows >= power + power / 2 ? power + power / 2 : power;
+  return static_cast<int>(std::bit_floor(static_cast<unsigned>(std::max(1, windows))));
 }
 
-int RoundUpWindows(int windows) {
-  const int below = RoundDownWindows(windows);
-  if (below >= windows) return below;
-  // From a power of two to one and a half of it, from there to the next power.
-  return std::has_single_bit(static_cast<unsigned>(below)) ? below / 2 * 3 : below / 3 * 4;
+int RoundUpFrames(int frames, const ChunkNetwork& network) {
+  if (frames <= kMaxExactFrames) return frames;
+  const Halves halves(frames, network.scene_frames);
+  int rounded = std::numeric_limits<int>::max();
+  const auto offer = [&](int length) {
+    if (length >= frames) rounded = std::min(rounded, length);
+  };
+  for (const int part : kParts) offer(halves.Part(part));
+  for (const int times : kWindowLengths) offer(times * network.window_frames);
+  return rounded;
 }
 
-int RoundUpFrames(int frames, int scene_frames) {
-  const int rounded = RoundUpToSignificantBits(frames);
-  return frames <= scene_frames ? std::min(rounded, scene_frames) : rounded;
+int SmallChunkFrames(const ChunkNetwork& network, const ChunkPolicy& policy) {
+  static const double mn10 = ValuesPerFrame(MakeNetworkShape(1.0), 128);
+  const double frames = policy.small_chunk_frames * mn10 / ValuesPerFrame(network.shape, network.mels);
+  return static_cast<int>(std::min<double>(frames, std::numeric_limits<int>::max()));
 }
 
-ChunkCut CutChunk(absl::Span<const int> lengths, int mels, int scene_frames, const ChunkPolicy& policy) {
+ChunkCut CutChunk(absl::Span<const int> lengths, const ChunkNetwork& network, const ChunkPolicy& policy) {
+  const int small_frames = SmallChunkFrames(network, policy);
   const int longest = lengths.front();
-  const int frames = policy.pad_windows ? RoundUpFrames(longest, scene_frames) : longest;
-  const int max_windows = RoundDownWindows(policy.max_frames / frames);
-  ChunkCut cut = {1, {1, frames, mels}};
-  int64_t filled = longest;
-  for (int windows = 2; windows <= std::min(max_windows, static_cast<int>(lengths.size())); ++windows) {
-    const int length = lengths[windows - 1];
+  const int rounded = policy.pad_windows ? RoundUpFrames(longest, network) : longest;
+  const int halved = Halves(longest, network.scene_frames).Part(Halves::kTwentieths);
+  ChunkCut cut = {};
+  int64_t filled = 0;
+  for (int taken = 1; taken <= static_cast<int>(lengths.size()); ++taken) {
+    const int length = lengths[taken - 1];
     // Much shorter windows are better off among themselves.
-    if (policy.pad_windows ? length < (frames + 1) / 2 : length != longest) break;
+    if (policy.pad_windows ? 2 * length < longest : length != longest) break;
     filled += length;
-    const int rounded = RoundUpWindows(windows);
-    const int64_t room = int64_t{1} * rounded * frames;
-    if (room <= policy.small_chunk_frames || (room - filled) * kWasteDivisor <= room) {
-      cut = {windows, {rounded, frames, mels}};
+    const int windows = RoundUpWindows(taken);
+    const bool exact = length == rounded;  // And all before it.
+    int frames = rounded;
+    int64_t room = int64_t{1} * windows * frames;
+    if (policy.pad_windows && !exact && int64_t{1} * windows * halved <= std::min(small_frames, policy.max_frames)) {
+      frames = halved;
+      room = int64_t{1} * windows * frames;
+    }
+    if (taken > 1 && room > policy.max_frames) break;
+    if (taken == 1 || room <= small_frames || (room - filled) * kWasteDivisor <= room) {
+      cut = {taken, {windows, frames, network.mels}};
     }
   }
   return cut;
 }
 
-int64_t CountChunkShapes(int scene_frames, const ChunkPolicy& policy) {
-  int64_t shapes = 0;
-  for (int frames = 1; frames <= scene_frames; frames = RoundUpFrames(frames + 1, scene_frames)) {
-    const int max_windows = RoundDownWindows(policy.max_frames / frames);
-    for (int windows = 1; windows <= max_windows; windows = RoundUpWindows(windows + 1)) ++shapes;
-    if (frames == scene_frames) break;
-  }
+std::vector<ChunkShape> AllChunkShapes(const ChunkNetwork& network, const ChunkPolicy& policy) {
+  std::vector<ChunkShape> shapes;
+  const auto add = [&](int frames) {
+    const int most = RoundDownWindows(policy.max_frames / frames);
+    for (int windows = 1; windows <= most; windows *= 2) shapes.push_back({windows, frames, network.mels});
+  };
+  for (int frames = 1; frames < network.scene_frames; frames = RoundUpFrames(frames + 1, network)) add(frames);
+  add(network.scene_frames);
   return shapes;
 }
 

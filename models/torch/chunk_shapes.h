@@ -3,22 +3,39 @@
 // cuDNN makes a plan for every convolution and every shape of its input. Clips come in any length and any number. Both
 // are therefore rounded up, to few values:
 //
-//   frames per window   all numbers of four significant bits: 1 to 16, 18, 20, … 32, 36, 40, … 64, 72, … . The length
-//                       of a scene of 10 s stands in the place of the next of them, so it is exact as well. At most a
-//                       ninth of a window is padding.
-//   windows per chunk   1, 2, 3, 4, 6, 8, 12, 16, 24, 32, … .
+// - The windows of a chunk are a power of two.
+// - The frames of a window are any number up to 16. Beyond, they are twentieths of a scene of 10 s (20, 18, 16, 14, 13,
+//   12, 11), and the same halved again and again. At most an eighth of a window is padding. Scenes of whole seconds
+//   are exact, and so are windows of 160, 320, 640 and 1280 ms.
+//
+// A device with little to do waits for its launches. There one chunk that is half empty is quicker than two, and frames
+// are free. So a small chunk is filled up whatever that wastes. Where its windows need padding anyway, they are padded
+// to the next of a scene, its half, its quarter and so on: random lengths make few shapes. A larger chunk wastes at
+// most an eighth.
+//
+// A network of width 1 has 583 shapes in chunks of up to 32768 frames. Timestamps and scenes of random lengths use 64
+// of them.
 //
 // Windows of different lengths may share a chunk. Padding beyond a window's end does not change its row.
 
 #ifndef HEARWIRE_MODELS_TORCH_CHUNK_SHAPES_H_
 #define HEARWIRE_MODELS_TORCH_CHUNK_SHAPES_H_
 
-#include <cstdint>
+#include <vector>
 
 #include "absl/types/span.h"
+#include "models/configs/network_shape.h"
 #include "models/torch/slot.h"
 
 namespace hearwire {
+
+// What the shapes of a network's chunks depend on.
+struct ChunkNetwork {
+  NetworkShape shape;
+  int mels;
+  int window_frames;  // Of a window of 160 ms.
+  int scene_frames;   // Of a scene of 10 s.
+};
 
 struct ChunkPolicy {
   // Frames that run at once, padding included. A longer window runs alone.
@@ -26,18 +43,20 @@ struct ChunkPolicy {
   // Frame counts are rounded up, and windows of different lengths share chunks. Else a chunk holds windows of one
   // length, as long as they are.
   bool pad_windows = false;
-  // Below this many frames a device waits for its launches, so one chunk that is half empty is quicker than two: it is
-  // filled up whatever that wastes. A larger chunk wastes at most an eighth.
+  // The largest small chunk, in frames of 128 bands of a network of width 1. Other networks have larger or smaller
+  // maps; their small chunks are smaller or larger in proportion.
   int small_chunk_frames = 0;
 };
 
-// The smallest number of the set that is not below `windows`.
+// The smallest power of two that is not below `windows`, and the largest that is not above it, at least 1.
 int RoundUpWindows(int windows);
-// The largest number of the set that is not above `windows`, at least 1.
 int RoundDownWindows(int windows);
 
-// The smallest length of the set that is not below `frames`. scene_frames: of a scene of 10 s, in the set too.
-int RoundUpFrames(int frames, int scene_frames);
+// The smallest length of the set that is not below `frames`.
+int RoundUpFrames(int frames, const ChunkNetwork& network);
+
+// Frames of the network's largest small chunk.
+int SmallChunkFrames(const ChunkNetwork& network, const ChunkPolicy& policy);
 
 // The next chunk of some windows: the first `windows` of them, in a chunk of `shape`.
 struct ChunkCut {
@@ -46,10 +65,10 @@ struct ChunkCut {
 };
 
 // lengths: of the windows that wait, in frames, longest first, at least one.
-ChunkCut CutChunk(absl::Span<const int> lengths, int mels, int scene_frames, const ChunkPolicy& policy);
+ChunkCut CutChunk(absl::Span<const int> lengths, const ChunkNetwork& network, const ChunkPolicy& policy);
 
-// How many shapes the chunks of a network can have when windows are padded and are no longer than a scene.
-int64_t CountChunkShapes(int scene_frames, const ChunkPolicy& policy);
+// All shapes of chunks of padded windows, none longer than a scene.
+std::vector<ChunkShape> AllChunkShapes(const ChunkNetwork& network, const ChunkPolicy& policy);
 
 }  // namespace hearwire
 

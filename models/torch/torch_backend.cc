@@ -116,7 +116,7 @@ class TorchBackend final : public Backend {
   const ChunkPolicy policy_;
   const std::function<void(const std::string&)> warn_;
   std::vector<std::unique_ptr<TorchNetwork>> networks_;
-  std::vector<ChunkEmbedder::Network> infos_;
+  std::vector<ChunkNetwork> infos_;
 };
 
 absl::StatusOr<c10::Device> MakeDevice(const std::string& name) {

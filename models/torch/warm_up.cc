@@ -4,6 +4,8 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "models/torch/column_plan.h"
+#include "models/torch/shared_frames.h"
 
 namespace hearwire {
 namespace {
@@ -15,8 +17,8 @@ constexpr int kShortTimestamps = 21;  // Of 1 s.
 int64_t Frames(const ChunkShape& shape) { return int64_t{1} * shape.windows * shape.frames; }
 
 // The likeliest first: a caller alone and a server under load, timestamps and scenes; then what lies between.
-std::vector<ChunkShape> LikelyShapes(const ChunkEmbedder::Network& network, const ChunkPolicy& policy) {
-  const int window = RoundUpFrames(network.window_frames, network.scene_frames);
+std::vector<ChunkShape> LikelyShapes(const ChunkNetwork& network, const ChunkPolicy& policy) {
+  const int window = RoundUpFrames(network.window_frames, network);
   const int scene = network.scene_frames;
   std::vector<ChunkShape> shapes;
   const auto add = [&](int windows, int frames) {
@@ -30,14 +32,14 @@ std::vector<ChunkShape> LikelyShapes(const ChunkEmbedder::Network& network, cons
   add(kMost, window);
   add(kMost, scene);
   add(kShortTimestamps, window);
-  for (const int frames : {scene, window}) {
-    const int most = RoundDownWindows(policy.max_frames / frames);
-    for (int windows = 2; windows < most; windows *= 2) add(windows, frames);
-  }
-  for (const int frames : {scene, window}) {
-    const int most = RoundDownWindows(policy.max_frames / frames);
-    for (int windows = 1; windows < most; windows = RoundUpWindows(windows + 1)) add(windows, frames);
-  }
+  const auto add_up_to = [&](int max_frames, int frames) {
+    for (int windows = 1; windows * frames <= max_frames; windows *= 2) add(windows, frames);
+  };
+  add_up_to(policy.max_frames, scene);
+  add_up_to(policy.max_frames, window);
+  // Shorter scenes, of any lengths: a few run at once in these; many, in shapes that are too many to prepare.
+  const int small_frames = std::min(SmallChunkFrames(network, policy), policy.max_frames);
+  for (const int divisor : {2, 4, 8}) add_up_to(small_frames, RoundUpFrames(scene / divisor, network));
   return shapes;
 }
 
@@ -61,11 +63,11 @@ std::set<PlanKey> ConvolutionPlans(const NetworkShape& network, const ChunkShape
   return plans;
 }
 
-std::vector<WarmUpChunk> ChooseWarmUp(absl::Span<const ChunkEmbedder::Network> networks, const ChunkPolicy& policy,
+std::vector<WarmUpChunk> ChooseWarmUp(absl::Span<const ChunkNetwork> networks, const ChunkPolicy& policy,
                                       int max_plans) {
   std::vector<std::vector<ChunkShape>> likely;
   size_t turns = 0;
-  for (const ChunkEmbedder::Network& network : networks) {
+  for (const ChunkNetwork& network : networks) {
     likely.push_back(LikelyShapes(network, policy));
     turns = std::max(turns, likely.back().size());
   }
@@ -85,7 +87,7 @@ std::vector<WarmUpChunk> ChooseWarmUp(absl::Span<const ChunkEmbedder::Network> n
   return chunks;
 }
 
-absl::Status RunZeros(Slot& slot, const ChunkEmbedder::Network& network, const WarmUpChunk& chunk) {
+absl::Status RunZeros(Slot& slot, const ChunkNetwork& network, const WarmUpChunk& chunk) {
   Readout readout;
   readout.features.Add(Feature::kLogits);
   const ColumnPlan plan(network.shape, network.mels, {readout});

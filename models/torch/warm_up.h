@@ -15,14 +15,15 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
-#include "models/torch/chunk_embedder.h"
+#include "models/configs/network_shape.h"
 #include "models/torch/chunk_shapes.h"
 #include "models/torch/slot.h"
 
 namespace hearwire {
 
-// Plans that LibTorch keeps for a thread, some 200 kB each. Its own limit is 10,000.
-inline constexpr int kMaxCudnnPlans = 2000;
+// Plans that LibTorch keeps for a thread, some 200 kB each. Its own limit is 10,000. So many are enough for timestamps
+// and for scenes of any lengths on one network of width 1; several networks have theirs evicted sooner.
+inline constexpr int kMaxCudnnPlans = 3000;
 
 // So many of them are made beforehand. The rest is for chunks of other shapes, so that these do not drive out the
 // likeliest.
@@ -44,11 +45,11 @@ struct WarmUpChunk {
 
 // The likeliest chunks, in turns: of each network the likeliest first, then of each the next. Their plans are at most
 // max_plans.
-std::vector<WarmUpChunk> ChooseWarmUp(absl::Span<const ChunkEmbedder::Network> networks, const ChunkPolicy& policy,
+std::vector<WarmUpChunk> ChooseWarmUp(absl::Span<const ChunkNetwork> networks, const ChunkPolicy& policy,
                                       int max_plans);
 
 // Runs a chunk of zeros all the way through the network, on a free slot.
-absl::Status RunZeros(Slot& slot, const ChunkEmbedder::Network& network, const WarmUpChunk& chunk);
+absl::Status RunZeros(Slot& slot, const ChunkNetwork& network, const WarmUpChunk& chunk);
 
 // Runs the chunks with `run`. A chunk for which the device has too little memory is left out, as are those that are as
 // large or larger; then `warn`, which may be null, is called once. RESOURCE_EXHAUSTED: not a single chunk ran. Other

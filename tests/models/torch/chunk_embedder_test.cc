@@ -119,7 +119,7 @@ class ChunkEmbedderTest : public testing::Test {
   ChunkEmbedder embedder_{{{kShape, kMels, 16, 1000}}, MakeSlots(&log_), {.max_frames = kMaxChunkFrames}, warn_};
   ChunkEmbedder padding_embedder_{{{kShape, kMels, 16, 1000}},
                                   MakeSlots(&log_),
-                                  {.max_frames = kMaxChunkFrames, .pad_windows = true, .small_chunk_frames = 64},
+                                  {.max_frames = kMaxChunkFrames, .pad_windows = true, .small_chunk_frames = 4096},
                                   warn_};
   std::deque<std::vector<float>> values_;
   std::deque<std::vector<float>> rows_;
@@ -143,29 +143,24 @@ TEST_F(ChunkEmbedderTest, CutsAtTheLargestChunk) {
   EXPECT_THAT(FirstValues(), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13));
 }
 
-TEST_F(ChunkEmbedderTest, FillsUpWithZeros) {
-  for (const int frames : {16, 13, 12}) Add(frames, frames);
-  Add(4, 1);
-  ASSERT_TRUE(padding_embedder_.Embed(0, absl::MakeSpan(requests_).subspan(0, 2)).ok());
-  EXPECT_THAT(log_.padded, ElementsAre(true));
-  EXPECT_THAT(log_.lengths, ElementsAre(16, 13));
-  for (int i = 0; i < 2; ++i) Add(7, 7);
-  log_ = Log();
+TEST_F(ChunkEmbedderTest, PadsWindowsThatShareAChunk) {
+  for (const int frames : {16, 4, 13, 7, 12, 7}) Add(frames, frames);
   ASSERT_TRUE(padding_embedder_.Embed(0, requests_).ok());
-  // Four windows of 16 frames are a small chunk, of 7 as well; five of 7 are cut to a number of the set.
-  EXPECT_THAT(log_.chunks, ElementsAre(std::pair(3, 16), std::pair(3, 7)));
-  EXPECT_THAT(log_.lengths, ElementsAre(16, 13, 12, 7, 7, 4));
-  EXPECT_THAT(log_.sums, ElementsAre(16, 13, 12, 7, 7, 1));
-  EXPECT_THAT(FirstValues(), ElementsAre(16, 13, 12, 1, 7, 7));
+  EXPECT_THAT(log_.chunks, ElementsAre(std::pair(4, 16), std::pair(4, 8)));
+  EXPECT_THAT(log_.padded, ElementsAre(true, true));
+  // What fills a chunk up is as long as it allows: it alone needs no mask.
+  EXPECT_THAT(log_.lengths, ElementsAre(16, 13, 12, 16, 7, 7, 4, 8));
+  EXPECT_THAT(log_.sums, ElementsAre(16, 13, 12, 0, 7, 7, 4, 0));
+  EXPECT_THAT(FirstValues(), ElementsAre(16, 4, 13, 7, 12, 7));
 }
 
-TEST_F(ChunkEmbedderTest, FillsAChunkUpWithWindowsAsLongAsItAllows) {
+TEST_F(ChunkEmbedderTest, NeedsNoMaskForWindowsThatAreNotThere) {
   for (int i = 0; i < 5; ++i) Add(7, 7);
   ASSERT_TRUE(padding_embedder_.Embed(0, requests_).ok());
-  EXPECT_THAT(log_.chunks, ElementsAre(std::pair(6, 7)));
+  EXPECT_THAT(log_.chunks, ElementsAre(std::pair(8, 7)));
   EXPECT_THAT(log_.lengths, Each(7));
-  EXPECT_THAT(log_.sums, ElementsAre(7, 7, 7, 7, 7, 0));
-  EXPECT_THAT(log_.padded, ElementsAre(false)) << "no mask for windows that are not there";
+  EXPECT_THAT(log_.sums, ElementsAre(7, 7, 7, 7, 7, 0, 0, 0));
+  EXPECT_THAT(log_.padded, ElementsAre(false));
 }
 
 TEST_F(ChunkEmbedderTest, RunsALongWindowAlone) {
