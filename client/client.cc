@@ -1,5 +1,7 @@
 #include "client/client.h"
 
+#include <grpc/support/time.h>
+
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -71,7 +73,9 @@ class Call {
       : server_(client.server),
         deadline_(options.deadline.value_or(client.deadline)),
         on_stop_(options.cancellation, [this] { context_.TryCancel(); }) {
-    context_.set_deadline(absl::ToChronoTime(absl::Now() + deadline_));
+    // Not as the system's time, which may be stepped while the call runs.
+    context_.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                                       gpr_time_from_nanos(absl::ToInt64Nanoseconds(deadline_), GPR_TIMESPAN)));
     context_.set_wait_for_ready(false);
   }
 

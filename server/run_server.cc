@@ -11,8 +11,8 @@
 #include <thread>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "server/concurrency/mutex.h"
+#include "server/concurrency/steady_time.h"
 #include "server/machine.h"
 #include "server/telemetry/exposer.h"
 #include "server/telemetry/log.h"
@@ -39,13 +39,13 @@ class StopRequest {
   }
   Reason Wait() {
     MutexLock lock(&mu_);
-    while (reason_ == Reason::kNone) changed_.WaitUntil(&mu_, absl::InfiniteFuture());
+    while (reason_ == Reason::kNone) changed_.WaitUntil(&mu_, SteadyTime::InfiniteFuture());
     return reason_;
   }
   // Whether the device is lost; waits until then or until `time`.
-  bool WaitForDeviceLost(absl::Time time) {
+  bool WaitForDeviceLost(SteadyTime time) {
     MutexLock lock(&mu_);
-    while (reason_ != Reason::kDeviceLost && absl::Now() < time) changed_.WaitUntil(&mu_, time);
+    while (reason_ != Reason::kDeviceLost && SteadyTime::Now() < time) changed_.WaitUntil(&mu_, time);
     return reason_ == Reason::kDeviceLost;
   }
 
@@ -79,11 +79,11 @@ void HandleSignals(Life* life) {
       Log(LogLevel::kInfo, "signal ignored", {{"signal", name}});
     } else if (stopping) {
       Log(LogLevel::kWarning, "second signal: ending now", {{"signal", name}});
-      FlushLog(absl::Now() + kLogFlush);
+      FlushLog(SteadyTime::Now() + kLogFlush);
       std::_Exit(128 + signal);
     } else if (!life->serving) {
       Log(LogLevel::kInfo, "stopped while starting", {{"signal", name}});
-      FlushLog(absl::Now() + kLogFlush);
+      FlushLog(SteadyTime::Now() + kLogFlush);
       std::_Exit(0);
     } else {
       Log(LogLevel::kInfo, "stopping", {{"signal", name}});
@@ -113,7 +113,7 @@ int CannotStart(const ServerOptions& options, const absl::Status& status) {
   if (options.log_format == LogFormat::kJson) {
     Log(LogLevel::kError, "cannot start", {{"error", std::string_view(message.data(), message.size())}});
   }
-  FlushLog(absl::Now() + kLogFlush);
+  FlushLog(SteadyTime::Now() + kLogFlush);
   if (options.log_format == LogFormat::kText) {
     std::fprintf(stderr, "hearwire-server: %.*s\n", static_cast<int>(message.size()), message.data());
   }
@@ -147,11 +147,11 @@ int RunServer(const ServerOptions& options, ServerSeams seams) {
   bool device_lost = life->stop.Wait() == StopRequest::Reason::kDeviceLost;
   if (!device_lost) {
     server->EnterLameDuck();
-    device_lost = life->stop.WaitForDeviceLost(absl::Now() + options.lame_duck);
+    device_lost = life->stop.WaitForDeviceLost(SteadyTime::Now() + options.lame_duck);
   }
-  server->Drain(absl::Now() + (device_lost ? kDeviceLostDrain : options.drain_deadline));
+  server->Drain(SteadyTime::Now() + (device_lost ? kDeviceLostDrain : options.drain_deadline));
   Log(LogLevel::kInfo, "ended");
-  FlushLog(absl::Now() + kLogFlush);
+  FlushLog(SteadyTime::Now() + kLogFlush);
   return device_lost ? kExitDeviceLost : 0;
 }
 

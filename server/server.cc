@@ -46,9 +46,9 @@ class Ended {
     changed_.SignalAll();
   }
   // False when it had not by then.
-  bool WaitUntil(absl::Time time) {
+  bool WaitUntil(SteadyTime time) {
     MutexLock lock(&mu_);
-    while (!set_ && absl::Now() < time) changed_.WaitUntil(&mu_, time);
+    while (!set_ && SteadyTime::Now() < time) changed_.WaitUntil(&mu_, time);
     return set_;
   }
 
@@ -82,14 +82,14 @@ class ComposedServer final : public Server {
   std::string grpc_address() const override { return FormatAddress(options_.host, grpc_.port); }
   const ServerOptions& options() const override { return options_; }
   void EnterLameDuck() override { health_->SetServing(false); }
-  bool Drain(absl::Time deadline) override;
+  bool Drain(SteadyTime deadline) override;
 
  private:
   absl::Status LoadNetworks();
   absl::Status StartPipeline(const Capacity& capacity);
   void OnDeviceLost(const absl::Status& status);
   // Waits until no call is in flight and the last answers have had time to arrive. False: not so by the deadline.
-  bool AwaitCalls(absl::Time deadline);
+  bool AwaitCalls(SteadyTime deadline);
   // Answers everything that is in flight.
   void FailCalls() {
     pipeline_->BeginShutdown();
@@ -117,7 +117,7 @@ ComposedServer::~ComposedServer() {
   health_->SetServing(false);
   health_->EndWatches();
   if (pipeline_ != nullptr) FailCalls();
-  if (grpc_.server != nullptr) grpc_.server->Shutdown(absl::ToChronoTime(absl::Now()));
+  if (grpc_.server != nullptr) grpc_.server->Shutdown(gpr_inf_past(GPR_CLOCK_MONOTONIC));
 }
 
 absl::Status CheckDefaultConfig(const std::string& name) {
@@ -194,7 +194,7 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
 }
 
 absl::Status ComposedServer::Start() {
-  const absl::Time started = absl::Now();
+  const SteadyTime started = SteadyTime::Now();
   // Before anything is loaded, which takes long.
   if (absl::Status status = CheckDefaultConfig(options_.default_config); !status.ok()) return status;
   if (absl::Status status = LoadNetworks(); !status.ok()) return status;
@@ -227,7 +227,7 @@ absl::Status ComposedServer::Start() {
       {{"grpc", grpc_address()},
        {"metrics", exposer_->address()},
        {"self_test_error", tested->LargestError()},
-       {"start_seconds", absl::Now() - started}});
+       {"start_seconds", SteadyTime::Now() - started}});
   return absl::OkStatus();
 }
 
@@ -238,10 +238,10 @@ void ComposedServer::OnDeviceLost(const absl::Status& status) {
   if (seams_.on_device_lost) seams_.on_device_lost();
 }
 
-bool ComposedServer::AwaitCalls(absl::Time deadline) {
-  absl::Time last_seen = absl::Now();
+bool ComposedServer::AwaitCalls(SteadyTime deadline) {
+  SteadyTime last_seen = SteadyTime::Now();
   while (true) {
-    const absl::Time now = absl::Now();
+    const SteadyTime now = SteadyTime::Now();
     if (service_->calls_in_flight() > 0) {
       last_seen = now;
     } else if (now >= last_seen + kSettle && CountCallsInFlight() == 0) {
@@ -252,7 +252,7 @@ bool ComposedServer::AwaitCalls(absl::Time deadline) {
   }
 }
 
-bool ComposedServer::Drain(absl::Time deadline) {
+bool ComposedServer::Drain(SteadyTime deadline) {
   health_->SetServing(false);
   health_->EndWatches();
   service_->BeginDrain(std::max<int64_t>(0, CountCallsInFlight() - service_->calls_in_flight()));
@@ -266,8 +266,8 @@ bool ComposedServer::Drain(absl::Time deadline) {
   }
   // On a thread of its own, which is left behind when a batch does not end.
   const auto failed = RunApart([this] { FailCalls(); });
-  const absl::Time end = absl::Now() + kFarewell;
-  while (service_->calls_in_flight() > 0 && absl::Now() < end) absl::SleepFor(kDrainLook);
+  const SteadyTime end = SteadyTime::Now() + kFarewell;
+  while (service_->calls_in_flight() > 0 && SteadyTime::Now() < end) absl::SleepFor(kDrainLook);
   if (service_->calls_in_flight() == 0 && failed->WaitUntil(end)) return true;
   Log(LogLevel::kWarning, "some calls did not end", {{"calls", service_->calls_in_flight()}});
   return false;

@@ -10,9 +10,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "models/embedder.h"
 #include "server/batching/batcher.h"
+#include "server/concurrency/steady_time.h"
 #include "server/machine.h"
 #include "server/options.h"
 #include "server/pipeline/network_catalog.h"
@@ -60,7 +60,7 @@ class Server {
   // It still listens, so that no caller hears anything but the above; the process should then end without tidying up,
   // which closes the connections. gRPC's own Shutdown would answer CANCELLED to every call that it has not handed to a
   // handler yet.
-  virtual bool Drain(absl::Time deadline) = 0;
+  virtual bool Drain(SteadyTime deadline) = 0;
 };
 
 }  // namespace hearwire

@@ -9,10 +9,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/time/clock.h"
 
 namespace hearwire::cli {
 namespace {
+
+constexpr std::chrono::milliseconds kLeastBetweenDrawings(100);
 
 int TerminalColumns() {
   winsize size = {};
@@ -49,25 +50,30 @@ std::string ProgressLine(const std::string& label, ProgressUnit unit, int64_t fi
 }
 
 ProgressBar::ProgressBar(std::string label, ProgressUnit unit)
-    : label_(std::move(label)), unit_(unit), shown_(isatty(STDERR_FILENO) == 1), started_(absl::Now()) {}
+    : label_(std::move(label)),
+      unit_(unit),
+      shown_(isatty(STDERR_FILENO) == 1),
+      started_(std::chrono::steady_clock::now()) {}
 
 ProgressBar::~ProgressBar() { Clear(); }
 
 void ProgressBar::Update(int64_t done, int64_t total) {
+  const auto now = std::chrono::steady_clock::now();
   if (first_ < 0) {
     first_ = done;
-    started_ = absl::Now();
+    started_ = now;
   }
-  if (!shown_ || absl::Now() - drawn_ < absl::Milliseconds(100)) return;
-  drawn_ = absl::Now();
-  const std::string line = ProgressLine(label_, unit_, first_, done, total, drawn_ - started_, TerminalColumns() - 1);
+  if (!shown_ || (drawn_ && now - *drawn_ < kLeastBetweenDrawings)) return;
+  drawn_ = now;
+  const std::string line =
+      ProgressLine(label_, unit_, first_, done, total, absl::FromChrono(now - started_), TerminalColumns() - 1);
   std::fprintf(stderr, "\r\033[K%s", line.c_str());
 }
 
 void ProgressBar::Clear() {
-  if (!shown_ || drawn_ == absl::InfinitePast()) return;
+  if (!shown_ || !drawn_) return;
   std::fputs("\r\033[K", stderr);
-  drawn_ = absl::InfinitePast();
+  drawn_.reset();
 }
 
 }  // namespace hearwire::cli

@@ -3,7 +3,9 @@
 #ifndef HEARWIRE_CLIENT_CLI_PROGRESS_BAR_H_
 #define HEARWIRE_CLIENT_CLI_PROGRESS_BAR_H_
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/time/time.h"
@@ -36,9 +38,9 @@ class ProgressBar {
   const std::string label_;
   const ProgressUnit unit_;
   const bool shown_;
-  absl::Time started_;
-  int64_t first_ = -1;  // Where the first update stood.
-  absl::Time drawn_ = absl::InfinitePast();
+  std::chrono::steady_clock::time_point started_;
+  int64_t first_ = -1;                                          // Where the first update stood.
+  std::optional<std::chrono::steady_clock::time_point> drawn_;  // When the line that stands there was.
 };
 
 }  // namespace hearwire::cli

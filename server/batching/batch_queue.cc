@@ -30,7 +30,7 @@ BatchQueue::BatchQueue(const BatchQueueOptions& options, int workers) : options_
 
 BatchQueue::~BatchQueue() { RemoveAll(); }
 
-absl::Status BatchQueue::Push(std::shared_ptr<CallWork> call, int64_t frames, absl::Time now,
+absl::Status BatchQueue::Push(std::shared_ptr<CallWork> call, int64_t frames, SteadyTime now,
                               std::vector<DroppedCall>* dropped, int64_t elsewhere) {
   if (call->requests.empty()) return absl::InvalidArgumentError("a call without windows");
   if (call->network < 0) return absl::InvalidArgumentError("a call without a network");
@@ -76,22 +76,20 @@ absl::Status BatchQueue::Push(std::shared_ptr<CallWork> call, int64_t frames, ab
   return absl::OkStatus();
 }
 
-absl::Time BatchQueue::DueTime(const Network& network, absl::Time now, bool company_expected) const {
-  if (network.turns.empty()) return absl::InfiniteFuture();
+SteadyTime BatchQueue::DueTime(const Network& network, SteadyTime now, bool company_expected) const {
+  if (network.turns.empty()) return SteadyTime::InfiniteFuture();
   if (!company_expected || network.frames >= options_.max_batch_frames) return now;
   if (network.arrivals.top_key() <= network.last_released) return now;
-  // A clock that was set back must not make windows wait for it to catch up.
-  const absl::Time since = network.arrivals.top()->waiting.since;
-  return since > now ? now : since + options_.max_queue_delay;
+  return network.arrivals.top()->waiting.since + options_.max_queue_delay;
 }
 
-absl::Time BatchQueue::NextBatchTime(absl::Time now, bool company_expected) const {
-  absl::Time next = absl::InfiniteFuture();
+SteadyTime BatchQueue::NextBatchTime(SteadyTime now, bool company_expected) const {
+  SteadyTime next = SteadyTime::InfiniteFuture();
   for (const Network& network : networks_) next = std::min(next, DueTime(network, now, company_expected));
   return next;
 }
 
-bool BatchQueue::TakeBatch(absl::Time now, bool company_expected, Batch* batch, std::vector<DroppedCall>* dropped) {
+bool BatchQueue::TakeBatch(SteadyTime now, bool company_expected, Batch* batch, std::vector<DroppedCall>* dropped) {
   batch->Clear();
   DropExpired(now, dropped);
   const int count = static_cast<int>(networks_.size());
@@ -114,14 +112,14 @@ bool BatchQueue::HasWorkForTwo() const {
   return deadlines_.size() > 1 || first.waiting.next + 1 < static_cast<int>(first.requests.size());
 }
 
-int64_t BatchQueue::TargetFrames(int network, absl::Time now) const {
+int64_t BatchQueue::TargetFrames(int network, SteadyTime now) const {
   const int64_t waiting = networks_[static_cast<size_t>(network)].frames;
   int64_t target = std::max(workload_.Share(network, waiting, now), options_.min_shared_frames);
   if (waiting - target < options_.min_shared_frames) target = waiting;
   return std::min(target, options_.max_batch_frames);
 }
 
-void BatchQueue::Fill(int index, absl::Time now, Batch* batch, std::vector<DroppedCall>* dropped) {
+void BatchQueue::Fill(int index, SteadyTime now, Batch* batch, std::vector<DroppedCall>* dropped) {
   Network& network = networks_[static_cast<size_t>(index)];
   const int64_t target = TargetFrames(index, now);
   batch->network = index;
@@ -166,7 +164,7 @@ void BatchQueue::TakeWindow(Network* network, int frames, Batch* batch) {
   }
 }
 
-void BatchQueue::FinishBatch(const Batch& batch, absl::Time now, bool ok) {
+void BatchQueue::FinishBatch(const Batch& batch, SteadyTime now, bool ok) {
   workload_.End(batch.workload_number, now, ok);
 }
 
@@ -185,7 +183,7 @@ void BatchQueue::Drop(CallWork* call, absl::StatusCode reason, std::vector<Dropp
   dropped->push_back({TakeOut(call), reason});
 }
 
-void BatchQueue::DropExpired(absl::Time now, std::vector<DroppedCall>* dropped) {
+void BatchQueue::DropExpired(SteadyTime now, std::vector<DroppedCall>* dropped) {
   while (!deadlines_.empty() && deadlines_.top()->deadline <= now) {
     Drop(deadlines_.top(), absl::StatusCode::kDeadlineExceeded, dropped);
   }
@@ -211,7 +209,7 @@ std::shared_ptr<CallWork> BatchQueue::TakeOut(CallWork* call) {
   return std::move(call->waiting.self);
 }
 
-absl::Duration BatchQueue::RetryDelay(absl::Time now) const {
+absl::Duration BatchQueue::RetryDelay(SteadyTime now) const {
   absl::Duration work = workload_.Remaining(now);
   for (size_t i = 0; i < networks_.size(); ++i) {
     if (networks_[i].frames == 0) continue;

@@ -20,6 +20,7 @@
 #include "server/batching/call_heap.h"
 #include "server/batching/call_work.h"
 #include "server/batching/workload.h"
+#include "server/concurrency/steady_time.h"
 
 namespace hearwire {
 
@@ -71,12 +72,12 @@ class BatchQueue {
   // RESOURCE_EXHAUSTED, told apart by RefusalOf: the queue has no room now, or never will. DEADLINE_EXCEEDED,
   // CANCELLED: nobody waits for it. INVALID_ARGUMENT: no windows, or no network. When room is short, calls that nobody
   // waits for are dropped and appended to `dropped`.
-  absl::Status Push(std::shared_ptr<CallWork> call, int64_t frames, absl::Time now, std::vector<DroppedCall>* dropped,
+  absl::Status Push(std::shared_ptr<CallWork> call, int64_t frames, SteadyTime now, std::vector<DroppedCall>* dropped,
                     int64_t elsewhere = 0);
 
   // When TakeBatch would return something if asked then: now or earlier when a batch is due, InfiniteFuture when
   // nothing waits. company_expected: calls are being prepared whose windows will come soon.
-  absl::Time NextBatchTime(absl::Time now, bool company_expected) const;
+  SteadyTime NextBatchTime(SteadyTime now, bool company_expected) const;
 
   // Cuts a batch for a free worker when one is due: when what waits fills it, when its oldest window has waited
   // max_queue_delay, or when no company is expected; what this leaves of calls that were there is due too, for the next
@@ -84,10 +85,10 @@ class BatchQueue {
   // passed, and those found cancelled when their turn came, are dropped and appended to `dropped`; what they still had
   // waiting never runs. (A call cancelled in this very moment may be in `batch` with a window and in `dropped` as
   // well.)
-  bool TakeBatch(absl::Time now, bool company_expected, Batch* batch, std::vector<DroppedCall>* dropped);
+  bool TakeBatch(SteadyTime now, bool company_expected, Batch* batch, std::vector<DroppedCall>* dropped);
 
   // To be called for each batch that was taken, when it has ended. ok: whether all of it ran at the first attempt.
-  void FinishBatch(const Batch& batch, absl::Time now, bool ok);
+  void FinishBatch(const Batch& batch, SteadyTime now, bool ok);
 
   // Removes the waiting windows of a call (it failed, or its caller left). No-op when none wait.
   void Remove(CallWork* call);
@@ -97,7 +98,7 @@ class BatchQueue {
 
   // How long a caller that was refused should wait before it tries again: until what waits has run, at the recent pace
   // of its networks; from 10 ms to 10 s, and 1 s while no batch has ended.
-  absl::Duration RetryDelay(absl::Time now) const;
+  absl::Duration RetryDelay(SteadyTime now) const;
 
   // Whether what waits is worth cutting for two workers.
   bool HasWorkForTwo() const;
@@ -106,8 +107,8 @@ class BatchQueue {
   bool empty() const { return deadlines_.empty(); }
 
  private:
-  using TurnKey = std::tuple<int64_t, absl::Time, int64_t>;  // Round, deadline, arrival.
-  using DeadlineKey = std::pair<absl::Time, int64_t>;        // Deadline, arrival.
+  using TurnKey = std::tuple<int64_t, SteadyTime, int64_t>;  // Round, deadline, arrival.
+  using DeadlineKey = std::pair<SteadyTime, int64_t>;        // Deadline, arrival.
   struct Network {
     int64_t frames = 0;  // Waiting.
     CallHeap<TurnKey, 0> turns;
@@ -117,12 +118,12 @@ class BatchQueue {
     int64_t last_released = 0;   // Calls up to this arrival wait for company no more.
   };
 
-  absl::Time DueTime(const Network& network, absl::Time now, bool company_expected) const;
-  int64_t TargetFrames(int network, absl::Time now) const;
-  void Fill(int network, absl::Time now, Batch* batch, std::vector<DroppedCall>* dropped);
+  SteadyTime DueTime(const Network& network, SteadyTime now, bool company_expected) const;
+  int64_t TargetFrames(int network, SteadyTime now) const;
+  void Fill(int network, SteadyTime now, Batch* batch, std::vector<DroppedCall>* dropped);
   void TakeWindow(Network* network, int frames, Batch* batch);
   void Drop(CallWork* call, absl::StatusCode reason, std::vector<DroppedCall>* dropped);
-  void DropExpired(absl::Time now, std::vector<DroppedCall>* dropped);
+  void DropExpired(SteadyTime now, std::vector<DroppedCall>* dropped);
   void DropCancelled(std::vector<DroppedCall>* dropped);
   std::shared_ptr<CallWork> TakeOut(CallWork* call);
 

@@ -14,6 +14,7 @@
 #include "server/batching/refusal.h"
 #include "server/batching/run_batch.h"
 #include "server/concurrency/mutex.h"
+#include "server/concurrency/steady_time.h"
 
 namespace hearwire {
 namespace {
@@ -62,7 +63,7 @@ class WorkerBatcher final : public Batcher {
   void AnswerHere(Calls* answers);
   void ReportPendingFrames();
 
-  void WaitForWork(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void WaitForWork(SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void WakeWorkers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void CountWaitingFrames() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Fail(CallWork* call, const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -86,7 +87,7 @@ class WorkerBatcher final : public Batcher {
   int preparing_ ABSL_GUARDED_BY(mu_) = 0;
   int idle_ ABSL_GUARDED_BY(mu_) = 0;
   // When the first of the idle workers wakes by itself. One is enough: it wakes the next one when it leaves.
-  absl::Time next_wake_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
+  SteadyTime next_wake_ ABSL_GUARDED_BY(mu_) = SteadyTime::InfiniteFuture();
   absl::Status refusal_ ABSL_GUARDED_BY(mu_);  // Not OK: Submit takes nothing any more.
   bool device_lost_ ABSL_GUARDED_BY(mu_) = false;
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
@@ -106,7 +107,7 @@ absl::Status WorkerBatcher::Start() {
     for (int i = 0; i < options_.workers; ++i) threads_.emplace_back([this, i] { Work(i); });
   }
   MutexLock lock(&mu_);
-  while (workers_started_ < options_.workers) started_.WaitUntil(&mu_, absl::InfiniteFuture());
+  while (workers_started_ < options_.workers) started_.WaitUntil(&mu_, SteadyTime::InfiniteFuture());
   return start_status_;
 }
 
@@ -120,7 +121,7 @@ absl::Status WorkerBatcher::Submit(std::shared_ptr<CallWork> call) {
     // Room is taken before it is known to be there: so calls for two batchers do not both get the last of it.
     const int64_t elsewhere = waiting_frames_->fetch_add(frames) - counted_frames_;
     counted_frames_ += frames;
-    status = queue_.Push(std::move(call), frames, absl::Now(), &dropped_, elsewhere);
+    status = queue_.Push(std::move(call), frames, SteadyTime::Now(), &dropped_, elsewhere);
     FailDropped();
     CountWaitingFrames();
     WakeWorkers();
@@ -131,7 +132,7 @@ absl::Status WorkerBatcher::Submit(std::shared_ptr<CallWork> call) {
 
 absl::Duration WorkerBatcher::RetryDelay() const {
   MutexLock lock(&mu_);
-  return queue_.RetryDelay(absl::Now());
+  return queue_.RetryDelay(SteadyTime::Now());
 }
 
 void WorkerBatcher::BeginPreparation() {
@@ -184,9 +185,9 @@ void WorkerBatcher::Work(int worker) {
     Answer(&answers);
     if (batch.windows.empty()) continue;
     const int windows = static_cast<int>(batch.windows.size());
-    const absl::Time start = absl::Now();
+    const SteadyTime start = SteadyTime::Now();
     const absl::Status device = RunBatch(embedder->get(), &batch, &call_status);
-    const absl::Duration inference = absl::Now() - start;
+    const absl::Duration inference = SteadyTime::Now() - start;
     if (device.ok()) {
       observer_->OnBatch(batch.network, windows, static_cast<int>(batch.calls.size()), batch.frames, inference);
     }
@@ -200,7 +201,7 @@ void WorkerBatcher::Work(int worker) {
 bool WorkerBatcher::Next(Batch* batch, Calls* answers) {
   MutexLock lock(&mu_);
   while (true) {
-    const absl::Time now = absl::Now();
+    const SteadyTime now = SteadyTime::Now();
     const bool taken = queue_.TakeBatch(now, preparing_ > 0, batch, &dropped_);
     for (const std::shared_ptr<CallWork>& call : batch->calls) {
       ++call->progress.running_batches;
@@ -225,14 +226,14 @@ void WorkerBatcher::WakeWorkers() {
   if (idle_ > 1 && queue_.HasWorkForTwo()) work_.Signal();
 }
 
-void WorkerBatcher::WaitForWork(absl::Time now) {
-  const absl::Time due = queue_.NextBatchTime(now, preparing_ > 0);
+void WorkerBatcher::WaitForWork(SteadyTime now) {
+  const SteadyTime due = queue_.NextBatchTime(now, preparing_ > 0);
   const bool first = due < next_wake_;
   if (first) next_wake_ = due;
   ++idle_;
-  work_.WaitUntil(&mu_, first ? due : absl::InfiniteFuture());
+  work_.WaitUntil(&mu_, first ? due : SteadyTime::InfiniteFuture());
   --idle_;
-  if (first && next_wake_ == due) next_wake_ = absl::InfiniteFuture();
+  if (first && next_wake_ == due) next_wake_ = SteadyTime::InfiniteFuture();
 }
 
 void WorkerBatcher::Finish(const Batch& batch, const std::vector<absl::Status>& call_status, const absl::Status& device,
@@ -259,7 +260,7 @@ void WorkerBatcher::Finish(const Batch& batch, const std::vector<absl::Status>& 
       }
       if (call->progress.running_batches == 0 && call->waiting.self == nullptr) answers->push_back(batch.calls[i]);
     }
-    queue_.FinishBatch(batch, absl::Now(), all_ok);
+    queue_.FinishBatch(batch, SteadyTime::Now(), all_ok);
     if (!device.ok()) {
       first_loss = !device_lost_;
       device_lost_ = true;
@@ -301,7 +302,7 @@ void WorkerBatcher::Fail(CallWork* call, const absl::Status& status) {
 }
 
 void WorkerBatcher::FailDropped() {
-  const absl::Time now = absl::Now();
+  const SteadyTime now = SteadyTime::Now();
   for (DroppedCall& dropped : dropped_) {
     CallWork::Progress& progress = dropped.call->progress;
     progress.dropped = progress.status.ok();

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "models/embedder.h"
+#include "server/concurrency/steady_time.h"
 
 namespace hearwire {
 
@@ -27,7 +28,7 @@ struct BatchTimes {
 struct CallWork {
   int network = -1;
   std::vector<WindowRequest> requests;
-  absl::Time deadline = absl::InfiniteFuture();
+  SteadyTime deadline = SteadyTime::InfiniteFuture();
   bool announced = false;  // By BeginPreparation, which Submit then ends, whatever it returns.
   // Set by anyone when the caller has gone; read when a batch is cut.
   std::atomic<bool> cancelled = false;
@@ -51,7 +52,7 @@ struct CallWork {
     std::shared_ptr<CallWork> self;  // Set while windows wait.
     int next = 0;                    // The windows from here to the end wait.
     int64_t frames = 0;              // Of those.
-    absl::Time since;
+    SteadyTime since;
     int64_t arrival = 0;           // Counts the calls that came.
     int64_t round = 0;             // In which its next turn is.
     std::array<int, 3> places{};   // In the heaps, by their slots.

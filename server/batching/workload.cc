@@ -18,7 +18,7 @@ void Workload::Pace::Observe(double new_frames, double new_seconds) {
 
 Workload::Workload(int workers) : workers_(workers) {}
 
-int Workload::Begin(int network, int64_t frames, absl::Time now) {
+int Workload::Begin(int network, int64_t frames, SteadyTime now) {
   size_t number = 0;
   while (number < running_.size() && running_[number].network >= 0) ++number;
   if (number == running_.size()) running_.emplace_back();
@@ -26,7 +26,7 @@ int Workload::Begin(int network, int64_t frames, absl::Time now) {
   return static_cast<int>(number);
 }
 
-void Workload::End(int number, absl::Time now, bool learn) {
+void Workload::End(int number, SteadyTime now, bool learn) {
   Running& running = running_[static_cast<size_t>(number)];
   const double seconds = absl::ToDoubleSeconds(now - running.start);
   if (learn && seconds > 0) {
@@ -44,12 +44,12 @@ double Workload::SecondsPerFrame(int network) const {
   return pace.frames > 0 ? pace.seconds / pace.frames : 0;
 }
 
-double Workload::RemainingSeconds(const Running& running, absl::Time now) const {
+double Workload::RemainingSeconds(const Running& running, SteadyTime now) const {
   const double whole = static_cast<double>(running.frames) * SecondsPerFrame(running.network);
   return std::clamp(whole - absl::ToDoubleSeconds(now - running.start), 0.0, whole);
 }
 
-int64_t Workload::Share(int network, int64_t waiting, absl::Time now) const {
+int64_t Workload::Share(int network, int64_t waiting, SteadyTime now) const {
   // In frames of `network`. While no pace is known, no batch has ended, so all are taken to have just begun.
   const double seconds_per_frame = SecondsPerFrame(network);
   levels_.clear();
@@ -77,7 +77,7 @@ std::optional<absl::Duration> Workload::TimeFor(int network, int64_t frames) con
   return absl::Seconds(seconds_per_frame * static_cast<double>(frames));
 }
 
-absl::Duration Workload::Remaining(absl::Time now) const {
+absl::Duration Workload::Remaining(SteadyTime now) const {
   double seconds = 0;
   for (const Running& running : running_) {
     if (running.network >= 0) seconds += RemainingSeconds(running, now);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "server/concurrency/steady_time.h"
 
 namespace hearwire {
 
@@ -18,21 +19,21 @@ class Workload {
   explicit Workload(int workers);
 
   // A worker begins a batch; returns a number for End.
-  int Begin(int network, int64_t frames, absl::Time now);
+  int Begin(int network, int64_t frames, SteadyTime now);
   // That batch has ended. learn: whether its time says how fast the network runs; not when it failed.
-  void End(int number, absl::Time now, bool learn);
+  void End(int number, SteadyTime now, bool learn);
 
   // Of `waiting` frames of a network, those that a worker without a batch should take so that all workers end together:
   // what waits is poured over the workers up to one level, on top of what each still has to run. At least 1 and at most
   // `waiting`, which is at least 1.
-  int64_t Share(int network, int64_t waiting, absl::Time now) const;
+  int64_t Share(int network, int64_t waiting, SteadyTime now) const;
 
   // How long one worker needs for that many frames, by the recent pace of the network, or else of all networks. Nothing
   // while no batch has ended.
   std::optional<absl::Duration> TimeFor(int network, int64_t frames) const;
 
   // How long the running batches will still take, summed.
-  absl::Duration Remaining(absl::Time now) const;
+  absl::Duration Remaining(SteadyTime now) const;
 
   int workers() const { return workers_; }
 
@@ -46,11 +47,11 @@ class Workload {
   struct Running {
     int network = -1;  // Negative: no batch here.
     int64_t frames = 0;
-    absl::Time start;
+    SteadyTime start;
   };
 
   double SecondsPerFrame(int network) const;  // 0 when nothing is known.
-  double RemainingSeconds(const Running& running, absl::Time now) const;
+  double RemainingSeconds(const Running& running, SteadyTime now) const;
 
   const int workers_;
   std::vector<Running> running_;  // By number.

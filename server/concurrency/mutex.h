@@ -11,6 +11,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
+#include "server/concurrency/steady_time.h"
 
 namespace hearwire {
 
@@ -39,12 +40,12 @@ class CondVar {
  public:
   // Releases the mutex, waits for a signal or until the deadline, takes it again. May also return for no reason:
   // look at what you wait for in a loop.
-  void WaitUntil(Mutex* mu, absl::Time deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) {
+  void WaitUntil(Mutex* mu, SteadyTime deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) {
     std::unique_lock<std::mutex> lock(mu->mu_, std::adopt_lock);
-    if (deadline == absl::InfiniteFuture()) {
+    if (deadline == SteadyTime::InfiniteFuture()) {
       wake_.wait(lock);
     } else {
-      wake_.wait_until(lock, absl::ToChronoTime(deadline));
+      wake_.wait_until(lock, deadline.ToChrono());
     }
     lock.release();
   }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/concurrency/steady_time.h"
+
 namespace hearwire {
 
 ThreadPool::ThreadPool(const std::string& name, int threads) {
@@ -38,7 +40,7 @@ void ThreadPool::Run() noexcept {
     std::function<void()> task;
     {
       MutexLock lock(&mu_);
-      while (tasks_.empty() && !closed_) wake_.WaitUntil(&mu_, absl::InfiniteFuture());
+      while (tasks_.empty() && !closed_) wake_.WaitUntil(&mu_, SteadyTime::InfiniteFuture());
       if (tasks_.empty()) return;
       task = std::move(tasks_.front());
       tasks_.pop_front();

@@ -20,6 +20,7 @@
 #include "models/configs/feature.h"
 #include "server/audio/decode_audio.h"
 #include "server/batching/call_work.h"
+#include "server/concurrency/steady_time.h"
 #include "server/pipeline/network_catalog.h"
 
 namespace hearwire {
@@ -115,7 +116,7 @@ struct CallRequest {
   std::vector<AudioSource> clips = {};
   int64_t request_bytes = 0;  // What the views keep in memory.
   ReplySize reply = {};
-  absl::Time deadline = absl::InfiniteFuture();
+  SteadyTime deadline = SteadyTime::InfiniteFuture();
   // The caller sets work->cancelled when nobody waits for the answer any more; the rest is the pipeline's.
   std::shared_ptr<CallWork> work = std::make_shared<CallWork>();
   // Called exactly once, on the caller's thread before Start returns, on one of the pipeline's, or as

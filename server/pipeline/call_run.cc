@@ -6,6 +6,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "models/configs/network_shape.h"
+#include "server/concurrency/steady_time.h"
 #include "server/pipeline/call_errors.h"
 #include "server/pipeline/clip_preparation.h"
 #include "server/pipeline/row_assembly.h"
@@ -51,11 +52,11 @@ void CallRun::PrepareNextClip() {
     if (!error_ && next_clip_ < clip_count_) clip = next_clip_++;
   }
   if (clip >= 0) {
-    const absl::Time start = absl::Now();
+    const SteadyTime start = SteadyTime::Now();
     std::optional<CallError> error = WhyStop();
     if (!error) error = PrepareClip(clip);
     MutexLock lock(&mu_);
-    report_.times.decode += absl::Now() - start;
+    report_.times.decode += SteadyTime::Now() - start;
     if (error && (!error_ || clip < failed_clip_)) {
       error_ = std::move(error);
       failed_clip_ = clip;
@@ -176,7 +177,7 @@ std::optional<CallError> CallRun::TakeRoom(const WindowCount& count) {
 }
 
 std::optional<CallError> CallRun::WhyStop() const {
-  if (absl::Now() >= request_.deadline) return DeadlinePassed();
+  if (SteadyTime::Now() >= request_.deadline) return DeadlinePassed();
   if (request_.work->cancelled.load()) return CallerGone();
   if (parts_.shutting_down.load()) return ShuttingDown();
   return std::nullopt;
@@ -214,7 +215,7 @@ void CallRun::OnBatched(const absl::Status& status, const BatchTimes& times) {
     report_.times.inference = times.inference;
   }
   // gRPC cancels calls whose deadline passes; the deadline is what they failed for.
-  if (absl::IsCancelled(status) && absl::Now() >= request_.deadline) return Finish(DeadlinePassed());
+  if (absl::IsCancelled(status) && SteadyTime::Now() >= request_.deadline) return Finish(DeadlinePassed());
   if (!status.ok()) return Finish(FromBatcher(status, *batcher_));
   parts_.metrics->OnRows(times.queued, times.inference);
   if (request_.work->cancelled.load()) {

@@ -14,6 +14,7 @@
 #include "models/log_mel/clip_windows.h"
 #include "models/weights/self_test_vectors.h"
 #include "server/concurrency/mutex.h"
+#include "server/concurrency/steady_time.h"
 #include "server/pipeline/self_test_window.h"
 
 namespace hearwire {
@@ -38,7 +39,7 @@ class WindowProbe {
   WindowProbe(ClipWindows windows, int row_size) : windows_(std::move(windows)), row_(row_size) {}
 
   static absl::StatusOr<std::vector<float>> Run(const LoadedNetwork& network, const Readout& readout,
-                                                ClipWindows windows, absl::Time deadline, Batcher* batcher);
+                                                ClipWindows windows, SteadyTime deadline, Batcher* batcher);
 
  private:
   void Done(const absl::Status& status) {
@@ -48,9 +49,9 @@ class WindowProbe {
     changed_.SignalAll();
   }
   // False: not done by `deadline`.
-  bool Wait(absl::Time deadline) {
+  bool Wait(SteadyTime deadline) {
     MutexLock lock(&mu_);
-    while (!done_ && absl::Now() < deadline) changed_.WaitUntil(&mu_, deadline);
+    while (!done_ && SteadyTime::Now() < deadline) changed_.WaitUntil(&mu_, deadline);
     return done_;
   }
 
@@ -64,7 +65,7 @@ class WindowProbe {
 };
 
 absl::StatusOr<std::vector<float>> WindowProbe::Run(const LoadedNetwork& network, const Readout& readout,
-                                                    ClipWindows windows, absl::Time deadline, Batcher* batcher) {
+                                                    ClipWindows windows, SteadyTime deadline, Batcher* batcher) {
   const int row_size = ReadoutSize(network.shape, network.info->mel.n_mels, readout);
   auto probe = std::make_shared<WindowProbe>(std::move(windows), row_size);
   auto work = std::make_shared<CallWork>();
@@ -123,7 +124,7 @@ double SelfTestReport::LargestError() const {
 
 absl::StatusOr<SelfTestReport> RunSelfTest(const NetworkCatalog& networks, std::string_view precision, Batcher* batcher,
                                            absl::Duration limit) {
-  const absl::Time deadline = absl::Now() + limit;
+  const SteadyTime deadline = SteadyTime::Now() + limit;
   SelfTestReport report{.checks = {}, .tolerance = Tolerance(precision)};
   const auto check = [&](const LoadedNetwork& network, const std::string& what, absl::StatusOr<ClipWindows> clip,
                          const Readout& readout, absl::Span<const float> expected) -> absl::Status {

@@ -4,13 +4,14 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "server/rpc/deadline.h"
 #include "server/rpc/request_id.h"
 #include "server/rpc/status.h"
 
 namespace hearwire {
 
 CallReactor::CallReactor(grpc::CallbackServerContext* context, std::string_view method, CallSinks sinks)
-    : context_(context), method_(method), sinks_(sinks), start_(absl::Now()) {
+    : context_(context), method_(method), sinks_(sinks), start_(SteadyTime::Now()) {
   const auto& metadata = context->client_metadata();
   if (const auto sent = metadata.find(kRequestIdKey); sent != metadata.end()) {
     const std::string_view id(sent->second.data(), sent->second.size());
@@ -33,7 +34,7 @@ void CallReactor::Succeed() {
 void CallReactor::Run(CallRequest request, const AudioClips& clips, absl::Duration max_deadline, WriteReply write_reply,
                       Pipeline* pipeline) {
   clip_count_ = clips.size();
-  request.deadline = std::min(absl::FromChrono(context_->deadline()), start_ + max_deadline);
+  request.deadline = std::min(ReadDeadline(context_->raw_deadline()), start_ + max_deadline);
   work_ = request.work;
   request.done = [this, &clips, write_reply = std::move(write_reply)](
                      const std::variant<CallResult, CallError>& outcome, const CallReport& report) {
@@ -52,7 +53,7 @@ void CallReactor::OnOutcome(const std::variant<CallResult, CallError>& outcome, 
     return FailWith({*error, error->clip ? ClipField(clips, *error->clip, error->field) : ""}, report);
   }
   const std::optional<RequestFault> fault =
-      write_reply(std::get<CallResult>(outcome), absl::Now() - start_, report.times);
+      write_reply(std::get<CallResult>(outcome), SteadyTime::Now() - start_, report.times);
   if (fault) return FailWith(*fault, report);
   Report(absl::OkStatus(), "", report);
   Finish(grpc::Status::OK);
@@ -66,7 +67,7 @@ void CallReactor::FailWith(const RequestFault& fault, const CallReport& report) 
 }
 
 void CallReactor::Report(const absl::Status& status, std::string_view reason, const CallReport& report) {
-  const absl::Duration total = absl::Now() - start_;
+  const absl::Duration total = SteadyTime::Now() - start_;
   sinks_.metrics->OnCall(method_, config_, status.code(), total);
   if (!sinks_.on_call) return;
   const std::string peer = context_->peer();

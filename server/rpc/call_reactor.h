@@ -14,6 +14,7 @@
 #include <variant>
 
 #include "absl/time/time.h"
+#include "server/concurrency/steady_time.h"
 #include "server/pipeline/call.h"
 #include "server/pipeline/pipeline.h"
 #include "server/rpc/read_request.h"
@@ -74,7 +75,7 @@ class CallReactor final : public grpc::ServerUnaryReactor {
   grpc::CallbackServerContext* const context_;
   const std::string_view method_;
   const CallSinks sinks_;
-  const absl::Time start_;
+  const SteadyTime start_;
   std::string request_id_;
   std::string config_;
   int clip_count_ = 0;

@@ -138,7 +138,7 @@ void StartLog(LogFormat format, LogLevel least) {
   Logger().set_level(ToSpdlog(least));
 }
 
-bool FlushLog(absl::Time deadline) { return Writer().Flush(deadline); }
+bool FlushLog(SteadyTime deadline) { return Writer().Flush(deadline); }
 
 bool LogEnabled(LogLevel level) { return Logger().should_log(ToSpdlog(level)); }
 

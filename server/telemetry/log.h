@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "server/concurrency/steady_time.h"
 
 namespace hearwire {
 
@@ -58,7 +59,7 @@ inline void Log(LogLevel level, std::string_view message, std::initializer_list<
 
 // Waits until every line that was logged has been written, or until `deadline`; false: some have not. To be called
 // before the process ends.
-bool FlushLog(absl::Time deadline);
+bool FlushLog(SteadyTime deadline);
 
 // The body of a line, without time and level. kText: `message name=value name="a value"`;
 // kJson: `"message":"message","name":1`. Not UTF-8: the byte is replaced by U+FFFD.

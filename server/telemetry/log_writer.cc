@@ -8,8 +8,6 @@
 #include <thread>
 #include <utility>
 
-#include "absl/time/clock.h"
-
 namespace hearwire {
 namespace {
 
@@ -49,9 +47,9 @@ int64_t LogWriter::TakeDropped() {
   return std::exchange(dropped_, 0);
 }
 
-bool LogWriter::Flush(absl::Time deadline) {
+bool LogWriter::Flush(SteadyTime deadline) {
   MutexLock lock(&mu_);
-  while (waiting_bytes_ > 0 && absl::Now() < deadline) changed_.WaitUntil(&mu_, deadline);
+  while (waiting_bytes_ > 0 && SteadyTime::Now() < deadline) changed_.WaitUntil(&mu_, deadline);
   return waiting_bytes_ == 0;
 }
 
@@ -60,7 +58,7 @@ void LogWriter::Run() {
     std::string line;
     {
       MutexLock lock(&mu_);
-      while (lines_.empty()) changed_.WaitUntil(&mu_, absl::InfiniteFuture());
+      while (lines_.empty()) changed_.WaitUntil(&mu_, SteadyTime::InfiniteFuture());
       line = std::move(lines_.front());
       lines_.pop_front();
     }

@@ -7,8 +7,8 @@
 #include <deque>
 #include <string>
 
-#include "absl/time/time.h"
 #include "server/concurrency/mutex.h"
+#include "server/concurrency/steady_time.h"
 
 namespace hearwire {
 
@@ -28,7 +28,7 @@ class LogWriter {
   // Lines dropped since the last call, once there is room again; until then 0.
   int64_t TakeDropped();
 
-  bool Flush(absl::Time deadline);
+  bool Flush(SteadyTime deadline);
 
  private:
   void Run();

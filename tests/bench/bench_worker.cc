@@ -36,6 +36,7 @@
 #include "models/torch_module/torch_module.h"
 #include "server/batching/batcher.h"
 #include "server/concurrency/mutex.h"
+#include "server/concurrency/steady_time.h"
 #include "server/machine.h"
 #include "tests/bench/bench_clips.h"
 #include "tests/bench/fma_peak.h"
@@ -194,7 +195,7 @@ void RunOnWorkers(const BenchClips& clips, absl::Span<Call> calls, int threads, 
       }
       auto work = std::make_shared<CallWork>();
       work->network = 0;
-      work->deadline = absl::InfiniteFuture();
+      work->deadline = SteadyTime::InfiniteFuture();
       work->requests = call->requests;
       work->done = [&](const absl::Status& status, const BatchTimes&) {
         OrDie(status);
@@ -210,7 +211,7 @@ void RunOnWorkers(const BenchClips& clips, absl::Span<Call> calls, int threads, 
   submit();
   for (std::thread& caller : callers) caller.join();
   MutexLock lock(&mu);
-  while (done < clips.clips.size()) changed.WaitUntil(&mu, absl::InfiniteFuture());
+  while (done < clips.clips.size()) changed.WaitUntil(&mu, SteadyTime::InfiniteFuture());
 }
 
 std::string WriteCheckpoint(double width, const std::string& path) {

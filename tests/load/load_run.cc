@@ -1,5 +1,6 @@
 #include "tests/load/load_run.h"
 
+#include <grpc/support/time.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 #include "grpcpp/security/credentials.h"
 #include "grpcpp/support/channel_arguments.h"
 #include "server/concurrency/mutex.h"
+#include "server/concurrency/steady_time.h"
 #include "tests/load/recorder.h"
 
 namespace hearwire::load {
@@ -181,7 +183,7 @@ bool LoadRun::WaitUntil(absl::Duration time, bool for_slot, const std::stop_toke
     if (static_cast<int>(in_flight_.size()) < options_.concurrency) return true;
     if (now >= time) return false;
     waiting_for_slot_ = true;
-    changed_.WaitUntil(&mu_, absl::Now() + (until - now));
+    changed_.WaitUntil(&mu_, SteadyTime::Now() + (until - now));
     waiting_for_slot_ = false;
   }
   return false;
@@ -194,7 +196,7 @@ void LoadRun::Drain(const std::stop_token& stop) {
     if (stop.stop_requested()) CancelAll();
     MutexLock lock(&mu_);
     if (in_flight_.empty()) return;
-    changed_.WaitUntil(&mu_, absl::Now() + (next_progress_ - now));
+    changed_.WaitUntil(&mu_, SteadyTime::Now() + (next_progress_ - now));
   }
 }
 
@@ -248,9 +250,9 @@ Call* LoadRun::Register(absl::Duration due) {
 }
 
 void LoadRun::Send(Call* call) {
-  // gRPC counts deadlines in the system's time.
   const auto deadline = [this](absl::Duration time) {
-    return std::chrono::system_clock::now() + absl::ToChronoNanoseconds(time - Now());
+    return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                        gpr_time_from_nanos(absl::ToInt64Nanoseconds(time - Now()), GPR_TIMESPAN));
   };
   call->context.set_deadline(deadline(call->due + options_.deadline));
   call->reader = call->stub->PrepareUnaryCall(&call->context, call->prepared->path, call->prepared->body, &queue_);

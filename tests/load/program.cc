@@ -14,6 +14,7 @@
 #include "client/cli/inputs.h"
 #include "client/client.h"
 #include "client/error_details.h"
+#include "server/concurrency/steady_time.h"
 #include "tests/load/count_check.h"
 #include "tests/load/knee_search.h"
 #include "tests/load/live_terminal.h"
@@ -32,7 +33,7 @@ constexpr absl::Duration kFirstAnswer = absl::Seconds(10);
 constexpr absl::Duration kCountsSettle = absl::Seconds(3);
 
 absl::StatusOr<std::vector<client::ConfigInfo>> AskForConfigs(const std::string& server) {
-  const absl::Time asked = absl::Now();
+  const SteadyTime asked = SteadyTime::Now();
   absl::StatusOr<std::unique_ptr<client::Client>> client =
       client::Client::Create({.server = server, .deadline = kFirstAnswer, .max_attempts = 1});
   if (!client.ok()) return client.status();
@@ -41,7 +42,7 @@ absl::StatusOr<std::vector<client::ConfigInfo>> AskForConfigs(const std::string&
   const std::string message(configs.status().message());
   if (message.find("timed out") != std::string::npos) {
     return absl::UnavailableError(absl::StrFormat("what is at %s does not answer within %.0f s: stopped, or stuck?",
-                                                  server, absl::ToDoubleSeconds(absl::Now() - asked)));
+                                                  server, absl::ToDoubleSeconds(SteadyTime::Now() - asked)));
   }
   if (message.rfind("no server at ", 0) != 0) return configs;
   return absl::UnavailableError(
@@ -118,7 +119,7 @@ absl::StatusOr<Session::Run> Session::Make(const LoadOptions& load, const std::s
 }
 
 std::optional<MetricsPage> Session::CompareCounts() {
-  const absl::Time give_up = absl::Now() + kCountsSettle;
+  const SteadyTime give_up = SteadyTime::Now() + kCountsSettle;
   while (true) {
     absl::StatusOr<MetricsPage> after = FetchMetrics(options_.metrics_url);
     if (!after.ok()) {
@@ -127,7 +128,7 @@ std::optional<MetricsPage> Session::CompareCounts() {
       return std::nullopt;
     }
     count_check_ = CheckCounts(totals_, *first_page_, *after);
-    if (!count_check_->agrees() && absl::Now() < give_up) {
+    if (!count_check_->agrees() && SteadyTime::Now() < give_up) {
       absl::SleepFor(absl::Milliseconds(100));
       continue;
     }

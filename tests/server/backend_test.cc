@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <string>
 
-#include "absl/time/clock.h"
+#include "server/concurrency/steady_time.h"
 #include "server/telemetry/log.h"
 #include "tests/models/native/targets.h"
 
@@ -70,7 +70,7 @@ TEST_P(MakeBackendTest, NamesItsKernelsAndWarnsOnceOfSlowOnes) {
   testing::internal::CaptureStderr();
   const absl::StatusOr<std::unique_ptr<Backend>> backend =
       MakeBackend(Options(DeviceChoice::kCpu, BackendChoice::kNative));
-  ASSERT_TRUE(FlushLog(absl::Now() + absl::Seconds(60)));
+  ASSERT_TRUE(FlushLog(SteadyTime::Now() + absl::Seconds(60)));
   const std::string log = testing::internal::GetCapturedStderr();
   ASSERT_TRUE(backend.ok()) << backend.status();
   EXPECT_EQ((*backend)->name(), "native");

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/batching/batch_queue.h"
+#include "server/concurrency/steady_time.h"
 #include "tests/server/batching/queue_driver.h"
 
 namespace hearwire {
@@ -55,7 +56,7 @@ class RandomQueue {
     }
     EXPECT_EQ(queue_->queued_frames(), 0);
     EXPECT_TRUE(queue_->empty());
-    EXPECT_EQ(queue_->NextBatchTime(At(now_), false), absl::InfiniteFuture());
+    EXPECT_EQ(queue_->NextBatchTime(At(now_), false), SteadyTime::InfiniteFuture());
   }
 
   int windows_taken() const { return windows_taken_; }

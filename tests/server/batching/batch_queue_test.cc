@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "server/batching/refusal.h"
+#include "server/concurrency/steady_time.h"
 #include "tests/server/batching/queue_driver.h"
 
 namespace hearwire {
@@ -159,7 +160,7 @@ TEST(BatchQueueTest, ABatchLeavesAtOnceWhenNoCompanyIsExpected) {
   ASSERT_TRUE(driver.Push('A', 1, 7).ok());
   EXPECT_LE(driver.queue().NextBatchTime(At(7), false), At(7));
   EXPECT_EQ(driver.Take(7), "A0");
-  EXPECT_EQ(driver.queue().NextBatchTime(At(7), false), absl::InfiniteFuture());
+  EXPECT_EQ(driver.queue().NextBatchTime(At(7), false), SteadyTime::InfiniteFuture());
 }
 
 TEST(BatchQueueTest, ABatchWaitsForCompanyUntilItsOldestWindowHasWaitedItsLimit) {

@@ -12,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "server/batching/batcher.h"
 #include "server/batching/refusal.h"
+#include "server/concurrency/steady_time.h"
 #include "tests/fixtures/fake_embedder.h"
 #include "tests/server/batching/recording_observer.h"
 #include "tests/server/batching/test_call.h"
@@ -62,7 +63,7 @@ class BatcherStressTest : public testing::TestWithParam<int> {
             static_cast<int>(random() % kNetworks), static_cast<int>(1 + random() % (long_call ? 400 : 8)),
             static_cast<int>(1 + random() % 4), bad ? kBadSeed : static_cast<float>(random() % 1000));
         const unsigned dice = random() % 10;
-        if (dice == 0) call->work()->deadline = absl::Now() + absl::Microseconds(random() % 500);
+        if (dice == 0) call->work()->deadline = SteadyTime::Now() + absl::Microseconds(random() % 500);
         batcher_->BeginPreparation();
         const bool announced = call->work()->announced = random() % 2 == 0;
         const absl::Status status = batcher_->Submit(call->work());
@@ -98,7 +99,7 @@ class BatcherStressTest : public testing::TestWithParam<int> {
         ++outcomes_.cancelled;
         break;
       case absl::StatusCode::kDeadlineExceeded:
-        EXPECT_LE(call->work()->deadline, absl::Now());
+        EXPECT_LE(call->work()->deadline, SteadyTime::Now());
         ++outcomes_.expired;
         break;
       default:

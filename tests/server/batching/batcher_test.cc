@@ -11,6 +11,7 @@
 
 #include "absl/time/clock.h"
 #include "server/batching/refusal.h"
+#include "server/concurrency/steady_time.h"
 #include "server/machine.h"
 #include "tests/server/batching/batcher_fixture.h"
 
@@ -156,10 +157,11 @@ TEST_F(BatcherTest, ARefusedCallIsNeverDone) {
 TEST_F(BatcherTest, DropsExpiredAndCancelledCallsBeforeCompute) {
   StartWithABusyWorker();
   TestCall expired(0, 3, 1, 1), cancelled(0, 3, 1, 2), good(0, 3, 1, 3);
-  expired.work()->deadline = absl::Now() + absl::Milliseconds(200);
+  expired.work()->deadline = SteadyTime::Now() + absl::Milliseconds(200);
   for (TestCall* call : {&expired, &cancelled, &good}) ASSERT_TRUE(batcher_->Submit(call->work()).ok());
   cancelled.work()->cancelled = true;
-  absl::SleepFor(expired.work()->deadline - absl::Now() + absl::Milliseconds(1));  // Time itself is the condition.
+  absl::SleepFor(expired.work()->deadline - SteadyTime::Now() +
+                 absl::Milliseconds(1));  // Time itself is the condition.
   gate_.Open();
   EXPECT_TRUE(absl::IsDeadlineExceeded(expired.Wait()));
   EXPECT_TRUE(absl::IsCancelled(cancelled.Wait()));
@@ -219,14 +221,14 @@ TEST_F(BatcherTest, TellsWhereACallsTimeWent) {
   StartWithABusyWorker();
   TestCall a(0, 100, 1);
   ASSERT_TRUE(batcher_->Submit(a.work()).ok());
-  const absl::Time start = absl::Now();
+  const SteadyTime start = SteadyTime::Now();
   absl::SleepFor(absl::Milliseconds(20));
   gate_.Release(1);
   gate_.WaitForArrivals(2);
   absl::SleepFor(absl::Milliseconds(20));
   gate_.Open();
   EXPECT_TRUE(a.Wait().ok());
-  const absl::Duration total = absl::Now() - start + absl::Milliseconds(5);
+  const absl::Duration total = SteadyTime::Now() - start + absl::Milliseconds(5);
   EXPECT_GE(a.times().queued, absl::Milliseconds(40));  // Its last windows waited for its first ones.
   EXPECT_GE(a.times().inference, absl::Milliseconds(20));
   EXPECT_LE(a.times().queued + a.times().inference, 2 * total);

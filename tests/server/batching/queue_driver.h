@@ -12,11 +12,12 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/batching/batch_queue.h"
+#include "server/concurrency/steady_time.h"
 #include "tests/server/batching/test_call.h"
 
 namespace hearwire {
 
-inline absl::Time At(double milliseconds) {
+inline SteadyTime At(double milliseconds) {
   return absl::FromUnixSeconds(1'000'000) + absl::Milliseconds(milliseconds);
 }
 
@@ -27,7 +28,7 @@ class QueueDriver {
   struct Call {
     int network = 0;
     std::vector<int> window_frames;
-    absl::Time deadline = absl::InfiniteFuture();
+    SteadyTime deadline = SteadyTime::InfiniteFuture();
   };
 
   absl::Status Push(char letter, const Call& call, double now = 0) {

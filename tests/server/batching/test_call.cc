@@ -3,6 +3,7 @@
 #include <numeric>
 #include <utility>
 
+#include "server/concurrency/steady_time.h"
 #include "tests/fixtures/fake_embedder.h"
 
 namespace hearwire {
@@ -35,7 +36,7 @@ TestCall::TestCall(int network, int windows, int frames, float seed)
 
 absl::Status TestCall::Wait() {
   MutexLock lock(&mu_);
-  while (done_count_ == 0) changed_.WaitUntil(&mu_, absl::InfiniteFuture());
+  while (done_count_ == 0) changed_.WaitUntil(&mu_, SteadyTime::InfiniteFuture());
   return status_;
 }
 

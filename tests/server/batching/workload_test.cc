@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "server/concurrency/steady_time.h"
+
 namespace hearwire {
 namespace {
 
-absl::Time At(double seconds) { return absl::FromUnixSeconds(1000) + absl::Seconds(seconds); }
+SteadyTime At(double seconds) { return absl::FromUnixSeconds(1000) + absl::Seconds(seconds); }
 
 // A workload that knows that network 0 runs 1000 frames a second.
 Workload Known(int workers) {

@@ -5,8 +5,8 @@
 #include <thread>
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "server/concurrency/steady_time.h"
 
 namespace hearwire {
 namespace {
@@ -38,7 +38,7 @@ TEST(CondVarTest, WaitsUntilItIsSignalled) {
   });
   {
     MutexLock lock(&mu);
-    while (!ready) changed.WaitUntil(&mu, absl::InfiniteFuture());
+    while (!ready) changed.WaitUntil(&mu, SteadyTime::InfiniteFuture());
   }
   other.join();
 }
@@ -47,9 +47,10 @@ TEST(CondVarTest, WaitsNoLongerThanTheDeadline) {
   Mutex mu;
   CondVar never;
   MutexLock lock(&mu);
-  const absl::Time deadline = absl::Now() + absl::Milliseconds(20);
-  while (absl::Now() < deadline) never.WaitUntil(&mu, deadline);
-  for (const absl::Time past : {absl::Now(), absl::UnixEpoch(), absl::InfinitePast()}) never.WaitUntil(&mu, past);
+  const SteadyTime deadline = SteadyTime::Now() + absl::Milliseconds(20);
+  while (SteadyTime::Now() < deadline) never.WaitUntil(&mu, deadline);
+  for (const SteadyTime past : {SteadyTime::Now(), absl::UnixEpoch(), SteadyTime::InfinitePast()})
+    never.WaitUntil(&mu, past);
 }
 
 TEST(CondVarTest, SignalAllWakesEveryone) {
@@ -60,7 +61,7 @@ TEST(CondVarTest, SignalAllWakesEveryone) {
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       MutexLock lock(&mu);
-      while (!ready) changed.WaitUntil(&mu, absl::InfiniteFuture());
+      while (!ready) changed.WaitUntil(&mu, SteadyTime::InfiniteFuture());
     });
   }
   {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "server/concurrency/mutex.h"
+#include "server/concurrency/steady_time.h"
 
 namespace hearwire {
 namespace {
@@ -41,7 +42,7 @@ TEST(ThreadPoolTest, ThreadsRunTasksAtOnce) {
         ++here;
         threads.insert(std::this_thread::get_id());
         changed.SignalAll();
-        while (here < 3) changed.WaitUntil(&mu, absl::InfiniteFuture());
+        while (here < 3) changed.WaitUntil(&mu, SteadyTime::InfiniteFuture());
       });
     }
   }
@@ -79,7 +80,7 @@ TEST(ThreadPoolTest, ATaskIsDestroyedWhenItHasRun) {
     changed.SignalAll();
   });
   MutexLock lock(&mu);
-  while (!second_runs) changed.WaitUntil(&mu, absl::InfiniteFuture());
+  while (!second_runs) changed.WaitUntil(&mu, SteadyTime::InfiniteFuture());
   EXPECT_TRUE(watched.expired());
 }
 

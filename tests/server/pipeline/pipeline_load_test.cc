@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/concurrency/steady_time.h"
 #include "server/pipeline/pipeline.h"
 #include "tests/server/pipeline/pipeline_harness.h"
 
@@ -168,7 +169,7 @@ TEST_F(GatedPipelineTest, AnswersWhatTheBatcherHasNotTakenWhenItShutsDown) {
 TEST(PipelineTest, DecodesNothingForACallThatIsTooLate) {
   PipelineHarness harness;
   CallRequest request = harness.Request({Tone(0.5)});
-  request.deadline = absl::Now() - absl::Milliseconds(1);
+  request.deadline = SteadyTime::Now() - absl::Milliseconds(1);
   const Answer answer = harness.Run(std::move(request));
   EXPECT_EQ(answer.code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_EQ(answer.report.audio, absl::ZeroDuration());

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "server/concurrency/steady_time.h"
 #include "server/rpc/embedding_service.h"
 #include "tests/server/rpc/service_harness.h"
 
@@ -213,8 +214,8 @@ TEST(EmbeddingServiceTest, RefusesCallsWhileItDrains) {
   v1::ListConfigsResponse response;
   EXPECT_EQ(harness.NewStub()->ListConfigs(&context, {}, &response).error_code(), grpc::StatusCode::UNAVAILABLE);
   // What is refused was never taken; the first leaves the count after its answer has been sent.
-  const absl::Time end = absl::Now() + absl::Seconds(30);
-  while (harness.service->calls_in_flight() != 0 && absl::Now() < end) absl::SleepFor(absl::Milliseconds(1));
+  const SteadyTime end = SteadyTime::Now() + absl::Seconds(30);
+  while (harness.service->calls_in_flight() != 0 && SteadyTime::Now() < end) absl::SleepFor(absl::Milliseconds(1));
   EXPECT_EQ(harness.service->calls_in_flight(), 0);
 }
 

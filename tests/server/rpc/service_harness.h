@@ -18,6 +18,7 @@
 #include "google/rpc/status.pb.h"
 #include "hearwire/v1/embedding.grpc.pb.h"
 #include "server/batching/batcher.h"
+#include "server/concurrency/steady_time.h"
 #include "server/pipeline/metrics_observer.h"
 #include "server/pipeline/network_catalog.h"
 #include "server/pipeline/pipeline.h"
@@ -100,7 +101,7 @@ inline ServiceHarness::~ServiceHarness() {
 
 inline std::vector<KeptRecord> ServiceHarness::WaitForRecords(size_t count) {
   MutexLock lock(&mu_);
-  while (records_.size() < count) changed_.WaitUntil(&mu_, absl::InfiniteFuture());
+  while (records_.size() < count) changed_.WaitUntil(&mu_, SteadyTime::InfiniteFuture());
   return records_;
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "server/concurrency/steady_time.h"
 #include "server/telemetry/log.h"
 
 namespace hearwire {
@@ -20,7 +21,7 @@ std::string LoggedCall(const absl::Status& status, absl::Duration total, absl::D
   call.status = status;
   call.total = total;
   LogCall(call, slow_call);
-  EXPECT_TRUE(FlushLog(absl::Now() + absl::Seconds(20)));
+  EXPECT_TRUE(FlushLog(SteadyTime::Now() + absl::Seconds(20)));
   return testing::internal::GetCapturedStderr();
 }
 

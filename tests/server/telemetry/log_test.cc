@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-#include "absl/time/clock.h"
+#include "server/concurrency/steady_time.h"
 #include "server/telemetry/log_writer.h"
 
 namespace hearwire {
@@ -70,7 +70,7 @@ TEST(LogTest, WritesOneJsonObjectALineFromTheLevelOn) {
   testing::internal::CaptureStderr();
   Log(LogLevel::kDebug, "below the level");
   Log(LogLevel::kWarning, "braces {} {0}", {{"n", 1}});
-  ASSERT_TRUE(FlushLog(absl::Now() + absl::Seconds(20)));
+  ASSERT_TRUE(FlushLog(SteadyTime::Now() + absl::Seconds(20)));
   const std::string written = testing::internal::GetCapturedStderr();
   ASSERT_EQ(std::count(written.begin(), written.end(), '\n'), 1) << written;
   const nlohmann::json line = nlohmann::json::parse(written);
@@ -86,14 +86,14 @@ TEST(LogWriterTest, DropsAndCountsWhatNobodyReads) {
   const std::string line(1 << 16, 'x');  // As much as the pipe holds.
   constexpr int kLines = 3 * LogWriter::kMaxWaitingBytes / (1 << 16);
   for (int i = 0; i < kLines; ++i) writer->Write(line);
-  EXPECT_FALSE(writer->Flush(absl::Now()));
+  EXPECT_FALSE(writer->Flush(SteadyTime::Now()));
   EXPECT_EQ(writer->TakeDropped(), 0) << "there is no room to tell of it";
   size_t read_bytes = 0;
   std::thread reader([&] {
     std::string buffer(1 << 20, '\0');
     for (ssize_t got; (got = read(ends[0], buffer.data(), buffer.size())) > 0;) read_bytes += static_cast<size_t>(got);
   });
-  EXPECT_TRUE(writer->Flush(absl::Now() + absl::Seconds(60)));
+  EXPECT_TRUE(writer->Flush(SteadyTime::Now() + absl::Seconds(60)));
   close(ends[1]);  // The writer has nothing left to write.
   reader.join();
   close(ends[0]);
