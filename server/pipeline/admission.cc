@@ -1,5 +1,7 @@
 #include "server/pipeline/admission.h"
 
+#include <algorithm>
+
 namespace hearwire {
 
 std::variant<std::unique_ptr<Admission::Share>, Admission::Refusal> Admission::Admit(int64_t bytes) {
@@ -30,6 +32,13 @@ void Admission::Share::Shrink(int64_t bytes) {
   MutexLock lock(&admission_->mu_);
   bytes_ -= bytes;
   admission_->bytes_ -= bytes;
+}
+
+void Admission::Share::ShrinkTo(int64_t bytes) {
+  MutexLock lock(&admission_->mu_);
+  const int64_t surplus = std::max<int64_t>(bytes_ - bytes, 0);
+  bytes_ -= surplus;
+  admission_->bytes_ -= surplus;
 }
 
 int Admission::calls() const {

@@ -27,6 +27,8 @@ class Admission {
     // Takes `bytes` more. False, and nothing taken, when others hold something and all together would pass the limit.
     bool Grow(int64_t bytes);
     void Shrink(int64_t bytes);
+    // Gives back what is above `bytes`.
+    void ShrinkTo(int64_t bytes);
 
    private:
     Admission* const admission_;

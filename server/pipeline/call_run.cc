@@ -6,10 +6,11 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "models/configs/network_shape.h"
+#include "server/audio/non_finite.h"
 #include "server/concurrency/steady_time.h"
 #include "server/pipeline/call_errors.h"
 #include "server/pipeline/clip_preparation.h"
-#include "server/pipeline/row_assembly.h"
+#include "server/pipeline/clip_rows.h"
 
 namespace hearwire {
 namespace {
@@ -127,8 +128,7 @@ std::optional<CallError> CallRun::PrepareClip(int clip) {
 
 std::optional<CallError> CallRun::TooLarge(int64_t frames, int64_t rows, bool at_least) const {
   const PipelineOptions& options = parts_.options;
-  const int64_t reply_bytes =
-      request_.reply.fixed + clip_count_ * request_.reply.per_clip + rows * request_.reply.per_row;
+  const int64_t reply_bytes = ReplyBytes(rows);
   if (reply_bytes > options.max_reply_bytes) {
     return ReplyTooLarge(reply_bytes, options.max_reply_bytes, at_least);
   }
@@ -222,32 +222,44 @@ void CallRun::OnBatched(const absl::Status& status, const BatchTimes& times) {
     parts_.metrics->OnCancelled("inference");
     return Finish(CallerGone());
   }
-  if (const std::optional<int> clip = FirstClipNotFinite(rows_, windows_per_clip_, row_size_)) {
-    return Finish(
-        BadClip(request_, *clip,
-                "its embedding is not finite: the network overflows on samples as large as these; 1.0 is full "
-                "scale"));
-  }
-  Finish(AssembleRows(request_.kind, std::move(rows_), windows_per_clip_, row_size_));
+  Finish(GiveRows());
 }
 
-void CallRun::Finish(std::variant<CallResult, CallError> outcome) {
+std::optional<CallError> CallRun::GiveRows() {
+  absl::Span<const float> rest = rows_;
+  for (int clip = 0; clip < clip_count_; ++clip) {
+    const absl::Span<const float> rows = rest.subspan(0, static_cast<size_t>(windows_per_clip_[clip]) * row_size_);
+    rest.remove_prefix(rows.size());
+    if (FindNonFinite(rows) >= 0) {
+      return BadClip(request_, clip,
+                     "its embedding is not finite: the network overflows on samples as large as these; 1.0 is full "
+                     "scale");
+    }
+    ClipRows clip_rows(request_.kind, row_size_);
+    if (std::optional<CallError> error = request_.sink->OnRows(clip, clip_rows.Add(rows, /*last=*/true))) return error;
+  }
+  return std::nullopt;
+}
+
+void CallRun::Finish(std::optional<CallError> error) {
   CallReport report;
+  int64_t reply_rows;
   {
     MutexLock lock(&mu_);
     report = report_;
+    reply_rows = reply_rows_;
   }
-  if (const CallError* error = std::get_if<CallError>(&outcome)) {
-    if (reason::IsRefusal(error->reason)) parts_.metrics->OnRejected(error->reason);
-  } else {
+  if (!error) {
     parts_.metrics->OnAudio(report.audio);
+  } else if (reason::IsRefusal(error->reason)) {
+    parts_.metrics->OnRejected(error->reason);
   }
   // Others may hold the CallWork, and it this: nothing large stays behind.
   clips_ = {};
   rows_ = {};
-  share_.reset();
-  const CallDone done = std::move(request_.done);
-  done(std::move(outcome), report);
+  // gRPC keeps the request, the reply and the reply's bytes until they have left.
+  share_->ShrinkTo(request_.request_bytes + (error ? 0 : 2 * ReplyBytes(reply_rows)));
+  request_.sink->OnEnd(error ? &*error : nullptr, report, std::move(share_));
 }
 
 }  // namespace hearwire

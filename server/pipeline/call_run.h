@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -55,9 +54,15 @@ class CallRun : public std::enable_shared_from_this<CallRun> {
   int64_t RowCount(const WindowCount& count) const {
     return request_.kind == CallKind::kTimestamps ? count.windows : 1;
   }
+  int64_t ReplyBytes(int64_t rows) const {
+    return request_.reply.fixed + clip_count_ * request_.reply.per_clip + rows * request_.reply.per_row;
+  }
   void Submit();
   void OnBatched(const absl::Status& status, const BatchTimes& times);
-  void Finish(std::variant<CallResult, CallError> outcome);
+  // Hands the rows of all windows to the sink, clip after clip; says what is wrong with them.
+  std::optional<CallError> GiveRows();
+  // Ends the call, with the error if there is one.
+  void Finish(std::optional<CallError> error);
 
   const PipelineParts parts_;
   CallRequest request_;

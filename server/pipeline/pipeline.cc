@@ -28,7 +28,7 @@ class PooledPipeline final : public Pipeline {
  private:
   void Refuse(const CallRequest& request, const CallError& error) {
     metrics_->OnRejected(error.reason);
-    request.done(error, CallReport{});
+    request.sink->OnEnd(&error, CallReport{}, nullptr);
   }
 
   const PipelineOptions options_;

@@ -42,7 +42,7 @@ class Pipeline {
   // The batchers must have been shut down, so that every call is answered.
   virtual ~Pipeline() = default;
 
-  // Starts a call; never blocks. `done` brings its rows, or the first of:
+  // Starts a call; never blocks. its sink gets its rows, or the first of:
   // RESOURCE_EXHAUSTED: TOO_MANY_CALLS, MEMORY_FULL, QUEUE_FULL (try later), CALL_TOO_LARGE, REPLY_TOO_LARGE,
   // AUDIO_TOO_LONG (never); INVALID_ARGUMENT: INVALID_AUDIO, and which clip: the first bad one, in the order of the
   // request; DEADLINE_EXCEEDED, CANCELLED: looked at before each clip, when its windows are queued, and when a batch is

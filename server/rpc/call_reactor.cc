@@ -31,15 +31,14 @@ void CallReactor::Succeed() {
   Finish(grpc::Status::OK);
 }
 
-void CallReactor::Run(CallRequest request, const AudioClips& clips, absl::Duration max_deadline, WriteReply write_reply,
-                      Pipeline* pipeline) {
-  clip_count_ = clips.size();
+void CallReactor::Run(CallRequest request, const AudioClips& clips, absl::Duration max_deadline,
+                      std::unique_ptr<ReplyWriter> writer, Pipeline* pipeline) {
+  clips_ = &clips;
+  writer_ = std::move(writer);
   request.deadline = std::min(ReadDeadline(context_->raw_deadline()), start_ + max_deadline);
   work_ = request.work;
-  request.done = [this, &clips, write_reply = std::move(write_reply)](
-                     const std::variant<CallResult, CallError>& outcome, const CallReport& report) {
-    OnOutcome(outcome, report, clips, write_reply);
-  };
+  request.reply = writer_->size();
+  request.sink = this;
   pipeline->Start(std::move(request));
 }
 
@@ -47,14 +46,19 @@ void CallReactor::OnCancel() {
   if (work_ != nullptr) work_->cancelled.store(true);
 }
 
-void CallReactor::OnOutcome(const std::variant<CallResult, CallError>& outcome, const CallReport& report,
-                            const AudioClips& clips, const WriteReply& write_reply) {
-  if (const CallError* error = std::get_if<CallError>(&outcome)) {
-    return FailWith({*error, error->clip ? ClipField(clips, *error->clip, error->field) : ""}, report);
+std::optional<CallError> CallReactor::OnRows(int clip, absl::Span<const float> rows) {
+  std::optional<RequestFault> fault = writer_->WriteRows(clip, rows);
+  if (!fault) return std::nullopt;
+  fault_field_ = std::move(fault->field);
+  return std::move(fault->error);
+}
+
+void CallReactor::OnEnd(const CallError* error, const CallReport& report, std::unique_ptr<Admission::Share> held) {
+  held_ = std::move(held);
+  if (error != nullptr) {
+    return FailWith({*error, error->clip ? ClipField(*clips_, *error->clip, error->field) : fault_field_}, report);
   }
-  const std::optional<RequestFault> fault =
-      write_reply(std::get<CallResult>(outcome), SteadyTime::Now() - start_, report.times);
-  if (fault) return FailWith(*fault, report);
+  writer_->WriteEnd(SteadyTime::Now() - start_, report.times);
   Report(absl::OkStatus(), "", report);
   Finish(grpc::Status::OK);
 }
@@ -77,7 +81,7 @@ void CallReactor::Report(const absl::Status& status, std::string_view reason, co
                   .peer = peer,
                   .status = status,
                   .reason = reason,
-                  .clips = clip_count_,
+                  .clips = clips_ == nullptr ? 0 : clips_->size(),
                   .audio = report.audio,
                   .total = total,
                   .decode = report.times.decode,

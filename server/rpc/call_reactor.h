@@ -11,13 +11,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 
 #include "absl/time/time.h"
 #include "server/concurrency/steady_time.h"
 #include "server/pipeline/call.h"
 #include "server/pipeline/pipeline.h"
 #include "server/rpc/read_request.h"
+#include "server/rpc/reply_writer.h"
 #include "server/telemetry/call_log.h"
 #include "server/telemetry/metrics.h"
 
@@ -30,12 +30,8 @@ struct CallSinks {
 };
 
 // Made by a handler and returned by it; deletes itself. Exactly one of Fail, Succeed and Run is called, by the handler.
-class CallReactor final : public grpc::ServerUnaryReactor {
+class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
  public:
-  // Writes the rows into the reply, and says where the time went. What it returns fails the call.
-  using WriteReply = std::function<std::optional<RequestFault>(const CallResult& result, absl::Duration total,
-                                                               const CallTimes& times)>;
-
   // Counts the time from here. method: a literal.
   CallReactor(grpc::CallbackServerContext* context, std::string_view method, CallSinks sinks);
 
@@ -43,10 +39,10 @@ class CallReactor final : public grpc::ServerUnaryReactor {
   void Fail(const RequestFault& fault);
   void Succeed();
 
-  // Hands the call to the pipeline. The message that `clips` is of lives as long as the reactor, and so does what
-  // write_reply writes into.
-  void Run(CallRequest request, const AudioClips& clips, absl::Duration max_deadline, WriteReply write_reply,
-           Pipeline* pipeline);
+  // Hands the call to the pipeline. The message that `clips` is of lives as long as the reactor, and so does the one
+  // that `writer` writes into.
+  void Run(CallRequest request, const AudioClips& clips, absl::Duration max_deadline,
+           std::unique_ptr<ReplyWriter> writer, Pipeline* pipeline);
 
   // The config's or network's name for logs and metrics; the first 200 bytes are kept.
   void set_config(std::string_view name) { config_ = std::string(name.substr(0, 200)); }
@@ -66,8 +62,9 @@ class CallReactor final : public grpc::ServerUnaryReactor {
     delete this;
   }
 
-  void OnOutcome(const std::variant<CallResult, CallError>& outcome, const CallReport& report, const AudioClips& clips,
-                 const WriteReply& write_reply);
+  std::optional<CallError> OnRows(int clip, absl::Span<const float> rows) override;
+  void OnEnd(const CallError* error, const CallReport& report, std::unique_ptr<Admission::Share> held) override;
+
   // To the sinks; reason: of a failure. Finishing the call comes after it, for this may be gone then.
   void Report(const absl::Status& status, std::string_view reason, const CallReport& report);
   void FailWith(const RequestFault& fault, const CallReport& report);
@@ -78,7 +75,10 @@ class CallReactor final : public grpc::ServerUnaryReactor {
   const SteadyTime start_;
   std::string request_id_;
   std::string config_;
-  int clip_count_ = 0;
+  const AudioClips* clips_ = nullptr;
+  std::unique_ptr<ReplyWriter> writer_;
+  std::string fault_field_;                 // Of what the writer refused.
+  std::unique_ptr<Admission::Share> held_;  // Until the reply has left.
   std::atomic<int64_t>* in_flight_ = nullptr;
   std::shared_ptr<CallWork> work_;  // Set before the handler returns, if at all; OnCancel comes later.
 };

@@ -7,6 +7,7 @@
 #include "server/pipeline/call_errors.h"
 #include "server/rpc/call_reactor.h"
 #include "server/rpc/read_request.h"
+#include "server/rpc/reply_writer.h"
 #include "server/rpc/write_reply.h"
 
 namespace hearwire {
@@ -37,11 +38,6 @@ bool Take(std::variant<T, RequestFault> result, T* value, CallReactor* call) {
   }
   *value = std::move(std::get<T>(result));
   return true;
-}
-
-std::optional<RequestFault> ForElementType(std::optional<CallError> error) {
-  if (!error) return std::nullopt;
-  return RequestFault{*std::move(error), "element_type"};
 }
 
 Readout LogitsReadout() {
@@ -81,6 +77,10 @@ EmbeddingServiceImpl::EmbeddingServiceImpl(const EmbeddingServiceOptions& option
       pipeline_(pipeline),
       metrics_(metrics) {}
 
+CallReactor* EmbeddingServiceImpl::NewCall(grpc::CallbackServerContext* context, std::string_view method) const {
+  return new CallReactor(context, method, {metrics_, options_.on_call});
+}
+
 bool EmbeddingServiceImpl::Admit(CallReactor* call) {
   // Counted before it looks: whoever drains sets the state first and then reads the count.
   in_flight_.fetch_add(1);
@@ -95,103 +95,78 @@ bool EmbeddingServiceImpl::Admit(CallReactor* call) {
 }
 
 template <typename Request>
-bool EmbeddingServiceImpl::ReadEmbeddingRequest(const Request& request, CallKind kind, CallReactor* call,
-                                                EmbeddingCall* asked) {
-  const std::string& name = request.config().empty() ? options_.default_config : request.config();
+void EmbeddingServiceImpl::Run(CallReactor* call, const Request& message, CallRequest request,
+                               std::unique_ptr<ReplyWriter> writer) {
+  request.request_bytes = static_cast<int64_t>(message.ByteSizeLong());
+  call->Run(std::move(request), message.clips(), options_.max_deadline, std::move(writer), pipeline_);
+}
+
+template <typename Request, typename Response>
+CallReactor* EmbeddingServiceImpl::Embed(CallReactor* call, CallKind kind, const Request& message, Response* response) {
+  const std::string& name = message.config().empty() ? options_.default_config : message.config();
   call->set_config(name);
-  if (!Admit(call)) return false;
-  CallRequest& out = asked->request;
+  if (!Admit(call)) return call;
   ServedConfig served;
+  v1::ElementType element_type;
+  CallRequest request;
   if (!Take(ReadConfig(name, *networks_), &served, call) ||
-      !Take(ReadElementType(request.element_type()), &asked->element_type, call) ||
-      !Take(ReadClips(request.clips(), options_.max_clips), &out.clips, call)) {
-    return false;
+      !Take(ReadElementType(message.element_type()), &element_type, call) ||
+      !Take(ReadClips(message.clips(), options_.max_clips), &request.clips, call)) {
+    return call;
   }
   const Config& config = *served.config;
-  const bool scene = kind == CallKind::kScene;
-  asked->config = &config;
-  out.kind = kind;
-  out.network = served.network;
-  out.readout = config.readout;
-  out.timestamp_window_samples = config.timestamp_window_samples;
-  out.min_samples = scene ? config.min_scene_samples() : config.min_timestamp_samples();
-  out.request_bytes = static_cast<int64_t>(request.ByteSizeLong());
-  out.reply = scene ? SceneReplySize(config.embedding_size(), asked->element_type)
-                    : TimestampReplySize(config.embedding_size(), asked->element_type);
-  return true;
+  request.kind = kind;
+  request.network = served.network;
+  request.readout = config.readout;
+  request.timestamp_window_samples = config.timestamp_window_samples;
+  request.min_samples = kind == CallKind::kTimestamps ? config.min_timestamp_samples() : config.min_scene_samples();
+  Run(call, message, std::move(request),
+      NewReplyWriter({config.name, served.network, options_.precision}, config.embedding_size(), message.clips_size(),
+                     element_type, response));
+  return call;
 }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetSceneEmbeddings(grpc::CallbackServerContext* context,
                                                                    const v1::GetSceneEmbeddingsRequest* request,
                                                                    v1::GetSceneEmbeddingsResponse* response) {
-  auto* call = new CallReactor(context, "GetSceneEmbeddings", {metrics_, options_.on_call});
-  EmbeddingCall asked;
-  if (!ReadEmbeddingRequest(*request, CallKind::kScene, call, &asked)) return call;
-  auto write = [this, response, config = asked.config, network = asked.request.network, type = asked.element_type](
-                   const CallResult& result, absl::Duration total, const CallTimes& times) {
-    WriteSpace(config->name, *network, options_.precision, response->mutable_space());
-    auto fault = ForElementType(WriteSceneEmbeddings(result, type, response));
-    WriteTimings(total, times, response->mutable_timings());
-    return fault;
-  };
-  call->Run(std::move(asked.request), request->clips(), options_.max_deadline, std::move(write), pipeline_);
-  return call;
+  return Embed(NewCall(context, "GetSceneEmbeddings"), CallKind::kScene, *request, response);
 }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTimestampEmbeddings(grpc::CallbackServerContext* context,
                                                                        const v1::GetTimestampEmbeddingsRequest* request,
                                                                        v1::GetTimestampEmbeddingsResponse* response) {
-  auto* call = new CallReactor(context, "GetTimestampEmbeddings", {metrics_, options_.on_call});
-  EmbeddingCall asked;
-  if (!ReadEmbeddingRequest(*request, CallKind::kTimestamps, call, &asked)) return call;
-  auto write = [this, response, config = asked.config, network = asked.request.network, type = asked.element_type](
-                   const CallResult& result, absl::Duration total, const CallTimes& times) {
-    WriteSpace(config->name, *network, options_.precision, response->mutable_space());
-    auto fault = ForElementType(WriteTimestampEmbeddings(result, type, response));
-    WriteTimings(total, times, response->mutable_timings());
-    return fault;
-  };
-  call->Run(std::move(asked.request), request->clips(), options_.max_deadline, std::move(write), pipeline_);
-  return call;
+  return Embed(NewCall(context, "GetTimestampEmbeddings"), CallKind::kTimestamps, *request, response);
 }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTags(grpc::CallbackServerContext* context,
-                                                        const v1::GetTagsRequest* request,
+                                                        const v1::GetTagsRequest* message,
                                                         v1::GetTagsResponse* response) {
-  auto* call = new CallReactor(context, "GetTags", {metrics_, options_.on_call});
-  const std::string& name = request->network().empty() ? default_network_ : request->network();
+  CallReactor* const call = NewCall(context, "GetTags");
+  const std::string& name = message->network().empty() ? default_network_ : message->network();
   call->set_config(name);
   if (!Admit(call)) return call;
-  CallRequest out;
+  CallRequest request;
   ServedConfig served;
   if (!Take(ReadNetwork(name, *networks_), &served, call) ||
-      !Take(ReadClips(request->clips(), options_.max_clips), &out.clips, call)) {
+      !Take(ReadClips(message->clips(), options_.max_clips), &request.clips, call)) {
     return call;
   }
   // There are no more tags than classes.
-  const uint32_t asked = request->top_k() == 0 ? kClassCount : request->top_k();
+  const uint32_t asked = message->top_k() == 0 ? kClassCount : message->top_k();
   const int top_k = static_cast<int>(std::min<uint32_t>(asked, kClassCount));
-  out.kind = CallKind::kTags;
-  out.network = served.network;
-  out.readout = LogitsReadout();
-  out.min_samples = served.config->min_scene_samples();
-  out.request_bytes = static_cast<int64_t>(request->ByteSizeLong());
-  out.reply = TagsReplySize(top_k);
-  auto write = [this, response, network = served.network, top_k](const CallResult& result, absl::Duration total,
-                                                                 const CallTimes& times) {
-    WriteSpace("", *network, options_.precision, response->mutable_space());
-    WriteTags(result, top_k, response);
-    WriteTimings(total, times, response->mutable_timings());
-    return std::optional<RequestFault>();
-  };
-  call->Run(std::move(out), request->clips(), options_.max_deadline, std::move(write), pipeline_);
+  request.kind = CallKind::kTags;
+  request.network = served.network;
+  request.readout = LogitsReadout();
+  request.min_samples = served.config->min_scene_samples();
+  Run(call, *message, std::move(request),
+      NewTagsWriter({"", served.network, options_.precision}, message->clips_size(), top_k, response));
   return call;
 }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListConfigs(grpc::CallbackServerContext* context,
                                                             const v1::ListConfigsRequest* request,
                                                             v1::ListConfigsResponse* response) {
-  auto* call = new CallReactor(context, "ListConfigs", {metrics_, options_.on_call});
+  CallReactor* const call = NewCall(context, "ListConfigs");
   if (state_.load() == State::kDraining) {
     call->Fail(Draining());
     return call;

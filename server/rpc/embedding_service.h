@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -27,6 +28,7 @@
 namespace hearwire {
 
 class CallReactor;
+class ReplyWriter;
 
 struct EmbeddingServiceOptions {
   // What an empty config in a request means; its network is what an empty network means.
@@ -76,22 +78,21 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
  private:
   enum class State { kStarting, kOpen, kDraining };
 
-  // A request for embeddings, read and checked.
-  struct EmbeddingCall {
-    const Config* config = nullptr;
-    v1::ElementType element_type = v1::ELEMENT_TYPE_FLOAT32;
-    CallRequest request;
-  };
-
   EmbeddingServiceImpl(const EmbeddingServiceOptions& options, const NetworkCatalog* networks, Pipeline* pipeline,
                        Metrics* metrics, std::string default_network);
+
+  CallReactor* NewCall(grpc::CallbackServerContext* context, std::string_view method) const;
 
   // Counts the call in. False: the call has been failed.
   bool Admit(CallReactor* call);
 
-  // Likewise.
+  // Both methods of embeddings. Returns `call`, which runs or has failed.
+  template <typename Request, typename Response>
+  CallReactor* Embed(CallReactor* call, CallKind kind, const Request& message, Response* response);
+
+  // Hands a call whose request has been read to the pipeline.
   template <typename Request>
-  bool ReadEmbeddingRequest(const Request& request, CallKind kind, CallReactor* call, EmbeddingCall* asked);
+  void Run(CallReactor* call, const Request& message, CallRequest request, std::unique_ptr<ReplyWriter> writer);
 
   const EmbeddingServiceOptions options_;
   const std::string default_network_;

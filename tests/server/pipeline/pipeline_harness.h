@@ -9,6 +9,7 @@
 #include <future>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -22,6 +23,12 @@
 #include "tests/fixtures/recorded_metrics.h"
 
 namespace hearwire {
+
+struct CallResult {
+  int row_size = 0;
+  std::vector<int64_t> rows_per_clip;
+  std::vector<float> rows;  // [sum of rows_per_clip, row_size], clip after clip.
+};
 
 struct Answer {
   std::variant<CallResult, CallError> outcome;
@@ -42,6 +49,39 @@ inline std::vector<float> Tone(double seconds, double pitch_hz = 440) {
   }
   return samples;
 }
+
+// Collects a call's rows; deletes itself at the end.
+class CollectingSink final : public ReplySink {
+ public:
+  CollectingSink(size_t clips, int row_size) : row_size_(row_size), rows_(clips) {}
+
+  std::future<Answer> answer() { return answer_.get_future(); }
+
+  std::optional<CallError> OnRows(int clip, absl::Span<const float> rows) override {
+    std::vector<float>& all = rows_[static_cast<size_t>(clip)];
+    all.insert(all.end(), rows.begin(), rows.end());
+    return std::nullopt;
+  }
+  void OnEnd(const CallError* error, const CallReport& report, std::unique_ptr<Admission::Share> held) override {
+    held.reset();
+    CallResult result{.row_size = row_size_};
+    for (const std::vector<float>& rows : rows_) {
+      result.rows_per_clip.push_back(static_cast<int64_t>(rows.size()) / row_size_);
+      result.rows.insert(result.rows.end(), rows.begin(), rows.end());
+    }
+    if (error != nullptr) {
+      answer_.set_value({*error, report});
+    } else {
+      answer_.set_value({std::move(result), report});
+    }
+    delete this;
+  }
+
+ private:
+  const int row_size_;
+  std::vector<std::vector<float>> rows_;  // Of each clip.
+  std::promise<Answer> answer_;
+};
 
 class PipelineHarness {
  public:
@@ -111,11 +151,10 @@ inline CallRequest PipelineHarness::Request(const std::vector<std::vector<float>
 }
 
 inline std::future<Answer> PipelineHarness::Start(CallRequest request) {
-  auto answer = std::make_shared<std::promise<Answer>>();
-  std::future<Answer> future = answer->get_future();
-  request.done = [answer](std::variant<CallResult, CallError> outcome, const CallReport& report) {
-    answer->set_value({std::move(outcome), report});
-  };
+  auto* const sink =
+      new CollectingSink(request.clips.size(), ReadoutSize(network.shape, network.info->mel.n_mels, request.readout));
+  std::future<Answer> future = sink->answer();
+  request.sink = sink;
   pipeline->Start(std::move(request));
   return future;
 }

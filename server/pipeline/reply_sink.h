@@ -1,0 +1,33 @@
+// Where a call's answer goes: its rows as they become known, then its end.
+
+#ifndef HEARWIRE_SERVER_PIPELINE_REPLY_SINK_H_
+#define HEARWIRE_SERVER_PIPELINE_REPLY_SINK_H_
+
+#include <memory>
+#include <optional>
+
+#include "absl/types/span.h"
+#include "server/pipeline/admission.h"
+#include "server/pipeline/call_error.h"
+
+namespace hearwire {
+
+// One for each call. The pipeline calls it from threads of its own, one at a time, never after OnEnd. It must not
+// block.
+class ReplySink {
+ public:
+  virtual ~ReplySink() = default;
+
+  // The next rows of one of the call's clips, [count, row_size], finite. A clip's rows come in order; clips come in any
+  // order. An error fails the call: OnEnd brings it back.
+  virtual std::optional<CallError> OnRows(int clip, absl::Span<const float> rows) = 0;
+
+  // Exactly once. error: null when every row of every clip has come. held: the call's place among those in flight, and
+  // the bytes of its reply; the sink keeps it until the reply has left. Null when the call was not let in. The sink may
+  // be destroyed within.
+  virtual void OnEnd(const CallError* error, const CallReport& report, std::unique_ptr<Admission::Share> held) = 0;
+};
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_PIPELINE_REPLY_SINK_H_

@@ -1,0 +1,201 @@
+#include "server/rpc/reply_writer.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "models/configs/audioset.h"
+#include "models/log_mel/clip_windows.h"
+#include "server/rpc/float16.h"
+#include "server/rpc/write_reply.h"
+
+namespace hearwire {
+namespace {
+
+// Rows are copied as they lie in memory.
+static_assert(std::endian::native == std::endian::little);
+
+// Space, timings, and the fields around the data.
+constexpr int64_t kFixedBytes = 512;
+constexpr int64_t kBytesPerTimestampClip = 64;
+constexpr int64_t kBytesPerTag = 16;  // Without its name.
+
+int64_t ElementBytes(v1::ElementType type) { return type == v1::ELEMENT_TYPE_FLOAT16 ? 2 : 4; }
+
+RequestFault BeyondFloat16(float value, int clip) {
+  return {{.status = absl::InvalidArgumentError(absl::StrCat("the embedding of clips[", clip, "] holds ", value,
+                                                             ", and FLOAT16 ends at 65504: ask for FLOAT32")),
+           .reason = reason::kInvalidRequest},
+          "element_type"};
+}
+
+// to: [rows.size(), ElementBytes(type)] bytes. The value that float16 cannot hold, if there is one.
+std::optional<float> WriteElements(absl::Span<const float> rows, v1::ElementType type, char* to) {
+  if (type == v1::ELEMENT_TYPE_FLOAT32) {
+    std::memcpy(to, rows.data(), rows.size() * sizeof(float));
+    return std::nullopt;
+  }
+  for (const float value : rows) {
+    const uint16_t bits = ToFloat16(value);
+    if (!IsFiniteFloat16(bits)) return value;
+    std::memcpy(to, &bits, sizeof(bits));
+    to += sizeof(bits);
+  }
+  return std::nullopt;
+}
+
+std::optional<float> AppendElements(absl::Span<const float> rows, v1::ElementType type, std::string* data) {
+  if (type == v1::ELEMENT_TYPE_FLOAT32) {
+    // Not by a resize, which would fill all with zeros first.
+    data->append(reinterpret_cast<const char*>(rows.data()), rows.size() * sizeof(float));
+    return std::nullopt;
+  }
+  const size_t begin = data->size();
+  data->resize(begin + rows.size() * sizeof(uint16_t));
+  return WriteElements(rows, type, data->data() + begin);
+}
+
+int64_t LongestClassName() {
+  size_t longest = 0;
+  for (const std::string_view name : AudioSetClassNames()) longest = std::max(longest, name.size());
+  return static_cast<int64_t>(longest);
+}
+
+void StartMatrix(int rows, int columns, v1::ElementType type, v1::Matrix* matrix) {
+  matrix->set_rows(static_cast<uint32_t>(rows));
+  matrix->set_columns(static_cast<uint32_t>(columns));
+  matrix->set_element_type(type);
+}
+
+// What every reply ends with.
+template <typename Reply>
+class EndedReplyWriter : public ReplyWriter {
+ public:
+  EndedReplyWriter(const ReplySpace& space, Reply* reply) : reply_(reply), space_(space) {}
+
+  void WriteEnd(absl::Duration total, const CallTimes& times) final {
+    WriteSpace(space_.config, *space_.network, space_.precision, reply_->mutable_space());
+    WriteTimings(total, times, reply_->mutable_timings());
+  }
+
+ protected:
+  Reply* const reply_;
+
+ private:
+  const ReplySpace space_;
+};
+
+class SceneWriter final : public EndedReplyWriter<v1::GetSceneEmbeddingsResponse> {
+ public:
+  SceneWriter(const ReplySpace& space, int row_size, int clips, v1::ElementType type,
+              v1::GetSceneEmbeddingsResponse* reply)
+      : EndedReplyWriter(space, reply), type_(type), row_bytes_(row_size * ElementBytes(type)) {
+    StartMatrix(clips, row_size, type, reply->mutable_embeddings());
+  }
+
+  ReplySize size() const override { return {.fixed = kFixedBytes, .per_row = row_bytes_}; }
+
+  std::optional<RequestFault> WriteRows(int clip, absl::Span<const float> row) override {
+    v1::Matrix& matrix = *reply_->mutable_embeddings();
+    std::string& data = *matrix.mutable_data();
+    if (data.empty()) data.resize(static_cast<size_t>(matrix.rows() * row_bytes_));
+    const std::optional<float> beyond = WriteElements(row, type_, &data[static_cast<size_t>(clip * row_bytes_)]);
+    return beyond ? std::optional(BeyondFloat16(*beyond, clip)) : std::nullopt;
+  }
+
+ private:
+  const v1::ElementType type_;
+  const int64_t row_bytes_;
+};
+
+class TimestampWriter final : public EndedReplyWriter<v1::GetTimestampEmbeddingsResponse> {
+ public:
+  TimestampWriter(const ReplySpace& space, int row_size, int clips, v1::ElementType type,
+                  v1::GetTimestampEmbeddingsResponse* reply)
+      : EndedReplyWriter(space, reply), type_(type), row_size_(row_size) {
+    for (int i = 0; i < clips; ++i) StartMatrix(0, row_size, type, reply->add_clips()->mutable_embeddings());
+  }
+
+  ReplySize size() const override {
+    return {.fixed = kFixedBytes,
+            .per_clip = kBytesPerTimestampClip,
+            .per_row = row_size_ * ElementBytes(type_) + static_cast<int64_t>(sizeof(double))};
+  }
+
+  std::optional<RequestFault> WriteRows(int clip, absl::Span<const float> rows) override {
+    v1::TimestampEmbeddings& embeddings = *reply_->mutable_clips(clip);
+    v1::Matrix& matrix = *embeddings.mutable_embeddings();
+    if (const std::optional<float> beyond = AppendElements(rows, type_, matrix.mutable_data())) {
+      return BeyondFloat16(*beyond, clip);
+    }
+    const uint32_t first = matrix.rows();
+    const uint32_t end = first + static_cast<uint32_t>(rows.size() / static_cast<size_t>(row_size_));
+    matrix.set_rows(end);
+    embeddings.mutable_timestamps_ms()->Reserve(static_cast<int>(end));
+    for (uint32_t row = first; row < end; ++row) {
+      embeddings.add_timestamps_ms(static_cast<double>(row) * kTimestampHopMs);
+    }
+    return std::nullopt;
+  }
+
+ private:
+  const v1::ElementType type_;
+  const int row_size_;
+};
+
+class TagsWriter final : public EndedReplyWriter<v1::GetTagsResponse> {
+ public:
+  TagsWriter(const ReplySpace& space, int clips, int top_k, v1::GetTagsResponse* reply)
+      : EndedReplyWriter(space, reply), top_k_(top_k) {
+    for (int i = 0; i < clips; ++i) reply->add_clips();
+  }
+
+  ReplySize size() const override {
+    static const int64_t longest_name = LongestClassName();
+    return {.fixed = kFixedBytes, .per_row = top_k_ * (kBytesPerTag + longest_name)};
+  }
+
+  std::optional<RequestFault> WriteRows(int clip, absl::Span<const float> probabilities) override {
+    const auto names = AudioSetClassNames();
+    std::vector<size_t> order(probabilities.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::partial_sort(order.begin(), order.begin() + top_k_, order.end(), [&](size_t a, size_t b) {
+      return probabilities[a] != probabilities[b] ? probabilities[a] > probabilities[b] : a < b;
+    });
+    order.resize(static_cast<size_t>(top_k_));
+    for (const size_t index : order) {
+      v1::Tag* tag = reply_->mutable_clips(clip)->add_tags();
+      tag->set_index(static_cast<uint32_t>(index));
+      tag->set_name(std::string(names[index]));
+      tag->set_probability(probabilities[index]);
+    }
+    return std::nullopt;
+  }
+
+ private:
+  const int top_k_;
+};
+
+}  // namespace
+
+std::unique_ptr<ReplyWriter> NewReplyWriter(const ReplySpace& space, int row_size, int clips, v1::ElementType type,
+                                            v1::GetSceneEmbeddingsResponse* reply) {
+  return std::make_unique<SceneWriter>(space, row_size, clips, type, reply);
+}
+
+std::unique_ptr<ReplyWriter> NewReplyWriter(const ReplySpace& space, int row_size, int clips, v1::ElementType type,
+                                            v1::GetTimestampEmbeddingsResponse* reply) {
+  return std::make_unique<TimestampWriter>(space, row_size, clips, type, reply);
+}
+
+std::unique_ptr<ReplyWriter> NewTagsWriter(const ReplySpace& space, int clips, int top_k, v1::GetTagsResponse* reply) {
+  return std::make_unique<TagsWriter>(space, clips, top_k, reply);
+}
+
+}  // namespace hearwire
