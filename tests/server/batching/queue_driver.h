@@ -18,7 +18,7 @@
 namespace hearwire {
 
 inline SteadyTime At(double milliseconds) {
-  return absl::FromUnixSeconds(1'000'000) + absl::Milliseconds(milliseconds);
+  return SteadyTime() + absl::Seconds(1000000) + absl::Milliseconds(milliseconds);
 }
 
 class QueueDriver {

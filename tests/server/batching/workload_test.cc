@@ -7,7 +7,7 @@
 namespace hearwire {
 namespace {
 
-SteadyTime At(double seconds) { return absl::FromUnixSeconds(1000) + absl::Seconds(seconds); }
+SteadyTime At(double seconds) { return SteadyTime() + absl::Seconds(1000 + seconds); }
 
 // A workload that knows that network 0 runs 1000 frames a second.
 Workload Known(int workers) {

@@ -36,6 +36,15 @@ TEST(AdmissionTest, RefusesBytesBeyondTheLimitAndTakesNothing) {
   EXPECT_EQ(admission.calls(), 2);
 }
 
+TEST(AdmissionTest, KeepsOfAShareWhatItIsTold) {
+  Admission admission(10, 1000);
+  const Share share = Admitted(&admission, 600);
+  share->ShrinkTo(400);
+  EXPECT_EQ(admission.bytes(), 400);
+  share->ShrinkTo(500);
+  EXPECT_EQ(admission.bytes(), 400) << "it takes nothing";
+}
+
 TEST(AdmissionTest, TakesACallThatIsAloneWhateverItHolds) {
   Admission admission(10, 1000);
   Share alone = Admitted(&admission, 5000);

@@ -50,10 +50,13 @@ inline std::vector<float> Tone(double seconds, double pitch_hz = 440) {
   return samples;
 }
 
+using Held = std::unique_ptr<Admission::Share>;
+
 // Collects a call's rows; deletes itself at the end.
 class CollectingSink final : public ReplySink {
  public:
-  CollectingSink(size_t clips, int row_size) : row_size_(row_size), rows_(clips) {}
+  // held: where what the reply holds is put; null: it is given back at once.
+  CollectingSink(size_t clips, int row_size, Held* held) : row_size_(row_size), held_(held), rows_(clips) {}
 
   std::future<Answer> answer() { return answer_.get_future(); }
 
@@ -62,7 +65,8 @@ class CollectingSink final : public ReplySink {
     all.insert(all.end(), rows.begin(), rows.end());
     return std::nullopt;
   }
-  void OnEnd(const CallError* error, const CallReport& report, std::unique_ptr<Admission::Share> held) override {
+  void OnEnd(const CallError* error, const CallReport& report, Held held) override {
+    if (held_ != nullptr) *held_ = std::move(held);
     held.reset();
     CallResult result{.row_size = row_size_};
     for (const std::vector<float>& rows : rows_) {
@@ -79,6 +83,7 @@ class CollectingSink final : public ReplySink {
 
  private:
   const int row_size_;
+  Held* const held_;
   std::vector<std::vector<float>> rows_;  // Of each clip.
   std::promise<Answer> answer_;
 };
@@ -99,7 +104,8 @@ class PipelineHarness {
 
   // A scene of the clips with the network's default config; change it as the test needs.
   CallRequest Request(const std::vector<std::vector<float>>& clips, CallKind kind = CallKind::kScene);
-  std::future<Answer> Start(CallRequest request);
+  // held: see CollectingSink; to be given back before this is destroyed.
+  std::future<Answer> Start(CallRequest request, Held* held = nullptr);
   Answer Run(CallRequest request) { return Start(std::move(request)).get(); }
 
   FakeBackend fake;
@@ -150,9 +156,9 @@ inline CallRequest PipelineHarness::Request(const std::vector<std::vector<float>
   return request;
 }
 
-inline std::future<Answer> PipelineHarness::Start(CallRequest request) {
-  auto* const sink =
-      new CollectingSink(request.clips.size(), ReadoutSize(network.shape, network.info->mel.n_mels, request.readout));
+inline std::future<Answer> PipelineHarness::Start(CallRequest request, Held* held) {
+  auto* const sink = new CollectingSink(request.clips.size(),
+                                        ReadoutSize(network.shape, network.info->mel.n_mels, request.readout), held);
   std::future<Answer> future = sink->answer();
   request.sink = sink;
   pipeline->Start(std::move(request));

@@ -197,6 +197,30 @@ TEST(PipelineTest, GivesBackAllItTookWithEveryCall) {
   }
 }
 
+TEST(PipelineTest, CountsAReplyUntilItHasLeft) {
+  PipelineHarness harness({.pipeline = {.max_calls = 1, .max_bytes_in_flight = 200'000}});
+  Held held;
+  CallRequest unread = harness.Request({Tone(0.5)});
+  unread.reply.fixed = 30'000;
+  ASSERT_TRUE(harness.Start(std::move(unread), &held).get().ok());
+  ASSERT_NE(held, nullptr);
+  EXPECT_EQ(harness.Run(harness.Request({Tone(0.5)})).reason(), reason::kTooManyCalls);
+  held.reset();
+  EXPECT_TRUE(harness.Run(harness.Request({Tone(0.5)})).ok());
+}
+
+TEST(PipelineTest, CountsTheBytesOfAReplyUntilItHasLeft) {
+  PipelineHarness harness({.pipeline = {.max_bytes_in_flight = 160'000}});
+  // Half a second's 64 kB and twice a reply of 30 kB: another half a second no longer fits.
+  Held held;
+  CallRequest unread = harness.Request({Tone(0.5)});
+  unread.reply.fixed = 30'000;
+  ASSERT_TRUE(harness.Start(std::move(unread), &held).get().ok());
+  EXPECT_EQ(harness.Run(harness.Request({Tone(0.5)})).reason(), reason::kMemoryFull);
+  held.reset();
+  EXPECT_TRUE(harness.Run(harness.Request({Tone(0.5)})).ok());
+}
+
 TEST(PipelineTest, LetsCallsTakeTurnsClipByClip) {
   PipelineHarness harness({.pipeline = {.threads = 1}});
   std::future<Answer> long_call = harness.Start(harness.Request(std::vector<std::vector<float>>(100, Tone(10))));
