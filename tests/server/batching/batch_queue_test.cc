@@ -198,12 +198,6 @@ TEST(BatchQueueTest, WhatAFullBatchLeavesIsDueForTheNextWorkerButNewcomersAreNot
   EXPECT_EQ(driver.Take(0, true), "");
 }
 
-TEST(BatchQueueTest, AClockThatIsSetBackHoldsNothingBack) {
-  QueueDriver driver(Options(10));
-  ASSERT_TRUE(driver.Push('A', 1, 3600e3).ok());
-  EXPECT_EQ(driver.Take(0, true), "A0");
-}
-
 TEST(BatchQueueTest, KeepsABatchWithinItsFrames) {
   QueueDriver driver(Options(10));
   ASSERT_TRUE(driver.Push('A', {.window_frames = {4, 4, 4}}).ok());

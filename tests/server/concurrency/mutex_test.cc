@@ -49,7 +49,7 @@ TEST(CondVarTest, WaitsNoLongerThanTheDeadline) {
   MutexLock lock(&mu);
   const SteadyTime deadline = SteadyTime::Now() + absl::Milliseconds(20);
   while (SteadyTime::Now() < deadline) never.WaitUntil(&mu, deadline);
-  for (const SteadyTime past : {SteadyTime::Now(), absl::UnixEpoch(), SteadyTime::InfinitePast()})
+  for (const SteadyTime past : {SteadyTime::Now(), SteadyTime(), SteadyTime::InfinitePast()})
     never.WaitUntil(&mu, past);
 }
 
