@@ -6,7 +6,6 @@
 #include <ATen/ops/ge.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/reciprocal.h>
-#include <ATen/ops/sum.h>
 
 namespace hearwire {
 namespace {
@@ -43,28 +42,31 @@ void WindowMask::Fill(at::Tensor& map, double value) const {
   map.narrow(kTime, begin, time - begin).masked_fill_(padding_.slice(kTime, begin * stride, frames_, stride), value);
 }
 
-at::Tensor WindowMask::Reciprocals(int64_t stride) const {
-  return lengths_.add(stride - 1).div(stride, "floor").to(at::kFloat).reciprocal_().unsqueeze(1);
+const at::Tensor& WindowMask::Factors(int64_t time) const {
+  for (const auto& [known, factors] : factors_) {
+    if (known == time) return factors;
+  }
+  const int64_t stride = StrideOf(time);
+  const at::Tensor columns = lengths_.add(stride - 1).div(stride, "floor").to(at::kFloat);
+  factors_.emplace_back(time, columns.reciprocal().mul_(time).unsqueeze(1));
+  return factors_.back().second;
 }
 
 at::Tensor WindowMask::Mean(at::Tensor& map) const {
-  if (!lengths_.defined()) return at::mean(map, {kTime, kMels}, /*keepdim=*/false, at::kFloat);
   Fill(map, 0);
-  const int64_t mels = map.size(kMels);
-  return at::sum(map, {kTime, kMels}, /*keepdim=*/false, at::kFloat)
-      .mul_(Reciprocals(StrideOf(map.size(kTime))))
-      .div_(mels);
+  at::Tensor mean = at::mean(map, {kTime, kMels}, /*keepdim=*/false, at::kFloat);
+  return lengths_.defined() ? mean.mul_(Factors(map.size(kTime))) : mean;
 }
 
 at::Tensor WindowMask::MeanOverTime(at::Tensor& map) const {
-  if (!lengths_.defined()) return at::mean(map, {kTime}, /*keepdim=*/false, at::kFloat);
   Fill(map, 0);
-  return at::sum(map, {kTime}, /*keepdim=*/false, at::kFloat).mul_(Reciprocals(StrideOf(map.size(kTime))).unsqueeze(2));
+  at::Tensor mean = at::mean(map, {kTime}, /*keepdim=*/false, at::kFloat);
+  return lengths_.defined() ? mean.mul_(Factors(map.size(kTime)).unsqueeze(2)) : mean;
 }
 
 at::Tensor WindowMask::MeanOfFrames(const at::Tensor& spectrograms) const {
-  if (!lengths_.defined()) return spectrograms.mean(1);
-  return spectrograms.sum(1).mul_(Reciprocals(1));
+  at::Tensor mean = spectrograms.mean(1);
+  return lengths_.defined() ? mean.mul_(Factors(frames_)) : mean;
 }
 
 }  // namespace hearwire

@@ -11,6 +11,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 namespace hearwire {
 
@@ -37,13 +39,14 @@ class WindowMask {
 
  private:
   int64_t StrideOf(int64_t time) const;
-  // 1 / columns of each window in maps of this stride: [windows, 1], float32.
-  at::Tensor Reciprocals(int64_t stride) const;
+  // What makes a window's own mean of one over all columns: all columns / own columns, [windows, 1], float32.
+  const at::Tensor& Factors(int64_t time) const;
 
   at::Tensor lengths_;  // Undefined: no window is padded.
   at::Tensor padding_;  // [windows, 1, frames, 1], true where padding is.
   int64_t frames_ = 0;
   int64_t shortest_ = 0;
+  mutable std::vector<std::pair<int64_t, at::Tensor>> factors_;  // By time, as they are asked for.
 };
 
 }  // namespace hearwire

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <iostream>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,9 @@
 namespace hearwire {
 namespace {
 
-constexpr double kTolerance = 2e-5;  // Of the row's largest value.
+// Of the row's largest value.
+constexpr double kTolerance = 2e-5;
+constexpr double kPaddedTolerance = 1e-5;
 
 struct NetworkCase {
   double width;
@@ -73,7 +76,7 @@ class Batch {
 
 // The largest difference of a row, in parts of that row's largest value.
 double LargestError(const std::vector<std::vector<float>>& ours, const std::vector<std::vector<float>>& theirs,
-                    const std::string& what) {
+                    double tolerance, const std::string& what) {
   double largest_error = 0;
   for (size_t row = 0; row < ours.size(); ++row) {
     double largest = 0, difference = 0;
@@ -85,7 +88,7 @@ double LargestError(const std::vector<std::vector<float>>& ours, const std::vect
       largest = std::max(largest, std::abs(static_cast<double>(theirs[row][i])));
       difference = std::max(difference, std::abs(static_cast<double>(ours[row][i]) - theirs[row][i]));
     }
-    EXPECT_LE(difference, kTolerance * largest) << what << ", row " << row;
+    EXPECT_LE(difference, tolerance * largest) << what << ", row " << row;
     if (largest > 0) largest_error = std::max(largest_error, difference / largest);
   }
   return largest_error;
@@ -118,15 +121,13 @@ TEST(NativeAgreementTest, BothBackendsGiveTheSameNumbersForTheSameWeights) {
       if (frames == 250 && test.width > 1) continue;
       const Batch batch(*backends.weights, test.head, test.mel, {frames});
       const std::string what = absl::StrCat("width ", test.width, ", ", test.mel.n_mels, " mels, ", frames, " frames");
-      largest_error =
-          std::max(largest_error, LargestError(batch.Run(*backends.native), batch.Run(*backends.torch), what));
+      largest_error = std::max(largest_error,
+                               LargestError(batch.Run(*backends.native), batch.Run(*backends.torch), kTolerance, what));
     }
   }
   std::cout << "largest error " << largest_error << " of the largest value\n";
 }
 
-// Lengths that share chunks, exact ones among them, down to a single frame; and such as leave a column or none of
-// padding in the maps behind each stride.
 TEST(NativeAgreementTest, PaddingChangesNoRow) {
   const NetworkCase cases[] = {
       {0.1, HeadKind::kMlp, {.n_mels = 128}},
@@ -134,15 +135,19 @@ TEST(NativeAgreementTest, PaddingChangesNoRow) {
       {0.5, HeadKind::kMlp, {.n_mels = 64}},
       {1.0, HeadKind::kMlp, {.n_mels = 128}},
   };
-  const std::vector<int> lengths = {1,  2,  3,  4,  5,  7,  8,  9,  11, 13, 15, 16, 17, 18,  19,  20,
-                                    23, 29, 31, 32, 33, 40, 47, 57, 63, 64, 65, 96, 97, 127, 131, 145};
+  // Lengths that share chunks, exact ones among them, down to a single frame; such as leave a column or none of padding
+  // in the maps behind each stride; and any.
+  std::vector<int> lengths = {1,  2,  3,  4,  5,  7,  8,  9,  11, 13, 15, 16, 17, 18,  19, 20,
+                              23, 29, 31, 32, 33, 40, 47, 57, 63, 64, 65, 96, 97, 127, 131};
+  std::mt19937 random(1);
+  for (int i = 0; i < 8; ++i) lengths.push_back(static_cast<int>(1 + random() % 300));
   double largest_error = 0;
   for (const NetworkCase& test : cases) {
     const Backends backends(test, /*pad_windows=*/true);
     const Batch batch(*backends.weights, test.head, test.mel, lengths);
     const std::string what = absl::StrCat("width ", test.width, ", ", test.mel.n_mels, " mels");
-    largest_error =
-        std::max(largest_error, LargestError(batch.Run(*backends.native), batch.Run(*backends.torch), what));
+    largest_error = std::max(
+        largest_error, LargestError(batch.Run(*backends.native), batch.Run(*backends.torch), kPaddedTolerance, what));
   }
   std::cout << "largest error " << largest_error << " of the largest value\n";
 }
