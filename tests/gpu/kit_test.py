@@ -31,6 +31,18 @@ NVIDIA_SMI = """#!/bin/sh
 case "$*" in *-lms*) while :; do echo "50, 1234, 300.00"; sleep 0.1; done ;; esac
 echo "Fake GPU, 1.2"
 """
+# PyTorch on a GPU of 8 GiB, as far as hold_memory.py asks.
+FAKE_TORCH = """
+class cuda:
+    free = 8 << 30
+    def mem_get_info():
+        return cuda.free, 8 << 30
+class empty:
+    def __init__(self, size, dtype, device):
+        cuda.free -= size
+        self.numel = lambda: size
+uint8 = None
+"""
 
 
 class KitTest(unittest.TestCase):
@@ -143,6 +155,28 @@ class KitTest(unittest.TestCase):
         done = self.run_kit("facts")
         self.assertEqual(done.returncode, 1)
         self.assertIn("RESULT library failed: libfound.so: libmissing.so => not found", done.results)
+
+    def run_helper(self, *words: str, path: pathlib.Path | None = None) -> subprocess.CompletedProcess:
+        environment = {**os.environ, "KIT_LIBRARY_PATH": "/nowhere", "PYTHONPATH": str(self.folder / "fakes"),
+                       "PATH": f"{path or self.folder / 'path'}:{os.environ['PATH']}"}  # fmt: skip
+        return subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True, timeout=60)
+
+    def test_holds_memory_while_a_program_runs(self):
+        self.script(self.folder / "fakes/torch.py", FAKE_TORCH)
+        words = ["--leave-mib", "1500", "--", sys.executable, "-c", "import sys; print(*sys.argv); sys.exit(3)", "--", "a"]
+        done = self.run_helper(str(HERE / "hold_memory.py"), *words)
+        self.assertEqual(done.stdout, "RESULT memory held_mib=6692 of_free_mib=8192 left_mib=1500\n-c -- a\n", done.stderr)
+        self.assertEqual(done.returncode, 3)
+
+    def test_says_what_the_sanitizer_found(self):
+        for code, said in ((0, "clean"), (9, "found something"), (1, "failed: exit code 1")):
+            self.script(self.folder / "path/compute-sanitizer", f"#!/bin/sh\nexit {code}\n")
+            done = self.run_helper(str(HERE / "sanitizer.py"), "probe")
+            self.assertEqual((done.returncode, done.stdout), (code, f"RESULT sanitizer memcheck {said}\n"))
+
+    def test_says_how_busy_the_gpu_was(self):
+        done = self.run_helper(str(HERE / "watch_gpu.py"), "--", "sleep", "1")
+        self.assertEqual(done.stdout, "RESULT gpu during=1 gpu_percent=50 gpu_mib=1234 gpu_mib_early=1234 gpu_mib_last=1234 watts=300\n")
 
     def test_refuses_a_step_that_it_does_not_know(self):
         done = self.run_kit("faster")

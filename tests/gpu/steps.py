@@ -52,6 +52,11 @@ def server(name: str, loads: str, flags: str) -> Command:
                   f"--model-repository {{models}} --networks mn10_as {flags}")  # fmt: skip
 
 
+def beside_memory(mib: int, command: Command) -> Command:
+    """While another process leaves so much of the GPU's memory."""
+    return Command((*python("hold_memory.py", f"--leave-mib {mib} --").words, *command.words))
+
+
 _TIMESTAMPS = " ".join(f"--load timestamps/10/{callers}" for callers in (1, 4, 16, 64, 256))
 _SCENES_OF_1_S = " ".join(f"--load scene/1/{callers}" for callers in (1, 16, 64, 256))
 
@@ -79,7 +84,7 @@ _ALL = (
     Step("parity16", 40, "goldens in float16, their loss", (probe(f"parity {_HALF} --tolerance 1e-2"),), gpu_only=True),
     Step("unit_tests", 90, "the unit tests of the CUDA path", (python("unit_tests.py", "--tests {tests} --device {device}"),)),
     Step("equality", 40, "a row alone and in batches, float32",
-         (probe("equality " + _CUDA + " --tolerance 1e-5"), probe(f"equality {_CUDA} {_WIDE_BATCH} --tolerance 1e-5")),
+         (probe(f"equality {_CUDA} --tolerance 1e-4"), probe(f"equality {_CUDA} {_WIDE_BATCH} --tolerance 1e-4")),
          on_cpu=(probe("equality " + _CUDA + " --width 0.1 --max-batch-frames 1024 --tolerance 1e-5 --pad-windows"),)),
     Step("rates16", 50, "the rates in float16", (probe(f"speed {_HALF} {_WIDE_BATCH} --seconds 0.3 --work {_FEW}"),), gpu_only=True),
     Step("triton", 90, "the prototype of fused kernels against PyTorch",
@@ -92,10 +97,10 @@ _ALL = (
 
     Step("sanitizer", 60, "compute-sanitizer over one small call", (python("sanitizer.py", "{probe}"),), gpu_only=True),
     Step("little_memory", 60, "another process holds the GPU's memory",
-         (python("hold_memory.py", "--leave-mib 1200 --", "{probe}", *f"speed --device cuda {_WIDE_BATCH} --seconds 0.2 --work windows:2048,scene10:32".split()),
-          python("hold_memory.py", "--leave-mib 700 --", "{python}", "{here}/server_load.py",
-                 *"--name little-memory --bin {bin} --out {out} --config mn10_all_b_mel_avgs --load timestamps/10/16 -- "
-                  "--model-repository {models} --networks mn10_as --device=cuda".split())),
+         (python("hold_memory.py", "--leave-mib 1500 --", "{probe}",
+                 *f"speed --device cuda {_WIDE_BATCH} --seconds 0.2 --work windows:2048,scene10:32".split()),
+          beside_memory(1500, server("little-memory", "--load timestamps/10/16", "--device=cuda")),
+          beside_memory(100, server("no-memory", "--load timestamps/10/16", "--device=auto"))),
          gpu_only=True),
     Step("device_lost", 50, "a kernel of the same process writes to address 0: what the backend and the server say",
          (probe("lose-device --device cuda --width 0.1"),

@@ -7,20 +7,23 @@ import torch.nn.functional as F
 from timing import timed
 
 
-def measure_ceilings(device: str) -> None:
-    """Bytes that a copy moves, and products of large matrices."""
+def measure_ceilings(device: str) -> tuple[float, float]:
+    """Bytes a second that a copy moves, and FLOP a second of products of large matrices in float32."""
     x = torch.empty(1 << 30, dtype=torch.float32, device=device)
     y = torch.empty_like(x)
     seconds = timed(device, 0.4, lambda: y.copy_(x))
-    print(f"RESULT ceiling what=copy tb_per_s={2 * 4 * x.numel() / seconds / 1e12:.2f}", flush=True)
+    bytes_per_s, flop_per_s = 2 * 4 * x.numel() / seconds, {}
+    print(f"RESULT ceiling what=copy tb_per_s={bytes_per_s / 1e12:.2f}", flush=True)
     del x, y
     size = 8192
     for name, dtype, tf32 in (("float32", torch.float32, False), ("tf32", torch.float32, True), ("float16", torch.float16, False)):
         torch.backends.cuda.matmul.allow_tf32 = tf32
         a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
         seconds = timed(device, 0.4, lambda: a @ b)
-        print(f"RESULT ceiling what=product dtype={name} tflop_per_s={2 * size**3 / seconds / 1e12:.1f}", flush=True)
+        flop_per_s[name] = 2 * size**3 / seconds
+        print(f"RESULT ceiling what=product dtype={name} tflop_per_s={flop_per_s[name] / 1e12:.1f}", flush=True)
     torch.backends.cuda.matmul.allow_tf32 = False
+    return bytes_per_s, flop_per_s["float32"]
 
 
 class Layers:

@@ -3,8 +3,9 @@
     peers.py FILE VARIANT … [--windows 201,1024] [--dtype float32,float16] [--seconds 0.5] [--device cuda|cpu]
 
 FILE: what `gpu_probe network` wrote. VARIANT: eager, linear (1 x 1 convolutions as products), compile, triton, each also
-with -graph: as a CUDA graph; ceilings; layers. Every variant's rows are compared with those of the native backend, which
-the file has, for each number of windows, before it is timed. One that is too far off is not timed and fails the run.
+with -graph: as a CUDA graph. Besides: layers; ceilings, of the card, and with them the least time that the first number of
+windows can take. Every variant's rows are compared with those of the native backend, which the file has, for each number
+of windows, before it is timed. One that is too far off is not timed and fails the run.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import time
 
 import torch
+from floor import print_floors
 from layers import Layers, measure_ceilings
 from network import Network, read_network
 from timing import captured, timed
@@ -98,7 +100,8 @@ def main() -> int:
     good = True
     for variant in given.variants:
         if variant == "ceilings":
-            measure_ceilings(given.device)
+            bytes_per_s, flop_per_s = measure_ceilings(given.device)
+            print_floors(tensors, given.windows[0], bytes_per_s, flop_per_s)
             continue
         for dtype_name in given.dtype.split(","):
             if variant == "layers":
