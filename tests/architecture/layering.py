@@ -27,6 +27,7 @@ ALLOWED = {
     "server/batching": MODELS | {"server/concurrency"},
     "server/pipeline": MODELS
     | {"models/weights", "server/audio", "server/batching", "server/concurrency", "server/telemetry"},
+    "server/engines": MODELS | {"server/batching", "server/concurrency", "server/pipeline", "server/telemetry"},
     "server/rpc": MODELS | {"server/audio", "server/concurrency", "server/names", "server/pipeline", "server/telemetry"},
     "server": MODELS
     | {
@@ -35,6 +36,7 @@ ALLOWED = {
         "models/weights",
         "server/batching",
         "server/concurrency",
+        "server/engines",
         "server/names",
         "server/pipeline",
         "server/rpc",

@@ -1,0 +1,278 @@
+#include "server/engines/engines.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <future>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "server/engines/embedding_rate.h"
+#include "server/engines/engine.h"
+#include "server/engines/placement.h"
+#include "server/telemetry/log.h"
+
+namespace hearwire {
+namespace {
+
+// Of the windows that timestamps have.
+constexpr int kWindowSamples = 5120;
+
+// How long an engine that was given up has to end. A device that hangs is left behind with its thread.
+constexpr std::chrono::seconds kFarewell{1};
+
+class PlacedEngines final : public Engines {
+ public:
+  explicit PlacedEngines(std::vector<EngineSpec> specs);
+  ~PlacedEngines() override { Shutdown(absl::UnavailableError("the engines have ended")); }
+
+  absl::Status LoadNetworks(const NetworkCatalogOptions& options);
+  absl::Status PlaceByTrial(absl::Duration trial);
+
+  const NetworkCatalog& networks() const override { return *networks_; }
+  std::string precision() const override { return engines_.back().backend->precision(); }
+  absl::Status Start(BatchObserver* observer) override;
+  absl::StatusOr<SelfTestReport> Test(const SelfTest& self_test) override;
+  std::vector<EngineInfo> InUse() const override;
+  void Shutdown(const absl::Status& status) override;
+
+ private:
+  bool IsLast(size_t engine) const { return engine + 1 == engines_.size(); }
+  bool HasNetworks(size_t engine) const { return std::find(places_.begin(), places_.end(), engine) != places_.end(); }
+
+  absl::StatusOr<int> AddNetwork(const std::shared_ptr<const NetworkWeights>& weights, const MelSettings& mel);
+  absl::Status Try(const Engine& engine, absl::Duration trial, std::vector<std::optional<EngineRate>>* rates);
+  void LogPlacement(const std::vector<NetworkRates>& rates) const;
+  absl::Status StartEngine(size_t engine);
+  absl::StatusOr<SelfTestReport> TestEngine(size_t engine, const SelfTest& self_test);
+  // The engine's failure, or OK when the last engine makes up for it.
+  absl::Status GiveUp(size_t engine, const absl::Status& why);
+
+  std::vector<Engine> engines_;
+  std::unique_ptr<NetworkCatalog> networks_;
+  std::vector<size_t> places_;  // The engine of each network.
+  BatchObserver* observer_ = nullptr;
+};
+
+PlacedEngines::PlacedEngines(std::vector<EngineSpec> specs) {
+  const auto waiting_frames = std::make_shared<std::atomic<int64_t>>(0);
+  for (EngineSpec& spec : specs) {
+    spec.batching.waiting_frames = waiting_frames;
+    engines_.push_back({.backend = std::move(spec.backend), .batching = std::move(spec.batching)});
+  }
+}
+
+// Takes an engine out of use. On a thread of its own, for what a device does that failed is anybody's guess.
+void Retire(Engine engine) {
+  std::packaged_task<void()> end([engine = std::move(engine)]() mutable {
+    engine.batcher.reset();
+    engine.observer.reset();
+    engine.backend.reset();
+  });
+  const std::future<void> ended = end.get_future();
+  std::thread(std::move(end)).detach();
+  ended.wait_for(kFarewell);
+}
+
+absl::Status PlacedEngines::GiveUp(size_t number, const absl::Status& why) {
+  if (IsLast(number)) return why;
+  Engine& engine = engines_[number];
+  Log(LogLevel::kWarning, "a device cannot be used: what it would run runs on another",
+      {{"device", engine.backend->device()}, {"instead", engines_.back().backend->device()}, {"error", why}});
+  for (size_t& place : places_) {
+    if (place == number) place = engines_.size() - 1;
+  }
+  Retire(std::exchange(engine, {}));
+  return absl::OkStatus();
+}
+
+absl::Status PlacedEngines::LoadNetworks(const NetworkCatalogOptions& options) {
+  absl::StatusOr<NetworkCatalog> networks =
+      NetworkCatalog::Load(options, [this](const std::shared_ptr<const NetworkWeights>& weights,
+                                           const MelSettings& mel) { return AddNetwork(weights, mel); });
+  if (!networks.ok()) return networks.status();
+  networks_ = std::make_unique<NetworkCatalog>(*std::move(networks));
+  places_.assign(networks_->networks().size(), engines_.size() - 1);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int> PlacedEngines::AddNetwork(const std::shared_ptr<const NetworkWeights>& weights,
+                                              const MelSettings& mel) {
+  for (size_t i = 0; i < engines_.size(); ++i) {
+    Engine& engine = engines_[i];
+    if (engine.backend == nullptr) continue;
+    const absl::StatusOr<int> index = engine.backend->AddNetwork(weights, mel);
+    if (!index.ok() && (IsLast(i) || !absl::IsResourceExhausted(index.status()))) {
+      if (absl::Status status = GiveUp(i, index.status()); !status.ok()) return status;
+      continue;
+    }
+    engine.indices.push_back(index.ok() ? *index : -1);
+  }
+  return engines_.back().indices.back();
+}
+
+absl::Status PlacedEngines::Try(const Engine& engine, absl::Duration trial,
+                                std::vector<std::optional<EngineRate>>* rates) {
+  const absl::StatusOr<std::unique_ptr<Embedder>> embedder = engine.backend->NewEmbedder();
+  if (!embedder.ok()) return embedder.status();
+  // Workers of a CPU compute beside each other; those of another device share it.
+  const double workers = engine.backend->device() == "cpu" ? engine.batching.workers : 1;
+  for (size_t i = 0; i < engine.indices.size(); ++i) {
+    if (engine.indices[i] < 0) continue;
+    const LoadedNetwork& network = networks_->networks()[i];
+    RateTrial asked{.network = engine.indices[i],
+                    .shape = network.shape,
+                    .mel = network.info->mel,
+                    .window_samples = kWindowSamples,
+                    .max_batch_frames = engine.batching.queue.max_batch_frames,
+                    .limit = trial / 2};
+    absl::StatusOr<double> windows = MeasureEmbeddingRate(embedder->get(), asked);
+    asked.window_samples = kSceneWindowSamples;
+    absl::StatusOr<double> scenes = windows.ok() ? MeasureEmbeddingRate(embedder->get(), asked) : windows;
+    if (scenes.ok()) {
+      (*rates)[i] = {.windows_per_second = workers * *windows, .scenes_per_second = workers * *scenes};
+    } else if (!absl::IsResourceExhausted(scenes.status())) {
+      return scenes.status();
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PlacedEngines::PlaceByTrial(absl::Duration trial) {
+  std::vector<NetworkRates> rates(places_.size(), NetworkRates(engines_.size()));
+  bool alone = true;
+  for (size_t i = 0; i < engines_.size(); ++i) {
+    if (engines_[i].backend == nullptr || (alone && IsLast(i))) continue;
+    std::vector<std::optional<EngineRate>> of_engine(places_.size());
+    absl::Status status;
+    // An embedder is one thread's.
+    std::thread([&] { status = Try(engines_[i], trial, &of_engine); }).join();
+    if (!status.ok()) {
+      if (status = GiveUp(i, status); !status.ok()) return status;
+      continue;
+    }
+    alone = false;
+    for (size_t network = 0; network < rates.size(); ++network) rates[network][i] = of_engine[network];
+  }
+  if (alone) return absl::OkStatus();
+  places_ = PlaceNetworks(rates);
+  LogPlacement(rates);
+  return absl::OkStatus();
+}
+
+void PlacedEngines::LogPlacement(const std::vector<NetworkRates>& rates) const {
+  for (size_t i = 0; i < places_.size(); ++i) {
+    std::vector<std::string> windows, scenes;
+    for (size_t engine = 0; engine < engines_.size(); ++engine) {
+      if (engines_[engine].backend == nullptr) continue;
+      const std::string device = engines_[engine].backend->device();
+      const std::optional<EngineRate>& rate = rates[i][engine];
+      const auto text = [&](double value) { return absl::StrCat(device, " ", static_cast<int64_t>(value)); };
+      windows.push_back(rate ? text(rate->windows_per_second) : device + " too little memory");
+      scenes.push_back(rate ? text(rate->scenes_per_second) : device + " too little memory");
+    }
+    Log(LogLevel::kInfo, "network placed where it is faster",
+        {{"network", networks_->networks()[i].info->name},
+         {"device", engines_[places_[i]].backend->device()},
+         {"windows_per_second", absl::StrJoin(windows, ", ")},
+         {"scenes_per_second", absl::StrJoin(scenes, ", ")}});
+  }
+}
+
+absl::Status PlacedEngines::StartEngine(size_t number) {
+  Engine& engine = engines_[number];
+  if (engine.batcher == nullptr) {
+    engine.observer = std::make_unique<TrialObserver>(observer_, !IsLast(number));
+    absl::StatusOr<std::unique_ptr<Batcher>> batcher =
+        Batcher::Create(engine.batching, engine.backend.get(), engine.observer.get());
+    if (!batcher.ok()) return batcher.status();
+    engine.batcher = *std::move(batcher);
+  }
+  for (size_t i = 0; i < places_.size(); ++i) {
+    if (places_[i] == number) networks_->Place(i, engine.indices[i], engine.batcher.get());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PlacedEngines::Start(BatchObserver* observer) {
+  observer_ = observer;
+  for (size_t i = 0; i < engines_.size(); ++i) {
+    if (!HasNetworks(i)) continue;
+    absl::Status status = StartEngine(i);
+    if (!status.ok()) status = GiveUp(i, status);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SelfTestReport> PlacedEngines::TestEngine(size_t number, const SelfTest& self_test) {
+  Engine& engine = engines_[number];
+  // Networks of an engine that was given up may have come since it was started.
+  if (absl::Status status = StartEngine(number); !status.ok()) return status;
+  absl::StatusOr<SelfTestReport> report = self_test(*networks_, engine.backend->precision(), engine.batcher.get());
+  if (!report.ok()) return report;
+  if (absl::Status lost = engine.observer->EndTrial(); !lost.ok()) return lost;
+  return report;
+}
+
+absl::StatusOr<SelfTestReport> PlacedEngines::Test(const SelfTest& self_test) {
+  SelfTestReport all;
+  for (size_t i = 0; i < engines_.size(); ++i) {
+    if (!HasNetworks(i)) continue;
+    absl::StatusOr<SelfTestReport> report = TestEngine(i, self_test);
+    if (!report.ok()) {
+      if (absl::Status status = GiveUp(i, report.status()); !status.ok()) return status;
+      continue;
+    }
+    all.checks.insert(all.checks.end(), report->checks.begin(), report->checks.end());
+    all.tolerance = std::max(all.tolerance, report->tolerance);
+  }
+  return all;
+}
+
+std::vector<EngineInfo> PlacedEngines::InUse() const {
+  std::vector<EngineInfo> infos;
+  for (size_t i = 0; i < engines_.size(); ++i) {
+    if (!HasNetworks(i)) continue;
+    const Engine& engine = engines_[i];
+    EngineInfo info{.backend = engine.backend->name(),
+                    .device = engine.backend->device(),
+                    .precision = engine.backend->precision(),
+                    .batching = engine.batching,
+                    .networks = {}};
+    for (size_t network = 0; network < places_.size(); ++network) {
+      if (places_[network] == i) info.networks.emplace_back(networks_->networks()[network].info->name);
+    }
+    infos.push_back(std::move(info));
+  }
+  return infos;
+}
+
+void PlacedEngines::Shutdown(const absl::Status& status) {
+  // A batch that does not end on one must not keep the others' calls waiting.
+  std::vector<std::thread> threads;
+  for (const Engine& engine : engines_) {
+    if (engine.batcher == nullptr) continue;
+    threads.emplace_back([&] { engine.batcher->Shutdown(status); });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Engines>> Engines::Load(std::vector<EngineSpec> specs,
+                                                       const NetworkCatalogOptions& networks, absl::Duration trial) {
+  if (specs.empty()) return absl::InvalidArgumentError("engines: there is none");
+  auto engines = std::make_unique<PlacedEngines>(std::move(specs));
+  if (absl::Status status = engines->LoadNetworks(networks); !status.ok()) return status;
+  if (absl::Status status = engines->PlaceByTrial(trial); !status.ok()) return status;
+  return engines;
+}
+
+}  // namespace hearwire
