@@ -32,7 +32,7 @@ absl::StatusOr<std::unique_ptr<Backend>> MakeNative() {
 
 }  // namespace
 
-absl::StatusOr<BackendPlan> PlanBackend(const ServerOptions& options, bool cuda) {
+absl::StatusOr<std::vector<BackendPlan>> PlanBackends(const ServerOptions& options, bool cuda) {
   const bool half = options.precision == Precision::kFloat16;
   if (options.backend == BackendChoice::kNative) {
     if (options.device == DeviceChoice::kCuda) {
@@ -40,7 +40,7 @@ absl::StatusOr<BackendPlan> PlanBackend(const ServerOptions& options, bool cuda)
           "--backend=native runs on the CPU: use --device=cpu, or --backend=torch for CUDA");
     }
     if (half) return absl::InvalidArgumentError("--precision=float16 needs --backend=torch and --device=cuda");
-    return BackendPlan{};
+    return std::vector<BackendPlan>(1);
   }
   const bool use_cuda = options.device == DeviceChoice::kCuda || (options.device == DeviceChoice::kAuto && cuda);
   if (half && !use_cuda) {
@@ -48,25 +48,39 @@ absl::StatusOr<BackendPlan> PlanBackend(const ServerOptions& options, bool cuda)
                                           ? "--precision=float16 needs --device=cuda"
                                           : "--precision=float16 needs CUDA, and there is no driver or no device");
   }
-  BackendPlan plan;
-  plan.torch = use_cuda || options.backend == BackendChoice::kTorch;
-  plan.device = use_cuda ? "cuda" : "cpu";
-  plan.may_fall_back =
-      use_cuda && !half && options.device == DeviceChoice::kAuto && options.backend == BackendChoice::kAuto;
-  return plan;
+  std::vector<BackendPlan> plans;
+  if (use_cuda) plans.push_back({.torch = true, .device = "cuda"});
+  // Whoever asks for CUDA, or for what only CUDA has, gets nothing else.
+  if (options.device != DeviceChoice::kCuda && !half) {
+    plans.push_back({.torch = options.backend == BackendChoice::kTorch, .device = "cpu"});
+  }
+  return plans;
 }
 
-absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(const ServerOptions& options) {
+absl::StatusOr<std::vector<std::unique_ptr<Backend>>> LoadBackends(const std::vector<BackendPlan>& plans,
+                                                                   const LoadBackend& load) {
+  std::vector<std::unique_ptr<Backend>> backends;
+  for (const BackendPlan& plan : plans) {
+    absl::StatusOr<std::unique_ptr<Backend>> backend = load(plan);
+    if (backend.ok()) {
+      backends.push_back(*std::move(backend));
+    } else if (&plan == &plans.back()) {
+      return backend.status();
+    } else {
+      Log(LogLevel::kWarning, "there is a CUDA device, but it cannot be used: running on the CPU",
+          {{"error", backend.status()}});
+    }
+  }
+  return backends;
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<Backend>>> MakeBackends(const ServerOptions& options) {
   const bool cuda =
       options.device == DeviceChoice::kAuto && options.backend != BackendChoice::kNative && FindCudaDevice().ok();
-  const absl::StatusOr<BackendPlan> plan = PlanBackend(options, cuda);
-  if (!plan.ok()) return plan.status();
-  if (!plan->torch) return MakeNative();
-  absl::StatusOr<std::unique_ptr<Backend>> torch = LoadTorch(options, plan->device);
-  if (torch.ok() || !plan->may_fall_back) return torch;
-  Log(LogLevel::kWarning, "there is a CUDA device, but it cannot be used: running on the CPU",
-      {{"error", torch.status()}});
-  return MakeNative();
+  const absl::StatusOr<std::vector<BackendPlan>> plans = PlanBackends(options, cuda);
+  if (!plans.ok()) return plans.status();
+  return LoadBackends(
+      *plans, [&](const BackendPlan& plan) { return plan.torch ? LoadTorch(options, plan.device) : MakeNative(); });
 }
 
 absl::StatusOr<std::unique_ptr<Backend>> MakeReferenceBackend() { return MakeNativeBackend({.plain_kernels = true}); }

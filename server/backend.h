@@ -1,10 +1,12 @@
-// Which backend runs the networks.
+// Which backends run the networks.
 
 #ifndef HEARWIRE_SERVER_BACKEND_H_
 #define HEARWIRE_SERVER_BACKEND_H_
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -16,16 +18,22 @@ namespace hearwire {
 struct BackendPlan {
   bool torch = false;          // Else native.
   std::string device = "cpu";  // Or "cuda".
-  // Chosen here, not by the operator: when it cannot be had, the native backend on the CPU does as well.
-  bool may_fall_back = false;
 };
 
-// What the options ask for. cuda: whether a CUDA driver and a device are there, asked only when it matters.
-// INVALID_ARGUMENT: options that do not go together.
-absl::StatusOr<BackendPlan> PlanBackend(const ServerOptions& options, bool cuda);
+// What the options ask for, as Engines take them: the last is what must be had; one before it is a GPU that was found
+// here, not asked for, so that the server starts without it too. cuda: whether a CUDA driver and a device are there,
+// asked only when it matters. INVALID_ARGUMENT: options that do not go together.
+absl::StatusOr<std::vector<BackendPlan>> PlanBackends(const ServerOptions& options, bool cuda);
 
-// Loads it. Not OK: what was asked for cannot be had, and what would help.
-absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(const ServerOptions& options);
+using LoadBackend = std::function<absl::StatusOr<std::unique_ptr<Backend>>(const BackendPlan&)>;
+
+// Loads them in their order. Of those before the last, one that cannot be had is left out, with a warning that says
+// why.
+absl::StatusOr<std::vector<std::unique_ptr<Backend>>> LoadBackends(const std::vector<BackendPlan>& plans,
+                                                                   const LoadBackend& load);
+
+// Plans and loads. Not OK: what was asked for cannot be had, and what would help.
+absl::StatusOr<std::vector<std::unique_ptr<Backend>>> MakeBackends(const ServerOptions& options);
 
 // The plainest there is, for others to be checked against: slow.
 absl::StatusOr<std::unique_ptr<Backend>> MakeReferenceBackend();

@@ -2,6 +2,8 @@
 
 #include <cstdio>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "server/engine_options.h"
 #include "server/machine.h"
@@ -20,22 +22,21 @@ class NoObserver : public BatchObserver {
 };
 
 absl::Status Check(const ServerOptions& options, const ServerSeams& seams) {
-  const absl::StatusOr<std::unique_ptr<Backend>> backend = seams.make_backend(options);
-  if (!backend.ok()) return backend.status();
-  absl::StatusOr<NetworkCatalog> networks =
-      NetworkCatalog::Load({options.model_repository, options.networks, seams.make_reference}, backend->get());
-  if (!networks.ok()) return networks.status();
-
-  const BatcherOptions batching = MakeBatcherOptions(ReadMachine("", ReadAffinity()), (*backend)->device(), options);
+  absl::StatusOr<std::vector<std::unique_ptr<Backend>>> backends = seams.make_backends(options);
+  if (!backends.ok()) return backends.status();
   NoObserver observer;
-  const absl::StatusOr<std::unique_ptr<Batcher>> batcher = Batcher::Create(batching, backend->get(), &observer);
-  if (!batcher.ok()) return batcher.status();
-  networks->PlaceAll(batcher->get());
-  const absl::StatusOr<SelfTestReport> report = seams.self_test(*networks, (*backend)->precision(), batcher->get());
+  const absl::StatusOr<std::unique_ptr<Engines>> engines =
+      Engines::Load(MakeEngineSpecs(ReadMachine("", ReadAffinity()), *std::move(backends), options),
+                    {options.model_repository, options.networks, seams.make_reference});
+  if (!engines.ok()) return engines.status();
+  if (absl::Status status = (*engines)->Start(&observer); !status.ok()) return status;
+  const absl::StatusOr<SelfTestReport> report = (*engines)->Test(seams.self_test);
   if (!report.ok()) return report.status();
 
-  std::printf("backend %s, device %s, precision %s\n", (*backend)->name().c_str(), (*backend)->device().c_str(),
-              (*backend)->precision().c_str());
+  for (const EngineInfo& engine : (*engines)->InUse()) {
+    std::printf("backend %s, device %s, precision %s\n", engine.backend.c_str(), engine.device.c_str(),
+                engine.precision.c_str());
+  }
   for (const SelfTestReport::Check& check : report->checks) {
     std::printf("%s: largest error %.2g\n", check.what.c_str(), check.error);
   }

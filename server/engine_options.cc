@@ -1,6 +1,7 @@
 #include "server/engine_options.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace hearwire {
 
@@ -19,6 +20,16 @@ BatcherOptions MakeBatcherOptions(const Machine& machine, const std::string& dev
     batching.answer_threads = std::max(machine.cpus / 2, 1);
   }
   return batching;
+}
+
+std::vector<EngineSpec> MakeEngineSpecs(const Machine& machine, std::vector<std::unique_ptr<Backend>> backends,
+                                        const ServerOptions& options) {
+  std::vector<EngineSpec> specs;
+  for (std::unique_ptr<Backend>& backend : backends) {
+    BatcherOptions batching = MakeBatcherOptions(machine, backend->device(), options);
+    specs.push_back({std::move(backend), std::move(batching)});
+  }
+  return specs;
 }
 
 }  // namespace hearwire

@@ -3,9 +3,13 @@
 #ifndef HEARWIRE_SERVER_ENGINE_OPTIONS_H_
 #define HEARWIRE_SERVER_ENGINE_OPTIONS_H_
 
+#include <memory>
 #include <string>
+#include <vector>
 
+#include "models/embedder.h"
 #include "server/batching/batcher.h"
+#include "server/engines/engines.h"
 #include "server/machine.h"
 #include "server/options.h"
 
@@ -17,6 +21,10 @@ namespace hearwire {
 // waits stays one batch up to the largest, the second worker has the next batch under way while one runs, and other
 // threads answer.
 BatcherOptions MakeBatcherOptions(const Machine& machine, const std::string& device, ServerOptions options);
+
+// Each backend with its options.
+std::vector<EngineSpec> MakeEngineSpecs(const Machine& machine, std::vector<std::unique_ptr<Backend>> backends,
+                                        const ServerOptions& options);
 
 }  // namespace hearwire
 

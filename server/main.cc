@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   hearwire::ServerSeams seams;
-  seams.make_backend = hearwire::MakeBackend;
+  seams.make_backends = hearwire::MakeBackends;
   seams.make_reference = hearwire::MakeReferenceBackend;
   seams.self_test = [](const hearwire::NetworkCatalog& networks, std::string_view precision,
                        hearwire::Batcher* batcher) { return hearwire::RunSelfTest(networks, precision, batcher); };

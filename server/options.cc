@@ -38,6 +38,8 @@ int64_t MaxBatchFrames(const ServerOptions& options, std::string_view device) {
 void FillFromMachine(const Machine& machine, const std::string& device, ServerOptions* options) {
   const bool on_cpu = !IsCuda(device);
   options->max_batch_frames = MaxBatchFrames(*options, device);
+  // Where nobody asked for CUDA, what was said of workers is meant for the CPU.
+  if (!on_cpu && options->device != DeviceChoice::kCuda) options->workers = kCudaWorkers;
   if (options->workers == 0) options->workers = on_cpu ? machine.cpus : kCudaWorkers;
   // Under a quota others use the CPUs too, and fewer workers than CPUs are better moved about.
   const auto workers = static_cast<size_t>(options->workers);

@@ -33,9 +33,9 @@ struct ServerOptions {
   DeviceChoice device = DeviceChoice::kAuto;     // kAuto: CUDA when the backend and a driver are there.
   BackendChoice backend = BackendChoice::kAuto;  // kAuto: native on the CPU, torch on CUDA.
   Precision precision = Precision::kFloat32;     // kFloat16: the torch backend on CUDA only.
-  int workers = 0;                               // 0: the usable CPUs; on CUDA 2.
-  PinWorkers pin_workers = PinWorkers::kAuto;    // kAuto: to a CPU each, where there are as many as CPUs.
-  int64_t max_batch_frames = 0;                  // 0: 4096 on the CPU, 32768 on CUDA.
+  int workers = 0;  // 0: the usable CPUs; on CUDA 2, whatever is said here unless device is kCuda.
+  PinWorkers pin_workers = PinWorkers::kAuto;  // kAuto: to a CPU each, where there are as many as CPUs.
+  int64_t max_batch_frames = 0;                // 0: 4096 on the CPU, 32768 on CUDA.
   absl::Duration max_queue_delay = absl::Milliseconds(5);
   int64_t max_queued_frames = 0;  // 0: what a quarter of the memory holds.
 

@@ -273,13 +273,13 @@ void Flags::AddNetworkFlags() {
 
 void Flags::AddComputeFlags() {
   AddChoice<DeviceChoice>("device", {DeviceChoice::kAuto, DeviceChoice::kCpu, DeviceChoice::kCuda},
-                          "Where networks run; auto: CUDA when there is a driver and the torch backend",
-                          &options_.device);
+                          "Where networks run; auto: each on CUDA where that is there and faster", &options_.device);
   AddChoice<BackendChoice>("backend", {BackendChoice::kAuto, BackendChoice::kNative, BackendChoice::kTorch},
                            "What runs them; auto: native on the CPU, torch on CUDA", &options_.backend);
   AddChoice<Precision>("precision", {Precision::kFloat32, Precision::kFloat16},
                        "What they compute in; float16: the torch backend on CUDA only", &options_.precision);
-  AddWhole("workers", 1, kMaxWorkers, "the usable CPUs; on CUDA 2", "Threads that run batches", &options_.workers);
+  AddWhole("workers", 1, kMaxWorkers, "the usable CPUs; on CUDA 2",
+           "Threads that run batches; those of CUDA only with --device=cuda", &options_.workers);
   AddChoice<PinWorkers>("pin-workers", {PinWorkers::kAuto, PinWorkers::kOff},
                         "auto: to a CPU each, where there are as many workers as CPUs and no quota",
                         &options_.pin_workers);

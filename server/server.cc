@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "server/concurrency/mutex.h"
 #include "server/engine_options.h"
@@ -87,13 +88,15 @@ class ComposedServer final : public Server {
  private:
   absl::Status LoadNetworks();
   absl::Status StartPipeline(const Capacity& capacity);
+  // Tells logs and metrics what runs the networks, once that is final.
+  void ReportEngines();
   void OnDeviceLost(const absl::Status& status);
   // Waits until no call is in flight and the last answers have had time to arrive. False: not so by the deadline.
   bool AwaitCalls(SteadyTime deadline);
   // Answers everything that is in flight.
   void FailCalls() {
     pipeline_->BeginShutdown();
-    batcher_->Shutdown(ShuttingDownError());
+    engines_->Shutdown(ShuttingDownError());
   }
 
   // Each uses those above it.
@@ -103,11 +106,9 @@ class ComposedServer final : public Server {
   std::atomic<bool> device_lost_ = false;
   const std::shared_ptr<prometheus::Registry> registry_;
   const std::unique_ptr<HealthService> health_;
-  std::unique_ptr<Backend> backend_;
-  std::unique_ptr<NetworkCatalog> networks_;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<MetricsObserver> observer_;
-  std::unique_ptr<Batcher> batcher_;
+  std::unique_ptr<Engines> engines_;
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<EmbeddingServiceImpl> service_;
   ListeningServer grpc_;
@@ -133,27 +134,25 @@ absl::Status CheckDefaultConfig(const std::string& name) {
 }
 
 absl::Status ComposedServer::LoadNetworks() {
-  absl::StatusOr<std::unique_ptr<Backend>> backend = seams_.make_backend(options_);
-  if (!backend.ok()) return backend.status();
-  backend_ = *std::move(backend);
-  absl::StatusOr<NetworkCatalog> networks =
-      NetworkCatalog::Load({options_.model_repository, options_.networks, seams_.make_reference}, backend_.get());
-  if (!networks.ok()) return networks.status();
-  networks_ = std::make_unique<NetworkCatalog>(*std::move(networks));
+  absl::StatusOr<std::vector<std::unique_ptr<Backend>>> backends = seams_.make_backends(options_);
+  if (!backends.ok()) return backends.status();
+  absl::StatusOr<std::unique_ptr<Engines>> engines =
+      Engines::Load(MakeEngineSpecs(seams_.machine, *std::move(backends), options_),
+                    {options_.model_repository, options_.networks, seams_.make_reference});
+  if (!engines.ok()) return engines.status();
+  engines_ = *std::move(engines);
+  const NetworkCatalog& networks = engines_->networks();
 
   MetricsOptions metrics;
   metrics.version = HEARWIRE_VERSION;
-  metrics.backend = backend_->name();
-  metrics.device = backend_->device();
-  metrics.precision = backend_->precision();
-  for (const std::string& warning : networks_->warnings()) Log(LogLevel::kWarning, warning);
-  for (const LoadedNetwork& network : networks_->networks()) {
+  for (const std::string& warning : networks.warnings()) Log(LogLevel::kWarning, warning);
+  for (const LoadedNetwork& network : networks.networks()) {
     Log(LogLevel::kInfo, "network loaded",
         {{"network", network.info->name}, {"source", network.source}, {"sha256", network.sha256}});
     metrics.networks.emplace_back(network.info->name);
   }
   for (const Config& config : Configs()) {
-    if (networks_->Find(config.network->name) != nullptr) metrics.configs.emplace_back(config.name);
+    if (networks.Find(config.network->name) != nullptr) metrics.configs.emplace_back(config.name);
   }
   metrics.refusals.assign(reason::kRefusals.begin(), reason::kRefusals.end());
   metrics_ = Metrics::Create(metrics, registry_);
@@ -162,13 +161,9 @@ absl::Status ComposedServer::LoadNetworks() {
 }
 
 absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
-  const BatcherOptions batching = MakeBatcherOptions(seams_.machine, backend_->device(), options_);
   observer_ =
       std::make_unique<MetricsObserver>(metrics_.get(), [this](const absl::Status& status) { OnDeviceLost(status); });
-  absl::StatusOr<std::unique_ptr<Batcher>> batcher = Batcher::Create(batching, backend_.get(), observer_.get());
-  if (!batcher.ok()) return batcher.status();
-  batcher_ = *std::move(batcher);
-  networks_->PlaceAll(batcher_.get());
+  if (absl::Status status = engines_->Start(observer_.get()); !status.ok()) return status;
 
   PipelineOptions preparing;
   preparing.threads = capacity.preparation_threads;
@@ -184,13 +179,30 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
   serving.default_config = options_.default_config;
   serving.max_clips = options_.max_clips;
   serving.max_deadline = options_.max_deadline;
-  serving.precision = backend_->precision();
+  serving.precision = engines_->precision();
   serving.on_call = [slow_call = options_.slow_call](const CallRecord& call) { LogCall(call, slow_call); };
   absl::StatusOr<std::unique_ptr<EmbeddingServiceImpl>> service =
-      EmbeddingServiceImpl::Create(serving, networks_.get(), pipeline_.get(), metrics_.get());
+      EmbeddingServiceImpl::Create(serving, &engines_->networks(), pipeline_.get(), metrics_.get());
   if (!service.ok()) return service.status();
   service_ = *std::move(service);
   return absl::OkStatus();
+}
+
+void ComposedServer::ReportEngines() {
+  std::vector<PlacedNetwork> placed;
+  for (const EngineInfo& engine : engines_->InUse()) {
+    Log(LogLevel::kInfo, "engine",
+        {{"backend", engine.backend},
+         {"device", engine.device},
+         {"precision", engine.precision},
+         {"workers", engine.batching.workers},
+         {"max_batch_frames", engine.batching.queue.max_batch_frames},
+         {"networks", absl::StrJoin(engine.networks, ",")}});
+    for (const std::string& network : engine.networks) {
+      placed.push_back({network, engine.backend, engine.device, engine.precision});
+    }
+  }
+  metrics_->OnPlaced(placed);
 }
 
 absl::Status ComposedServer::Start() {
@@ -199,15 +211,12 @@ absl::Status ComposedServer::Start() {
   if (absl::Status status = CheckDefaultConfig(options_.default_config); !status.ok()) return status;
   if (absl::Status status = LoadNetworks(); !status.ok()) return status;
 
-  FillFromMachine(seams_.machine, backend_->device(), &options_);
+  FillFromMachine(seams_.machine, engines_->InUse().back().device, &options_);
   const Capacity capacity = DeriveCapacity(seams_.machine, options_);
   Log(LogLevel::kInfo, "options", DescribeOptions(options_));
   Log(LogLevel::kInfo, "machine",
       {{"cpus", seams_.machine.cpus},
        {"memory_bytes", seams_.machine.memory_bytes},
-       {"backend", backend_->name()},
-       {"device", backend_->device()},
-       {"precision", backend_->precision()},
        {"preparation_threads", capacity.preparation_threads},
        {"message_memory_bytes", capacity.message_memory_bytes},
        {"pipeline_memory_bytes", capacity.pipeline_memory_bytes},
@@ -218,8 +227,9 @@ absl::Status ComposedServer::Start() {
   grpc_ = *std::move(grpc);
 
   Log(LogLevel::kInfo, "listening; testing before serving", {{"grpc", grpc_address()}});
-  const absl::StatusOr<SelfTestReport> tested = seams_.self_test(*networks_, backend_->precision(), batcher_.get());
+  const absl::StatusOr<SelfTestReport> tested = engines_->Test(seams_.self_test);
   if (!tested.ok()) return tested.status();
+  ReportEngines();
   service_->Open();
   health_->SetServing(true);
   if (device_lost_) health_->SetServing(false);

@@ -1,4 +1,4 @@
-// The server put together: networks, backend, batcher, pipeline, services, metrics.
+// The server put together: networks, engines, pipeline, services, metrics.
 
 #ifndef HEARWIRE_SERVER_SERVER_H_
 #define HEARWIRE_SERVER_SERVER_H_
@@ -6,28 +6,27 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "models/embedder.h"
-#include "server/batching/batcher.h"
 #include "server/concurrency/steady_time.h"
+#include "server/engines/engines.h"
 #include "server/machine.h"
 #include "server/options.h"
-#include "server/pipeline/network_catalog.h"
-#include "server/pipeline/self_test.h"
 #include "server/telemetry/exposer.h"
 
 namespace hearwire {
 
 // What a server needs from outside; tests bring their own.
 struct ServerSeams {
-  std::function<absl::StatusOr<std::unique_ptr<Backend>>(const ServerOptions&)> make_backend;
+  // As MakeBackends: in the order of preference, the last must run whatever the others do not.
+  std::function<absl::StatusOr<std::vector<std::unique_ptr<Backend>>>(const ServerOptions&)> make_backends;
   // As NetworkCatalogOptions::make_reference.
   std::function<absl::StatusOr<std::unique_ptr<Backend>>()> make_reference;
-  // Before it serves: what was found, or why it must not serve. As RunSelfTest.
-  std::function<absl::StatusOr<SelfTestReport>(const NetworkCatalog&, std::string_view precision, Batcher*)> self_test;
+  // Before it serves, for each engine: what was found, or why it must not serve.
+  SelfTest self_test;
   Machine machine;
   // Called once, on a worker's thread, when the device is lost: health says NOT_SERVING already. Must not block.
   std::function<void()> on_device_lost;

@@ -83,7 +83,7 @@ void Retire(Engine engine) {
 absl::Status PlacedEngines::GiveUp(size_t number, const absl::Status& why) {
   if (IsLast(number)) return why;
   Engine& engine = engines_[number];
-  Log(LogLevel::kWarning, "a device cannot be used: what it would run runs on another",
+  Log(LogLevel::kWarning, "a device cannot be used: its networks run on another",
       {{"device", engine.backend->device()}, {"instead", engines_.back().backend->device()}, {"error", why}});
   for (size_t& place : places_) {
     if (place == number) place = engines_.size() - 1;

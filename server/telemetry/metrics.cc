@@ -17,6 +17,7 @@ using ::prometheus::BuildGauge;
 using ::prometheus::BuildHistogram;
 using ::prometheus::Counter;
 using ::prometheus::Family;
+using ::prometheus::Gauge;
 using ::prometheus::Histogram;
 
 constexpr std::string_view kUnknown = "unknown";
@@ -38,9 +39,9 @@ constexpr std::array kStages = {std::string_view("decode"), std::string_view("qu
 Histogram::BucketBoundaries DurationBuckets() {
   return {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300};
 }
-Histogram::BucketBoundaries WindowBuckets() { return {1, 2, 4, 8, 16, 32, 64, 128, 256, 512}; }
+Histogram::BucketBoundaries WindowBuckets() { return {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048}; }
 Histogram::BucketBoundaries CallBuckets() { return {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64}; }
-Histogram::BucketBoundaries FrameBuckets() { return {17, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384}; }
+Histogram::BucketBoundaries FrameBuckets() { return {17, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768}; }
 
 using MethodConfig = std::pair<std::string, std::string>;
 
@@ -48,6 +49,7 @@ class PrometheusMetrics final : public Metrics {
  public:
   PrometheusMetrics(const MetricsOptions& options, std::shared_ptr<prometheus::Registry> registry);
 
+  void OnPlaced(const std::vector<PlacedNetwork>& networks) override;
   void OnCall(std::string_view method, std::string_view config, absl::StatusCode code, absl::Duration total) override;
   void OnRows(absl::Duration queued, absl::Duration inference) override {
     queue_duration_->Observe(absl::ToDoubleSeconds(queued));
@@ -78,6 +80,9 @@ class PrometheusMetrics final : public Metrics {
 
   // Constant after construction; the families lock for themselves.
   const std::shared_ptr<prometheus::Registry> registry_;
+  const std::string version_;
+  Family<Gauge>* build_info_;
+  Family<Gauge>* network_info_;
   Family<Counter>* requests_;
   Family<Histogram>* request_duration_;
   Family<Counter>* rejected_;
@@ -89,7 +94,7 @@ class PrometheusMetrics final : public Metrics {
   Histogram* batch_windows_;
   Histogram* batch_calls_;
   Histogram* batch_frames_;
-  prometheus::Gauge* pending_frames_;
+  Gauge* pending_frames_;
   Counter* audio_seconds_;
 };
 
@@ -99,17 +104,11 @@ Histogram* AddHistogram(prometheus::Registry& registry, const char* name, const 
 }
 
 PrometheusMetrics::PrometheusMetrics(const MetricsOptions& options, std::shared_ptr<prometheus::Registry> registry)
-    : registry_(std::move(registry)) {
+    : registry_(std::move(registry)), version_(options.version) {
   prometheus::Registry& all = *registry_;
-  BuildGauge()
-      .Name("hearwire_build_info")
-      .Help("Always 1; the labels say what runs.")
-      .Register(all)
-      .Add({{"version", options.version},
-            {"backend", options.backend},
-            {"device", options.device},
-            {"precision", options.precision}})
-      .Set(1);
+  build_info_ = &BuildGauge().Name("hearwire_build_info").Help("Always 1; the labels say what runs.").Register(all);
+  network_info_ =
+      &BuildGauge().Name("hearwire_network_info").Help("Always 1; the labels say what runs the network.").Register(all);
   requests_ = &BuildCounter().Name("hearwire_requests_total").Help("Calls answered, by gRPC code.").Register(all);
   request_duration_ = &BuildHistogram()
                            .Name("hearwire_request_duration_seconds")
@@ -169,6 +168,18 @@ void PrometheusMetrics::AddCallCounters(std::string_view method, std::string_vie
     for (const absl::StatusCode code : kUsualCodes) add(code);
   }
   counters.duration = &request_duration_->Add({{"method", method_text}, {"config", config_text}}, DurationBuckets());
+}
+
+void PrometheusMetrics::OnPlaced(const std::vector<PlacedNetwork>& networks) {
+  for (const PlacedNetwork& placed : networks) {
+    prometheus::Labels labels = {
+        {"backend", placed.backend}, {"device", placed.device}, {"precision", placed.precision}};
+    labels["network"] = placed.network;
+    network_info_->Add(labels).Set(1);
+    labels.erase("network");
+    labels["version"] = version_;
+    build_info_->Add(labels).Set(1);  // The same one again for networks of one backend.
+  }
 }
 
 void PrometheusMetrics::OnCall(std::string_view method, std::string_view config, absl::StatusCode code,

@@ -23,8 +23,12 @@ struct MetricsOptions {
   std::vector<std::string> configs;   // Loaded ones, each a value of the label `config`.
   std::vector<std::string> networks;  // Loaded ones; GetTags calls are labelled with them.
   std::vector<std::string> refusals;  // What OnRejected may be told: the values of the label `reason`.
-  // For hearwire_build_info.
-  std::string version;
+  std::string version;                // For hearwire_build_info.
+};
+
+// What runs a network.
+struct PlacedNetwork {
+  std::string network;
   std::string backend;
   std::string device;
   std::string precision;
@@ -37,6 +41,9 @@ class Metrics {
   static std::unique_ptr<Metrics> Create(const MetricsOptions& options, std::shared_ptr<prometheus::Registry> registry);
   virtual ~Metrics() = default;
 
+  // The server knows what runs its networks: _build_info{version,backend,device,precision} of each backend that does,
+  // _network_info{network,backend,device,precision} of each network. Once.
+  virtual void OnPlaced(const std::vector<PlacedNetwork>& networks) = 0;
   // A call has been answered: hearwire_requests_total{method,config,code}, _request_duration_seconds{method,config}.
   // method: "GetSceneEmbeddings", …; config: the config's or network's name.
   virtual void OnCall(std::string_view method, std::string_view config, absl::StatusCode code,

@@ -4,15 +4,19 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "server/concurrency/steady_time.h"
 #include "server/telemetry/log.h"
+#include "tests/fixtures/fake_embedder.h"
 #include "tests/models/native/targets.h"
 
 namespace hearwire {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr bool kCudaIsThere = true;
@@ -26,29 +30,33 @@ ServerOptions Options(DeviceChoice device, BackendChoice backend, Precision prec
   return options;
 }
 
-// "torch on cuda", with "?" when it may fall back to the native one.
+// "torch on cuda, native on cpu", or why not.
 std::string Plan(const ServerOptions& options, bool cuda) {
-  const absl::StatusOr<BackendPlan> plan = PlanBackend(options, cuda);
-  if (!plan.ok()) return std::string(plan.status().message());
-  return std::string(plan->torch ? "torch" : "native") + " on " + plan->device + (plan->may_fall_back ? "?" : "");
+  const absl::StatusOr<std::vector<BackendPlan>> plans = PlanBackends(options, cuda);
+  if (!plans.ok()) return std::string(plans.status().message());
+  std::string text;
+  for (const BackendPlan& plan : *plans) {
+    text += (text.empty() ? "" : ", ") + std::string(plan.torch ? "torch" : "native") + " on " + plan.device;
+  }
+  return text;
 }
 
-TEST(PlanBackendTest, TakesCudaOnlyWhereItIsThereUnlessAskedFor) {
+TEST(PlanBackendsTest, TakesCudaOnlyWhereItIsThereUnlessAskedFor) {
   EXPECT_EQ(Plan(Options(DeviceChoice::kAuto, BackendChoice::kAuto), kNoCuda), "native on cpu");
-  EXPECT_EQ(Plan(Options(DeviceChoice::kAuto, BackendChoice::kAuto), kCudaIsThere), "torch on cuda?");
+  EXPECT_EQ(Plan(Options(DeviceChoice::kAuto, BackendChoice::kAuto), kCudaIsThere), "torch on cuda, native on cpu");
   EXPECT_EQ(Plan(Options(DeviceChoice::kCuda, BackendChoice::kAuto), kNoCuda), "torch on cuda")
       << "whoever asks for it hears why it is not there";
   EXPECT_EQ(Plan(Options(DeviceChoice::kCpu, BackendChoice::kAuto), kCudaIsThere), "native on cpu");
 }
 
-TEST(PlanBackendTest, TakesTheBackendThatIsAskedFor) {
+TEST(PlanBackendsTest, TakesTheBackendThatIsAskedFor) {
   EXPECT_EQ(Plan(Options(DeviceChoice::kAuto, BackendChoice::kNative), kCudaIsThere), "native on cpu");
   EXPECT_EQ(Plan(Options(DeviceChoice::kAuto, BackendChoice::kTorch), kNoCuda), "torch on cpu");
   EXPECT_EQ(Plan(Options(DeviceChoice::kCpu, BackendChoice::kTorch), kCudaIsThere), "torch on cpu");
-  EXPECT_EQ(Plan(Options(DeviceChoice::kAuto, BackendChoice::kTorch), kCudaIsThere), "torch on cuda");
+  EXPECT_EQ(Plan(Options(DeviceChoice::kAuto, BackendChoice::kTorch), kCudaIsThere), "torch on cuda, torch on cpu");
 }
 
-TEST(PlanBackendTest, RefusesWhatDoesNotGoTogether) {
+TEST(PlanBackendsTest, RefusesWhatDoesNotGoTogether) {
   EXPECT_THAT(Plan(Options(DeviceChoice::kCuda, BackendChoice::kNative), kCudaIsThere), HasSubstr("--device=cpu"));
   EXPECT_THAT(Plan(Options(DeviceChoice::kCpu, BackendChoice::kAuto, Precision::kFloat16), kCudaIsThere),
               HasSubstr("--device=cuda"));
@@ -58,22 +66,65 @@ TEST(PlanBackendTest, RefusesWhatDoesNotGoTogether) {
               HasSubstr("driver"));
 }
 
-TEST(PlanBackendTest, NeverGivesAnotherPrecisionThanAskedFor) {
+TEST(PlanBackendsTest, NeverGivesAnotherPrecisionThanAskedFor) {
   EXPECT_EQ(Plan(Options(DeviceChoice::kAuto, BackendChoice::kAuto, Precision::kFloat16), kCudaIsThere),
             "torch on cuda");
 }
 
-class MakeBackendTest : public TargetTest {};
-INSTANTIATE_TEST_SUITE_P(Targets, MakeBackendTest, AllTargets(), NameOfTarget);
+// Loads plans of which some fail, and returns the devices of the backends and what was logged.
+class LoadBackendsTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<std::vector<std::unique_ptr<Backend>>> Load(const std::vector<BackendPlan>& plans,
+                                                             const std::string& failing_device) {
+    testing::internal::CaptureStderr();
+    auto backends = LoadBackends(plans, [&](const BackendPlan& plan) -> absl::StatusOr<std::unique_ptr<Backend>> {
+      if (plan.device == failing_device) return absl::FailedPreconditionError("the driver is too old");
+      return std::make_unique<FakeBackend>(plan.torch ? "torch" : "native", plan.device);
+    });
+    EXPECT_TRUE(FlushLog(SteadyTime::Now() + absl::Seconds(60)));
+    log_ = testing::internal::GetCapturedStderr();
+    return backends;
+  }
+  std::string log_;
+};
 
-TEST_P(MakeBackendTest, NamesItsKernelsAndWarnsOnceOfSlowOnes) {
+TEST_F(LoadBackendsTest, LoadsAllInTheirOrder) {
+  const auto backends = Load({{true, "cuda"}, {false, "cpu"}}, "");
+  ASSERT_TRUE(backends.ok()) << backends.status();
+  ASSERT_EQ(backends->size(), 2u);
+  EXPECT_EQ((*backends)[0]->device(), "cuda");
+  EXPECT_EQ((*backends)[1]->device(), "cpu");
+  EXPECT_EQ(log_, "");
+}
+
+TEST_F(LoadBackendsTest, LeavesOutWhatItCanDoWithoutWithOneWarning) {
+  const auto backends = Load({{true, "cuda"}, {false, "cpu"}}, "cuda");
+  ASSERT_TRUE(backends.ok()) << backends.status();
+  ASSERT_EQ(backends->size(), 1u);
+  EXPECT_EQ((*backends)[0]->device(), "cpu");
+  EXPECT_THAT(log_, AllOf(HasSubstr("warning"), HasSubstr("the driver is too old")));
+  EXPECT_EQ(std::count(log_.begin(), log_.end(), '\n'), 1) << log_;
+}
+
+TEST_F(LoadBackendsTest, FailsWithoutTheLast) {
+  EXPECT_EQ(Load({{true, "cuda"}}, "cuda").status(), absl::FailedPreconditionError("the driver is too old"));
+  EXPECT_EQ(Load({{true, "cuda"}, {false, "cpu"}}, "cpu").status(),
+            absl::FailedPreconditionError("the driver is too old"));
+  EXPECT_EQ(log_, "");
+}
+
+class MakeBackendsTest : public TargetTest {};
+INSTANTIATE_TEST_SUITE_P(Targets, MakeBackendsTest, AllTargets(), NameOfTarget);
+
+TEST_P(MakeBackendsTest, NamesItsKernelsAndWarnsOnceOfSlowOnes) {
   testing::internal::CaptureStderr();
-  const absl::StatusOr<std::unique_ptr<Backend>> backend =
-      MakeBackend(Options(DeviceChoice::kCpu, BackendChoice::kNative));
+  const absl::StatusOr<std::vector<std::unique_ptr<Backend>>> backends =
+      MakeBackends(Options(DeviceChoice::kCpu, BackendChoice::kNative));
   ASSERT_TRUE(FlushLog(SteadyTime::Now() + absl::Seconds(60)));
   const std::string log = testing::internal::GetCapturedStderr();
-  ASSERT_TRUE(backend.ok()) << backend.status();
-  EXPECT_EQ((*backend)->name(), "native");
+  ASSERT_TRUE(backends.ok()) << backends.status();
+  ASSERT_EQ(backends->size(), 1u);
+  EXPECT_EQ(backends->front()->name(), "native");
 #if defined(__x86_64__)
   if ((GetParam() & (HWY_AVX2 | HWY_AVX3 | HWY_AVX3_DL)) == 0) {
     EXPECT_THAT(log, HasSubstr(std::string("warning this processor lacks the instructions that the native backend is "

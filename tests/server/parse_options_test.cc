@@ -263,7 +263,15 @@ TEST(FillFromMachineTest, DerivesWhatWasNotSaid) {
   EXPECT_EQ(options.workers, 2);
   EXPECT_EQ(options.max_batch_frames, 32768);
 
+  options = {};
   options.workers = 5;
+  FillFromMachine(machine, "cuda:0", &options);
+  EXPECT_EQ(options.workers, 2) << "where CUDA was not asked for, it is the CPU's workers that were";
+  options.workers = 5;
+  options.device = DeviceChoice::kCuda;
+  FillFromMachine(machine, "cuda:0", &options);
+  EXPECT_EQ(options.workers, 5);
+
   options.max_batch_frames = 9;
   options.max_queued_frames = 7;
   FillFromMachine(machine, "cpu", &options);

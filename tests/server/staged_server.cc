@@ -37,11 +37,13 @@ int Run(int argc, char** argv) {
     return kExitCannotStart;
   }
   ServerSeams seams;
-  seams.make_backend = [](const ServerOptions&) -> absl::StatusOr<std::unique_ptr<Backend>> {
+  seams.make_backends = [](const ServerOptions&) -> absl::StatusOr<std::vector<std::unique_ptr<Backend>>> {
     if (absl::Status status = WaitForWord("STAGED_BACKEND"); !status.ok()) return status;
     auto backend = std::make_unique<FakeBackend>();
     backend->set_before_embed([](int, absl::Span<const WindowRequest>) { return WaitForWord("STAGED_EMBED"); });
-    return backend;
+    std::vector<std::unique_ptr<Backend>> backends;
+    backends.push_back(std::move(backend));
+    return backends;
   };
   seams.self_test = [](const NetworkCatalog&, std::string_view, Batcher*) -> absl::StatusOr<SelfTestReport> {
     if (absl::Status status = WaitForWord("STAGED_SELF_TEST"); !status.ok()) return status;

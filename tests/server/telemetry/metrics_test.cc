@@ -1,11 +1,8 @@
 #include "server/telemetry/metrics.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <prometheus/registry.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <map>
@@ -15,30 +12,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/telemetry/exposer.h"
+#include "tests/server/telemetry/http_get.h"
 
 namespace hearwire {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-// What the server on a port of this machine answers to one GET.
-std::string HttpGet(int port, const std::string& path) {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  std::string reply;
-  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) {
-    const std::string request = absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    EXPECT_EQ(send(fd, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
-    char buffer[4096];
-    for (ssize_t n; (n = recv(fd, buffer, sizeof(buffer), 0)) > 0;) reply.append(buffer, static_cast<size_t>(n));
-  }
-  close(fd);
-  return reply;
-}
 
 // Every sample of a page in Prometheus's text format, by its name with labels.
 std::map<std::string, double> ParseSamples(const std::string& reply) {
@@ -70,9 +50,6 @@ class MetricsTest : public testing::Test {
     options.networks = {"network_a"};
     options.refusals = {"QUEUE_FULL", "TOO_LATE"};
     options.version = "1.2.3";
-    options.backend = "native";
-    options.device = "cpu";
-    options.precision = "float32";
     metrics_ = Metrics::Create(options, registry_);
   }
 
@@ -110,7 +87,26 @@ TEST_F(MetricsTest, HasEveryFamilyAtZeroFromTheStart) {
     ASSERT_TRUE(samples.contains(name)) << name;
     EXPECT_EQ(samples.at(name), 0) << name;
   }
-  EXPECT_EQ(samples.at(R"(hearwire_build_info{backend="native",device="cpu",precision="float32",version="1.2.3"})"), 1);
+}
+
+TEST_F(MetricsTest, TellsWhatRunsEachNetwork) {
+  metrics_->OnPlaced({{.network = "network_a", .backend = "torch", .device = "cuda:0", .precision = "float32"},
+                      {.network = "network_b", .backend = "native", .device = "cpu", .precision = "float32"},
+                      {.network = "network_c", .backend = "native", .device = "cpu", .precision = "float32"}});
+  std::map<std::string, double> samples = Scrape();
+  std::erase_if(samples, [](const auto& sample) { return sample.first.find("_info{") == std::string::npos; });
+  EXPECT_THAT(
+      samples,
+      testing::UnorderedElementsAre(
+          testing::Pair(R"(hearwire_build_info{backend="torch",device="cuda:0",precision="float32",version="1.2.3"})",
+                        1),
+          testing::Pair(R"(hearwire_build_info{backend="native",device="cpu",precision="float32",version="1.2.3"})", 1),
+          testing::Pair(
+              R"(hearwire_network_info{backend="torch",device="cuda:0",network="network_a",precision="float32"})", 1),
+          testing::Pair(
+              R"(hearwire_network_info{backend="native",device="cpu",network="network_b",precision="float32"})", 1),
+          testing::Pair(
+              R"(hearwire_network_info{backend="native",device="cpu",network="network_c",precision="float32"})", 1)));
 }
 
 TEST_F(MetricsTest, CountsCallsByMethodConfigAndCode) {
