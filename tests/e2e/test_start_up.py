@@ -12,6 +12,9 @@ from hearwire_server import BIN, PATIENCE, Server, chirp, pb, pcm
 # Sanitizers multiply memory.
 sanitized = bool(os.environ.get("HEARWIRE_SANITIZE"))
 
+# A CUDA driver with a device that fails at whatever is asked of it.
+FAKE_DRIVER = BIN.parent / "tests/fake_driver"
+
 
 def status(server, field):
     """Of /proc/PID/status, in MB."""
@@ -82,3 +85,25 @@ def test_self_test_of_what_cannot_be_loaded_ends_with_code_1_and_one_clear_line(
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert len(ended.stderr.splitlines()) == 1 and "mn04_as.pt" in ended.stderr
+
+
+@pytest.mark.skipif(not FAKE_DRIVER.exists(), reason="the driver that has a device and can do nothing is not built")
+def test_a_gpu_that_cannot_be_used_is_left_out_with_one_warning():
+    with Server(env={"LD_LIBRARY_PATH": str(FAKE_DRIVER)}) as server:
+        assert server.log().count("warning") == 1, server.log()
+        assert "there is a CUDA device, but it cannot be used: running on the CPU" in server.log()
+        assert server.metric("hearwire_network_info", device="cpu") == 1
+        assert server.metric("hearwire_build_info", device="cpu", backend="native") == 1
+
+
+@pytest.mark.skipif(not FAKE_DRIVER.exists(), reason="the driver that has a device and can do nothing is not built")
+def test_a_gpu_that_was_asked_for_and_cannot_be_used_ends_the_start():
+    ended = subprocess.run(
+        [BIN / "hearwire-server", "--device=cuda", "--log-level=error"],
+        capture_output=True,
+        text=True,
+        timeout=60 * PATIENCE,
+        env={**os.environ, "LD_LIBRARY_PATH": str(FAKE_DRIVER)},
+    )
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1 and ended.stderr.startswith("hearwire-server: "), ended.stderr
