@@ -96,7 +96,8 @@ class KitTest(unittest.TestCase):
         self.assertRegex(text, r"RESULT libraries programs=\d+ missing=0")
         self.assertRegex(text, r"RESULT unit_tests torch_chunks_test ok=[1-9]\d* failed=0 skipped=0 rc=0")
         self.assertRegex(text, r"RESULT speed device=cpu .* work=timestamps:1 frames=16 windows=201 .* windows_per_s=[1-9]")
-        self.assertRegex(text, r"RESULT speed device=native ")
+        for device in ("native", "cpu"):
+            self.assertRegex(text, rf"RESULT speed device={device} .* width=0.2 .* work=scene1:4 ")
         self.assertRegex(text, r"RESULT server name=cpu load=timestamps/1/2 calls_per_second=[1-9].* failed=0.0 "
                                r"cpu_ms_per_call=.* gpu_percent=50 gpu_mib=1234 .* rc=0")  # fmt: skip
         # What is seen while it runs is what is kept.

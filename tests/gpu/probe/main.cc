@@ -18,6 +18,7 @@ namespace {
 struct Arguments {
   Setting setting;
   double width = 1.0;
+  std::vector<double> widths = {1.0};
   double tolerance = 1e-4;
   double seconds = 0.5;
   int workers = 1;
@@ -42,7 +43,10 @@ class Program {
                  [this] { return MeasureEquality(arguments_.setting, arguments_.width, arguments_.tolerance); })
         ->add_option("--tolerance", arguments_.tolerance, "Largest difference that is accepted")
         ->capture_default_str();
-    auto* const speed = AddOnBackend("speed", "Rates", true, [this] { return Speed(); });
+    auto* const speed = AddOnBackend("speed", "Rates", false, [this] { return Speed(); });
+    speed->add_option("--width", arguments_.widths, "Of the networks, one after the other")
+        ->delimiter(',')
+        ->capture_default_str();
     speed->add_option("--workers", arguments_.workers, "Threads, each with an embedder")->capture_default_str();
     speed->add_option("--seconds", arguments_.seconds, "For each amount of work")->capture_default_str();
     speed->add_option("--work", arguments_.amounts, "Such as windows:64,timestamps:16,scene1:64,scene10:4")
@@ -128,7 +132,14 @@ class Program {
       if (!amount.ok()) return amount.status();
       amounts.push_back(*std::move(amount));
     }
-    return MeasureSpeed(arguments_.setting, arguments_.width, arguments_.workers, arguments_.seconds, amounts);
+    for (const double width : arguments_.widths) {
+      if (absl::Status status =
+              MeasureSpeed(arguments_.setting, width, arguments_.workers, arguments_.seconds, amounts);
+          !status.ok()) {
+        return status;
+      }
+    }
+    return absl::OkStatus();
   }
 
   CLI::App app_;
