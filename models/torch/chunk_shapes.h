@@ -8,10 +8,10 @@
 //   12, 11), and the same halved again and again. At most an eighth of a window is padding. Scenes of whole seconds
 //   are exact, and so are windows of 160, 320, 640 and 1280 ms.
 //
-// A device with little to do waits for its launches. There one chunk that is half empty is quicker than two, and frames
-// are free. So a small chunk is filled up whatever that wastes. Where its windows need padding anyway, they are padded
-// to the next of a scene, its half, its quarter and so on: random lengths make few shapes. A larger chunk wastes at
-// most an eighth.
+// Each chunk has costs of its own: launches on a GPU, calls of oneDNN on the CPU. While they outweigh the computing,
+// one chunk that is half empty is quicker than two, and frames are free. So a small chunk is filled up whatever that
+// wastes. Where its windows need padding anyway, they are padded to the next of a scene, its half, its quarter and so
+// on: random lengths make few shapes. A larger chunk wastes at most an eighth.
 //
 // A network of width 1 has 583 shapes in chunks of up to 32768 frames. Timestamps and scenes of random lengths use 64
 // of them.
