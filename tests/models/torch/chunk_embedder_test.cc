@@ -6,6 +6,8 @@
 #include <deque>
 #include <numeric>
 
+#include "models/configs/config.h"
+
 namespace hearwire {
 namespace {
 
@@ -25,6 +27,7 @@ struct Log {
   std::vector<float> sums;                  // Of the values of every window in them.
   std::vector<int> lengths;                 // Of every window in them.
   std::vector<int> rows;                    // Sent for each.
+  std::vector<int> widths;                  // Of the columns of each.
   std::vector<bool> padded;                 // Whether each says that a window in it is padded.
   int releases = 0;
   int max_windows = 1 << 20;   // More are RESOURCE_EXHAUSTED.
@@ -49,6 +52,7 @@ class FakeSlot final : public Slot {
     log_->events.push_back("start " + name_);
     log_->chunks.emplace_back(shape.windows, shape.frames);
     log_->rows.push_back(chunk.rows);
+    log_->widths.push_back(plan.width());
     log_->padded.push_back(chunk.shortest < shape.frames);
     columns_.clear();
     for (int i = 0; i < shape.windows; ++i) {
@@ -198,6 +202,28 @@ TEST_F(ChunkEmbedderTest, KeepsTheSlotsBusyAcrossLengthsAndReadouts) {
   }
 }
 
+TEST_F(ChunkEmbedderTest, ComputesOfAChunkWhatItsOwnWindowsAskFor) {
+  Add(20, 1, Feature::kLogits);
+  Add(20, 2, Feature::kMelAvgs);
+  Add(18, 3, Feature::kMelAvgs);
+  Add(17, 4, Feature::kMelAvgs);
+  Add(17, 5, Feature::kLogits);
+  ASSERT_TRUE(Embed().ok());
+  EXPECT_THAT(log_.widths, ElementsAre(kClassCount + kMels, kMels, kClassCount + kMels));
+  EXPECT_EQ(rows_[3].front(), 4 + (log_.widths[2] - kMels)) << "the plan of the first chunk, in its order";
+}
+
+TEST_F(ChunkEmbedderTest, TellsNetworksApart) {
+  const NetworkShape wide = MakeNetworkShape(1.0);
+  ChunkEmbedder embedder({{kShape, kMels, 16, 1000}, {wide, kMels, 16, 1000}}, MakeSlots(&log_), {.max_frames = 128});
+  Add(16, 1, Block(15));
+  ASSERT_TRUE(embedder.Embed(0, requests_).ok());
+  std::vector<float> row(wide.blocks.back().out_channels);
+  requests_[0].row = row.data();
+  ASSERT_TRUE(embedder.Embed(1, requests_).ok());
+  EXPECT_THAT(log_.widths, ElementsAre(kShape.blocks.back().out_channels, wide.blocks.back().out_channels));
+}
+
 TEST_F(ChunkEmbedderTest, SendsFramesThatWindowsShareOnce) {
   const std::vector<float> clip(40 * kMels, 1.0f);
   for (const int begin : {0, 5, 10, 24}) {
@@ -266,6 +292,18 @@ TEST_F(ChunkEmbedderTest, FailsWhenNotEvenOneWindowFits) {
   EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
   log_.max_windows = 8;
   EXPECT_TRUE(Embed().ok()) << "a later batch may fit";
+}
+
+TEST_F(ChunkEmbedderTest, TakesBackOnlyTheSizesThatItGaveUpInVain) {
+  log_.max_windows = 4;
+  for (int i = 0; i < 8; ++i) Add(16, i);
+  ASSERT_TRUE(Embed().ok());
+  log_.max_windows = 0;
+  EXPECT_TRUE(absl::IsResourceExhausted(Embed()));
+  log_.max_windows = 8;
+  log_.chunks.clear();
+  ASSERT_TRUE(Embed().ok());
+  EXPECT_THAT(log_.chunks, ElementsAre(std::pair(4, 16), std::pair(4, 16))) << "eight had not fitted, four had";
 }
 
 TEST_F(ChunkEmbedderTest, RunsNothingMoreOnALostDevice) {
