@@ -7,6 +7,7 @@
 
 #include "models/checkpoint/network_weights.h"
 #include "models/configs/network_shape.h"
+#include "models/torch_module/torch_module.h"
 
 namespace at {
 class Tensor;
@@ -17,10 +18,19 @@ struct TensorOptions;
 
 namespace hearwire {
 
+// Which of LibTorch's operators run a network.
+struct Operators {
+  bool one_dnn = false;    // oneDNN's, which fuse bias, activation and sum: on the CPU, in float32.
+  CudaTuning tuning = {};  // Else those that CUDA has too, on any device, and which of them.
+};
+
 struct ConvolutionSpec {
   Activation activation = Activation::kNone;
   int stride = 1;  // On both axes. Padding is half the kernel.
   bool depthwise = false;
+  // Run gives its result less the bias of each channel; whoever reads the result allows for it. Not with oneDNN, and
+  // not with hardswish.
+  bool leave_out_bias = false;
   // Size of the input map for a window of 160 ms: weights are packed for it.
   int typical_time;
   int typical_mels;
@@ -33,14 +43,13 @@ class Convolution {
 
   virtual at::Tensor Run(const at::Tensor& input) const = 0;
 
-  // Adds the convolution to `sum`, in place; only without activation.
+  // Adds Run's result to `sum`, in place; only without activation.
   virtual void AddTo(at::Tensor& sum, const at::Tensor& input) const = 0;
 };
 
-// On the CPU, float32: oneDNN with weights packed once and bias, activation and sum fused. (Plain ATen convolutions
-// take 37 ms a layer there for 5 x 5 depthwise ones on small maps.) Elsewhere: ATen, in the dtype of `options`.
-std::unique_ptr<Convolution> MakeConvolution(const ConvolutionWeights& weights, const ConvolutionSpec& spec,
-                                             const c10::TensorOptions& options);
+// In the device and dtype of `options`.
+std::unique_ptr<Convolution> MakeConvolution(const Operators& operators, const ConvolutionWeights& weights,
+                                             const ConvolutionSpec& spec, const c10::TensorOptions& options);
 
 }  // namespace hearwire
 

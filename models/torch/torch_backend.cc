@@ -58,9 +58,13 @@ class PlanTiming {
 
 class TorchBackend final : public Backend {
  public:
-  TorchBackend(c10::Device device, at::ScalarType dtype, const ChunkPolicy& policy,
+  TorchBackend(c10::Device device, at::ScalarType dtype, const CudaTuning& tuning, const ChunkPolicy& policy,
                std::function<void(const std::string&)> warn)
-      : device_(device), options_(at::TensorOptions(device).dtype(dtype)), policy_(policy), warn_(std::move(warn)) {}
+      : device_(device),
+        options_(at::TensorOptions(device).dtype(dtype)),
+        operators_{.one_dnn = device.is_cpu(), .tuning = tuning},
+        policy_(policy),
+        warn_(std::move(warn)) {}
 
   std::string name() const override { return "torch"; }
   std::string device() const override { return device_.str(); }
@@ -68,7 +72,7 @@ class TorchBackend final : public Backend {
 
   absl::StatusOr<int> AddNetwork(std::shared_ptr<const NetworkWeights> weights, MelSettings mel) override {
     const absl::Status status = CatchTorchErrors([&] {
-      std::unique_ptr<TorchNetwork> network = MakeTorchNetwork(*weights, options_);
+      std::unique_ptr<TorchNetwork> network = MakeTorchNetwork(*weights, options_, operators_);
       // Weights are laid out on this thread's stream; workers read them on their own.
       if (!device_.is_cpu()) c10::impl::VirtualGuardImpl(device_.type()).synchronizeDevice(device_.index());
       networks_.push_back(std::move(network));
@@ -116,6 +120,7 @@ class TorchBackend final : public Backend {
 
   const c10::Device device_;
   const at::TensorOptions options_;
+  const Operators operators_;
   const ChunkPolicy policy_;
   const std::function<void(const std::string&)> warn_;
   std::vector<std::unique_ptr<TorchNetwork>> networks_;
@@ -161,7 +166,8 @@ absl::StatusOr<std::unique_ptr<Backend>> MakeTorchBackend(const TorchBackendOpti
   policy.max_frames = device->is_cpu() ? kCpuChunkFrames : options.max_batch_frames;
   policy.pad_windows = options.pad_windows.value_or(!device->is_cpu());
   policy.small_chunk_frames = device->is_cpu() ? kCpuSmallChunkFrames : kSmallChunkFrames;
-  return std::make_unique<TorchBackend>(*device, half ? at::kHalf : at::kFloat, policy, options.warn);
+  return std::make_unique<TorchBackend>(*device, half ? at::kHalf : at::kFloat, options.cuda_tuning, policy,
+                                        options.warn);
 }
 
 }  // namespace hearwire

@@ -10,6 +10,7 @@
 
 #include "models/checkpoint/network_weights.h"
 #include "models/torch/column_plan.h"
+#include "models/torch/convolution.h"
 
 namespace c10 {
 struct TensorOptions;
@@ -36,9 +37,10 @@ class TorchNetwork {
   virtual at::Tensor Run(const DeviceChunk& chunk, const ColumnPlan& plan) const = 0;
 };
 
-// options: device and dtype. In float16 convolutions and linear layers compute in half, as does what stands between
-// them; features are read back in float32. Copies the weights. Throws LibTorch's exceptions.
-std::unique_ptr<TorchNetwork> MakeTorchNetwork(const NetworkWeights& weights, const c10::TensorOptions& options);
+// options: device and dtype; operators: what they allow. In float16 convolutions and linear layers compute in half, as
+// does what stands between them; features are read back in float32. Copies the weights. Throws LibTorch's exceptions.
+std::unique_ptr<TorchNetwork> MakeTorchNetwork(const NetworkWeights& weights, const c10::TensorOptions& options,
+                                               const Operators& operators);
 
 }  // namespace hearwire
 

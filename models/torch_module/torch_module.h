@@ -16,6 +16,17 @@
 
 namespace hearwire {
 
+// What only a measurement on a device can decide, for who measures: the server has no flag for it. The defaults were
+// chosen by reasoning.
+struct CudaTuning {
+  // 1 x 1 convolutions as matrix products, which add the bias and a ReLU by themselves and need no plan of cuDNN; else
+  // as convolutions of cuDNN.
+  bool pointwise_products = true;
+  // Depthwise convolutions on maps with their channels first, where in float32 ATen's own kernel runs and adds the bias;
+  // else on maps with their channels last, by cuDNN.
+  bool nchw_depthwise = false;
+};
+
 struct TorchBackendOptions {
   std::string device = "cpu";         // "cpu", "cuda" (the first device) or "cuda:N".
   std::string precision = "float32";  // "float32"; on CUDA also "float16": convolutions and linear layers in half.
@@ -25,6 +36,7 @@ struct TorchBackendOptions {
   // Rounds the lengths of windows up to few values, and runs windows of different lengths together. Rows stay what they
   // are. Unset: on CUDA, where each new length costs; not on the CPU, where padding does.
   std::optional<bool> pad_windows = std::nullopt;
+  CudaTuning cuda_tuning = {};
   // Takes a message when the device had too little memory for a batch that then ran in smaller parts. Called by any
   // worker, from within Embed. May be null.
   std::function<void(const std::string& message)> warn = nullptr;

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <iostream>
 #include <memory>
 #include <random>
@@ -14,6 +13,7 @@
 #include "models/native/native_backend.h"
 #include "models/torch_module/torch_module.h"
 #include "tests/fixtures/random_network.h"
+#include "tests/models/torch/every_readout.h"
 
 namespace hearwire {
 namespace {
@@ -27,72 +27,6 @@ struct NetworkCase {
   HeadKind head;
   MelSettings mel;
 };
-
-constexpr Pooling kPoolings[] = {Pooling::kAvgCh,       Pooling::kMaxCh,   Pooling::kAddAvgMaxCh,
-                                 Pooling::kCatAvgMaxCh, Pooling::kAvgTime, Pooling::kAvgMaxTime};
-
-// Windows of these lengths, each once for every feature under every pooling: so the largest value of each row is that
-// feature's own.
-class Batch {
- public:
-  Batch(const NetworkWeights& weights, HeadKind head, const MelSettings& mel, const std::vector<int>& lengths) {
-    for (const int frames : lengths)
-      windows_.push_back(MakeRandomWindow(frames, mel.n_mels, static_cast<uint32_t>(frames)));
-    const auto add = [&](Feature feature, Pooling pooling) {
-      Readout readout;
-      readout.pooling = pooling;
-      readout.features.Add(feature);
-      readouts_.push_back(readout);
-      sizes_.push_back(static_cast<size_t>(ReadoutSize(weights.shape, mel.n_mels, readout)));
-    };
-    for (const Feature feature : {Feature::kMelAvgs, Feature::kClf1, Feature::kLogits}) add(feature, Pooling::kAvgCh);
-    if (head == HeadKind::kMlp) add(Feature::kClf2, Pooling::kAvgCh);
-    for (const int block : {4, 5, 6, 11, 12, 13, 14, 15}) add(Se(block), Pooling::kAvgCh);
-    for (int block = 0; block < kBlockCount; ++block) {
-      for (const Pooling pooling : kPoolings) add(Block(block), pooling);
-    }
-  }
-
-  std::vector<std::vector<float>> Run(Backend& backend) const {
-    const std::unique_ptr<Embedder> embedder = backend.NewEmbedder().value();
-    std::vector<std::vector<float>> rows;
-    std::vector<WindowRequest> requests;
-    for (const RandomWindow& window : windows_) {
-      for (size_t i = 0; i < readouts_.size(); ++i) {
-        rows.emplace_back(sizes_[i], NAN);
-        requests.push_back({window.window, readouts_[i], rows.back().data()});
-      }
-    }
-    const absl::Status status = embedder->Embed(0, requests);
-    EXPECT_TRUE(status.ok()) << status;
-    return rows;
-  }
-
- private:
-  std::vector<RandomWindow> windows_;
-  std::vector<Readout> readouts_;
-  std::vector<size_t> sizes_;
-};
-
-// The largest difference of a row, in parts of that row's largest value.
-double LargestError(const std::vector<std::vector<float>>& ours, const std::vector<std::vector<float>>& theirs,
-                    double tolerance, const std::string& what) {
-  double largest_error = 0;
-  for (size_t row = 0; row < ours.size(); ++row) {
-    double largest = 0, difference = 0;
-    for (size_t i = 0; i < ours[row].size(); ++i) {
-      if (!std::isfinite(ours[row][i]) || !std::isfinite(theirs[row][i])) {
-        ADD_FAILURE() << what << ", row " << row << ": not finite";
-        return 0;
-      }
-      largest = std::max(largest, std::abs(static_cast<double>(theirs[row][i])));
-      difference = std::max(difference, std::abs(static_cast<double>(ours[row][i]) - theirs[row][i]));
-    }
-    EXPECT_LE(difference, tolerance * largest) << what << ", row " << row;
-    if (largest > 0) largest_error = std::max(largest_error, difference / largest);
-  }
-  return largest_error;
-}
 
 struct Backends {
   Backends(const NetworkCase& test, bool pad_windows)
@@ -119,10 +53,11 @@ TEST(NativeAgreementTest, BothBackendsGiveTheSameNumbersForTheSameWeights) {
     const Backends backends(test, /*pad_windows=*/false);
     for (const int frames : {1, 7, 16, 33, 250}) {
       if (frames == 250 && test.width > 1) continue;
-      const Batch batch(*backends.weights, test.head, test.mel, {frames});
+      const EveryReadout batch(*backends.weights, test.mel, {frames});
       const std::string what = absl::StrCat("width ", test.width, ", ", test.mel.n_mels, " mels, ", frames, " frames");
-      largest_error = std::max(largest_error,
-                               LargestError(batch.Run(*backends.native), batch.Run(*backends.torch), kTolerance, what));
+      largest_error =
+          std::max(largest_error, LargestError(batch.Run(*backends.native->NewEmbedder().value()),
+                                               batch.Run(*backends.torch->NewEmbedder().value()), kTolerance, what));
     }
   }
   std::cout << "largest error " << largest_error << " of the largest value\n";
@@ -144,10 +79,11 @@ TEST(NativeAgreementTest, PaddingChangesNoRow) {
   double largest_error = 0;
   for (const NetworkCase& test : cases) {
     const Backends backends(test, /*pad_windows=*/true);
-    const Batch batch(*backends.weights, test.head, test.mel, lengths);
+    const EveryReadout batch(*backends.weights, test.mel, lengths);
     const std::string what = absl::StrCat("width ", test.width, ", ", test.mel.n_mels, " mels");
-    largest_error = std::max(
-        largest_error, LargestError(batch.Run(*backends.native), batch.Run(*backends.torch), kPaddedTolerance, what));
+    largest_error = std::max(largest_error,
+                             LargestError(batch.Run(*backends.native->NewEmbedder().value()),
+                                          batch.Run(*backends.torch->NewEmbedder().value()), kPaddedTolerance, what));
   }
   std::cout << "largest error " << largest_error << " of the largest value\n";
 }
