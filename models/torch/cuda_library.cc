@@ -36,9 +36,7 @@ absl::Status Load() {
         "LibTorch finds no usable CUDA device: the driver may be too old for CUDA 13; update it, or use --device=cpu");
   }
   return CatchTorchErrors([] {
-    at::globalContext().setAllowTF32CuDNN(false);
-    at::globalContext().setAllowTF32CuBLAS(false);
-    at::globalContext().setDeterministicCuDNN(true);
+    SetCudaNumerics();
     at::globalContext().setBenchmarkLimitCuDNN(kPlansToTry);
   });
 }
@@ -48,6 +46,15 @@ absl::Status Load() {
 absl::Status LoadCudaLibrary() {
   static const absl::Status status = Load();
   return status;
+}
+
+void SetCudaNumerics() {
+  at::Context& context = at::globalContext();
+  context.setAllowTF32CuDNN(false);
+  context.setAllowTF32CuBLAS(false);
+  context.setAllowFP16ReductionCuBLAS(false);
+  context.setAllowFP16AccumulationCuBLAS(false);
+  context.setDeterministicCuDNN(true);
 }
 
 }  // namespace hearwire
