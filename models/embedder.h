@@ -52,6 +52,10 @@ class Backend {
 
   // A new worker's embedder. Call it in the worker's own thread. The backend must outlive it.
   virtual absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() = 0;
+
+  // The networks that embedders made from now on will run: where preparing an embedder takes long, it is prepared for
+  // these alone. All, until this is called. Others run too, more slowly at first. Not while an embedder is being made.
+  virtual void PrepareFor(absl::Span<const int> /*networks*/) {}
 };
 
 }  // namespace hearwire

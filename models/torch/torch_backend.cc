@@ -80,7 +80,8 @@ class TorchBackend final : public Backend {
           {weights->shape, mel.n_mels, FrameCount(kTypicalWindowSamples, mel), FrameCount(kSceneWindowSamples, mel)});
     });
     if (!status.ok()) return status;
-    return static_cast<int>(networks_.size()) - 1;
+    prepared_.push_back(static_cast<int>(networks_.size()) - 1);
+    return prepared_.back();
   }
 
   absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() override {
@@ -102,10 +103,15 @@ class TorchBackend final : public Backend {
     return embedder;
   }
 
+  void PrepareFor(absl::Span<const int> networks) override { prepared_.assign(networks.begin(), networks.end()); }
+
  private:
   // The slots of a worker share its thread, and with it what is prepared.
   absl::Status WarmUpOn(Slot& slot) {
-    const std::vector<WarmUpChunk> chunks = ChooseWarmUp(infos_, policy_, kMaxWarmPlans);
+    std::vector<ChunkNetwork> prepared;
+    for (const int network : prepared_) prepared.push_back(infos_[network]);
+    std::vector<WarmUpChunk> chunks = ChooseWarmUp(prepared, policy_, kMaxWarmPlans);
+    for (WarmUpChunk& chunk : chunks) chunk.network = prepared_[chunk.network];
     const auto run = [&](const WarmUpChunk& chunk) {
       absl::Status status;
       {
@@ -125,6 +131,7 @@ class TorchBackend final : public Backend {
   const std::function<void(const std::string&)> warn_;
   std::vector<std::unique_ptr<TorchNetwork>> networks_;
   std::vector<ChunkNetwork> infos_;
+  std::vector<int> prepared_;  // Networks that embedders warm up.
 };
 
 absl::StatusOr<c10::Device> MakeDevice(const std::string& name) {

@@ -22,12 +22,14 @@ struct RateTrial {
   MelSettings mel = {};
   int window_samples = 0;        // Of each window.
   int64_t max_batch_frames = 0;  // No batch is larger, but for a single window.
-  absl::Duration limit;          // A batch is begun only when it should end within it. The first one always is.
+  absl::Duration limit;          // A batch is begun only when it should end within it. The first two always are.
 };
 
-// Windows a second, at the best of the batches tried: one window, then twice as many each time up to a full batch, then
-// full ones. All logits are computed. Takes the limit at most, or one window longer. RESOURCE_EXHAUSTED: not even one
-// window fits the device; other failures as Embedder::Embed. Call it in the embedder's thread.
+// Windows a second, at the best of the batches tried: one window, then eight times as many each time, up to a full
+// batch or what the limit allows, and then that again. No windows share frames, and all logits are computed. The first
+// batch of each size does not count: an embedder may prepare itself for it. Takes the limit and these preparations at
+// most, or two windows longer. RESOURCE_EXHAUSTED: not even one window fits the device; other failures as
+// Embedder::Embed. Call it in the embedder's thread.
 absl::StatusOr<double> MeasureEmbeddingRate(Embedder* embedder, const RateTrial& trial,
                                             const std::function<SteadyTime()>& now = SteadyTime::Now);
 

@@ -151,6 +151,7 @@ absl::Status PlacedEngines::PlaceByTrial(absl::Duration trial) {
     if (engines_[i].backend == nullptr || (alone && IsLast(i))) continue;
     std::vector<std::optional<EngineRate>> of_engine(places_.size());
     absl::Status status;
+    engines_[i].backend->PrepareFor({});  // The trial prepares for what it measures by itself.
     // An embedder is one thread's.
     std::thread([&] { status = Try(engines_[i], trial, &of_engine); }).join();
     if (!status.ok()) {
@@ -188,6 +189,11 @@ void PlacedEngines::LogPlacement(const std::vector<NetworkRates>& rates) const {
 absl::Status PlacedEngines::StartEngine(size_t number) {
   Engine& engine = engines_[number];
   if (engine.batcher == nullptr) {
+    std::vector<int> placed;
+    for (size_t i = 0; i < places_.size(); ++i) {
+      if (places_[i] == number) placed.push_back(engine.indices[i]);
+    }
+    engine.backend->PrepareFor(placed);
     engine.observer = std::make_unique<TrialObserver>(observer_, !IsLast(number));
     absl::StatusOr<std::unique_ptr<Batcher>> batcher =
         Batcher::Create(engine.batching, engine.backend.get(), engine.observer.get());

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -190,6 +191,17 @@ TEST_F(EnginesTest, PlaceEachNetworkWhereItIsFaster) {
   EXPECT_TRUE(Probe(Network("hearwire_mn01")).Run().ok());
   EXPECT_EQ(gpu_->batches().size(), gpu_batches + 1);
   EXPECT_EQ(cpu_->batches().size(), cpu_batches + 1);
+}
+
+TEST_F(EnginesTest, PrepareWorkersForTheirNetworksAlone) {
+  std::vector<std::optional<std::vector<int>>> prepared;
+  gpu_->set_before_new_embedder([&](int) {
+    prepared.push_back(gpu_->prepared());
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(Begin().ok());
+  EXPECT_THAT(prepared, ElementsAre(std::vector<int>{}, std::vector<int>{1})) << "on trial, then for mn01_as";
+  EXPECT_EQ(cpu_->prepared(), std::vector<int>{0});
 }
 
 TEST_F(EnginesTest, AnOnlyEngineIsNotTried) {
