@@ -55,11 +55,8 @@ std::set<PlanKey> ConvolutionPlans(const NetworkShape& network, const ChunkShape
   };
   add(1, network.stem_channels, 3, 2, 1);
   for (const BlockShape& block : network.blocks) {
-    if (block.has_expansion()) add(block.in_channels, block.expanded_channels, 1, 1, 1);
     add(block.expanded_channels, block.expanded_channels, block.kernel, block.stride, block.expanded_channels);
-    add(block.expanded_channels, block.out_channels, 1, 1, 1);
   }
-  add(network.blocks.back().out_channels, network.last_channels, 1, 1, 1);
   return plans;
 }
 

@@ -21,8 +21,8 @@
 
 namespace hearwire {
 
-// Plans that LibTorch keeps for a thread, some 200 kB each. Its own limit is 10,000. So many are enough for timestamps
-// and for scenes of any lengths on one network of width 1; several networks have theirs evicted sooner.
+// Plans that LibTorch keeps for a thread, some 200 kB each. Its own limit is 10,000. Timestamps and scenes of any lengths
+// on one network of width 1 need some 840.
 inline constexpr int kMaxCudnnPlans = 3000;
 
 // So many of them are made beforehand. The rest is for chunks of other shapes, so that these do not drive out the
@@ -33,7 +33,8 @@ inline constexpr int kMaxWarmPlans = 1500;
 // stride, groups. The weights are no part of it: networks and blocks of one shape share plans.
 using PlanKey = std::array<int, 8>;
 
-// Of all convolutions of a network, in a chunk of that shape.
+// Of all convolutions of a network that cuDNN runs, in a chunk of that shape: the stem and the depthwise ones. Those of
+// 1 x 1 are matrix products (models/torch/aten_convolution.h).
 std::set<PlanKey> ConvolutionPlans(const NetworkShape& network, const ChunkShape& shape);
 
 struct WarmUpChunk {
