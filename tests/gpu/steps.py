@@ -69,11 +69,11 @@ def with_memory(mib: int, command: Command) -> Command:
 
 _ALL = (
     Step(
-        "facts", 15, "the card, its driver, the processor, whether every library is found",
+        "facts", 30, "the card, its driver, the processor, whether every library is found",
         (python("facts.py", "--kit {tests}/.. --device {device}"),),
     ),
     Step(
-        "alive", 40, "the smallest network runs",
+        "alive", 60, "the smallest network runs",
         (probe(f"speed {_ANY} --width 0.1 --max-batch-frames 64 --seconds 0.2 --work windows:1,windows:4,windows:16"),),
     ),
     Step(
@@ -157,9 +157,8 @@ _ALL = (
         gpu_only=True,
     ),
     Step(
-        "little_memory", 60, "another process holds the GPU's memory",
+        "little_memory", 70, "another process holds the GPU's memory: warm-up and large batches, then a server that may choose",
         (with_memory(1500, probe(f"speed --device cuda {_WIDE} --seconds 0.2 --work windows:2048,scene10:32")),
-         with_memory(1500, server("little-memory", "timestamps/10/16", "--device=cuda")),
          with_memory(100, server("no-memory", "timestamps/10/16", "--device=auto"))),
         gpu_only=True,
     ),
