@@ -137,6 +137,20 @@ class KitTest(unittest.TestCase):
         status = pathlib.Path(f"/proc/{marker.read_text().strip()}/status")
         self.assertTrue(not status.exists() or "State:\tZ" in status.read_text(), "the step's child still runs")
 
+    def test_says_what_a_server_warned_of(self):
+        (self.kit / "bin").unlink()
+        log = "gRPC listening on 127.0.0.1:1\nmetrics listening on 127.0.0.1:2\n2026-01-01T00:00:00Z {} that\n"
+        text = "".join(log.format(said) for said in ("warning this and", "info network placed", "info not"))
+        self.script(self.kit / "bin/hearwire-server", f"#!/bin/sh\ncat <<E\n{text}E\nexec sleep 60\n")
+        self.script(self.kit / "bin/hearwire-load", "#!/bin/sh\nexit 3\n")
+        done = self.run_kit("server_native")
+        logged = [line.partition(" log: ")[2] for line in done.results if " log: " in line]
+        self.assertEqual(logged, ["warning this and that", "info network placed that"])
+        # Neither the load nor the end was as it must be.
+        self.assertRegex("\n".join(done.results), r"load=scene/1/2 no report .* rc=3")
+        self.assertIn("RESULT server name=native failed: it ended with -15", done.results)
+        self.assertEqual(done.returncode, 1)
+
     def test_a_server_that_does_not_start_fails_the_step(self):
         (self.kit / "bin").unlink()
         self.script(self.kit / "bin/hearwire-server", "#!/bin/sh\necho no such device >&2\nexit 1\n")

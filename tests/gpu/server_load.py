@@ -127,9 +127,10 @@ def main() -> int:
             print("\n".join(server.text().splitlines()[-5:]))
             return 1
         print(f"RESULT server name={given.name} {server.start_text()}", flush=True)
+        # What the server says of its choices at the start.
         for line in server.text().splitlines():
-            if re.search(r"warning|backend|self.test", line, re.IGNORECASE):
-                print(f"  {line}")
+            if match := re.match(r"\S+ (warning .*|info network placed .*)", line):
+                print(f"RESULT server name={given.name} log: {match[1]}", flush=True)
         good = True
         for load in given.load if not given.break_device else given.load[:-1]:
             good = run_load(given, load, *addresses) and good

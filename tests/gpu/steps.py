@@ -45,13 +45,13 @@ _HALF = "--device cuda --precision float16"
 _WIDE = "--max-batch-frames 32768"
 
 
-def server(name: str, loads: str, flags: str) -> Command:
-    """A server of mn10. loads: KIND/SECONDS/CALLERS …"""
+def server(name: str, loads: str, flags: str, networks: str = "--networks mn10_as") -> Command:
+    """A server of mn10, or of every network. loads: KIND/SECONDS/CALLERS …, of mn10."""
     return python(
         "server_load.py",
         f"--name {name} --bin {{bin}} --out {{out}} --config mn10_all_b_mel_avgs "
         + " ".join(word if word.startswith("-") or "{" in word else f"--load {word}" for word in loads.split())
-        + f" -- --model-repository {{models}} --networks mn10_as {flags}",
+        + f" -- --model-repository {{models}} {networks} {flags}",
     )
 
 
@@ -173,8 +173,8 @@ _ALL = (
         on_cpu=(small_server("native", "scene/1/2", "--device=cpu"),),
     ),
     Step(
-        "server_auto", 45, "--device=auto: which it takes, and why",
-        (server("auto", "timestamps/10/64", "--device=auto"),),
+        "server_auto", 60, "--device=auto: where it places each network, and why",
+        (server("auto", "timestamps/10/64", "--device=auto", networks=""),),
         gpu_only=True,
     ),
     Step(
