@@ -34,7 +34,7 @@ expect "gpu-kit wants an unpacked torch" "gpu-kit: $work has no lib/libtorch_cpu
   "$scripts/gpu-kit" --torch "$work"
 expect "gpu-kit wants golden data" "gpu-kit: no golden data in $work: set HEARWIRE_SHARED to the folder of golden/" \
   env HEARWIRE_SHARED="$work" "$scripts/gpu-kit"
-expect "image-test takes no arguments" "image-test: it takes no arguments, x is one; scripts/image-test --help tells what it does" \
+expect "image-test knows its option" "image-test: it takes --cuda or nothing, x is neither; scripts/image-test --help tells what it does" \
   "$scripts/image-test" x
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
   expect "image-test wants root" "image-test: it mounts and makes namespaces, which needs root: sudo scripts/image-test" \
