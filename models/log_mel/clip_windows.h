@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "models/configs/config.h"
+#include "models/log_mel/frame_block.h"
 #include "models/log_mel/window.h"
 
 namespace hearwire {
@@ -21,10 +22,11 @@ namespace hearwire {
 // any change of its numbers beyond rounding.
 inline constexpr char kFrontendVersion[] = "logmel-1";
 
-// The windows of one clip, and the frames they view. Movable; windows stay valid when it is moved.
+// The windows of one clip, and what keeps the frames that they view alive. Windows stay valid when it is moved.
 struct ClipWindows {
-  std::vector<float> frames;    // [frames, mels], shared frames and edges of all windows.
   std::vector<Window> windows;  // In time order.
+  std::vector<FrameRefs> frames;
+  int64_t frame_bytes = 0;  // Of all frames together.
 };
 
 // How many windows a clip has and how many frames each. Known before any spectrogram is computed.
@@ -42,7 +44,7 @@ WindowCount CountSceneWindows(int64_t samples, const MelSettings& mel);
 // row i is centred on i x 50 ms. samples: at least window_samples / 2 + 1.
 WindowCount CountTimestampWindows(int64_t samples, int window_samples, const MelSettings& mel);
 
-// Compute them. clip: mono samples at kSampleRateHz.
+// Compute them, as a WindowStream does. clip: mono samples at kSampleRateHz.
 // INVALID_ARGUMENT: the clip is too short (the message says the least, in samples and seconds), or its spectrogram
 // overflows because of the size of its values. Thread-safe.
 absl::StatusOr<ClipWindows> MakeSceneWindows(absl::Span<const float> clip, const MelSettings& mel);

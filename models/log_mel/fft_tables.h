@@ -3,7 +3,7 @@
 #ifndef HEARWIRE_MODELS_LOG_MEL_FFT_TABLES_H_
 #define HEARWIRE_MODELS_LOG_MEL_FFT_TABLES_H_
 
-#include "models/log_mel/frame_plan.h"
+#include "models/log_mel/window_grid.h"
 
 namespace hearwire {
 

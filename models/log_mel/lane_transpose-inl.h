@@ -27,8 +27,8 @@ HWY_INLINE void LoadTransposed4(D d, const float* HWY_RESTRICT frames, size_t /*
 
 template <class D>
 HWY_INLINE void StoreTransposed(D /*d*/, const float* HWY_RESTRICT values, size_t mels, size_t /*count*/,
-                                float* HWY_RESTRICT rows) {
-  std::copy_n(values, mels, rows);
+                                float* const* rows) {
+  std::copy_n(values, mels, rows[0]);
 }
 
 #else
@@ -66,10 +66,9 @@ HWY_INLINE void LoadTransposed4(D d, const float* HWY_RESTRICT frames, size_t st
   TransposeBlocks(d, out);
 }
 
-// values[mels, lanes] to rows[count, mels], count <= lanes.
+// values[mels, lanes] to rows[i][mels], one for each of the first count lanes.
 template <class D>
-HWY_INLINE void StoreTransposed(D d, const float* HWY_RESTRICT values, size_t mels, size_t count,
-                                float* HWY_RESTRICT rows) {
+HWY_INLINE void StoreTransposed(D d, const float* HWY_RESTRICT values, size_t mels, size_t count, float* const* rows) {
   const size_t n = hn::Lanes(d);
   size_t mel = 0;
   for (; mel + 4 <= mels; mel += 4) {
@@ -78,11 +77,10 @@ HWY_INLINE void StoreTransposed(D d, const float* HWY_RESTRICT values, size_t me
     TransposeBlocks(d, columns);
     HWY_ALIGN float blocks[4][hn::MaxLanes(D())];
     for (size_t i = 0; i < 4; ++i) hn::Store(columns[i], d, blocks[i]);
-    for (size_t lane = 0; lane < count; ++lane)
-      std::copy_n(&blocks[lane % 4][lane / 4 * 4], 4, rows + lane * mels + mel);
+    for (size_t lane = 0; lane < count; ++lane) std::copy_n(&blocks[lane % 4][lane / 4 * 4], 4, rows[lane] + mel);
   }
   for (; mel < mels; ++mel) {
-    for (size_t lane = 0; lane < count; ++lane) rows[lane * mels + mel] = values[mel * n + lane];
+    for (size_t lane = 0; lane < count; ++lane) rows[lane][mel] = values[mel * n + lane];
   }
 }
 

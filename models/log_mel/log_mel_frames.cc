@@ -67,8 +67,7 @@ HWY_INLINE bool LogMel(D d, const MelBank& bank, const float* HWY_RESTRICT power
   return hn::AllTrue(d, finite);
 }
 
-bool ComputeFrames(const LogMelFrames::Workspace& workspace, const MelBank& bank, size_t count,
-                   float* HWY_RESTRICT rows) {
+bool ComputeFrames(const LogMelFrames::Workspace& workspace, const MelBank& bank, size_t count, float* const* rows) {
   const D d;
   const FftTables& tables = GetFftTables();
   const size_t mels = bank.bands.size();
@@ -78,7 +77,7 @@ bool ComputeFrames(const LogMelFrames::Workspace& workspace, const MelBank& bank
     FinishTransform(d, tables, workspace.spectrum);
     SpectrumPower(d, tables, workspace.spectrum, workspace.power);
     finite = LogMel(d, bank, workspace.power, workspace.log_mel) && finite;
-    StoreTransposed(d, workspace.log_mel, mels, std::min(count - first, hn::Lanes(d)), rows + first * mels);
+    StoreTransposed(d, workspace.log_mel, mels, std::min(count - first, hn::Lanes(d)), rows + first);
   }
   return finite;
 }
@@ -109,11 +108,11 @@ LogMelFrames::LogMelFrames(const MelBank& bank)
       power_(MakeZeros(size_t{512} * kMaxFrames)),
       log_mel_(MakeZeros(bank.bands.size() * kMaxFrames)) {}
 
-bool LogMelFrames::Compute(int count, float* rows) {
+bool LogMelFrames::Compute(absl::Span<float* const> rows) {
   // Lanes without a frame compute silence.
-  for (int i = count; i < kMaxFrames; ++i) std::fill_n(samples(i), kSampleStride, 0.0f);
+  for (int i = static_cast<int>(rows.size()); i < kMaxFrames; ++i) std::fill_n(samples(i), kSampleStride, 0.0f);
   const Workspace workspace{samples_.get(), spectrum_.get(), power_.get(), log_mel_.get()};
-  return HWY_DYNAMIC_DISPATCH(ComputeFrames)(workspace, bank_, static_cast<size_t>(count), rows);
+  return HWY_DYNAMIC_DISPATCH(ComputeFrames)(workspace, bank_, rows.size(), rows.data());
 }
 
 }  // namespace hearwire

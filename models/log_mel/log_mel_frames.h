@@ -5,6 +5,7 @@
 
 #include <cstddef>
 
+#include "absl/types/span.h"
 #include "hwy/aligned_allocator.h"
 #include "models/log_mel/mel_bank.h"
 
@@ -21,9 +22,9 @@ class LogMelFrames {
   // Where frame i's pre-emphasised samples go, [kFrameSamples].
   float* samples(int i) { return samples_.get() + static_cast<size_t>(i) * kSampleStride; }
 
-  // Writes the log-mel frames of the first `count` samples(): rows[count, mels]. A frame's numbers do not depend on its
+  // Writes the log-mel frame of samples(i) to rows[i], [mels], for each row. A frame's numbers do not depend on its
   // place or on the others. Returns false when a value is not finite.
-  bool Compute(int count, float* rows);
+  bool Compute(absl::Span<float* const> rows);
 
   // What the kernels work in.
   struct Workspace {

@@ -14,10 +14,16 @@ struct Window {
     const float* frames = nullptr;  // [frame_count, mels], frame after frame.
     int frame_count = 0;
   };
-  std::array<Run, 3> runs;  // Own left edge, shared middle, own right edge; any may be empty.
+  // Own left edge, shared middle in up to kMaxMiddleRuns runs, own right edge; any may be empty.
+  static constexpr int kMaxMiddleRuns = 6;
+  std::array<Run, kMaxMiddleRuns + 2> runs;
   int mels = 0;
 
-  int frame_count() const { return runs[0].frame_count + runs[1].frame_count + runs[2].frame_count; }
+  int frame_count() const {
+    int count = 0;
+    for (const Run& run : runs) count += run.frame_count;
+    return count;
+  }
 };
 
 }  // namespace hearwire

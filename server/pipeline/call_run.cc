@@ -121,7 +121,7 @@ std::optional<CallError> CallRun::PrepareClip(int clip) {
   windows_per_clip_[clip] = static_cast<int64_t>(clips_[clip].windows.size());
   // Windows share frames: what was taken beforehand was the most they could need.
   const int64_t taken = FrameBytes(count.total_frames(), request_.network->info->mel.n_mels);
-  const int64_t held = static_cast<int64_t>(clips_[clip].frames.size() * sizeof(float));
+  const int64_t held = clips_[clip].frame_bytes;
   if (taken > held) share_->Shrink(taken - held);
   return std::nullopt;
 }

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "models/log_mel/frame_plan.h"
+#include "models/log_mel/window_grid.h"
 
 namespace hearwire {
 namespace {
@@ -120,7 +120,10 @@ TEST(ClipWindowsTest, SharingFramesChangesNoBitOfLongScenes) {
 TEST(ClipWindowsTest, HoldsNoMoreThanTheFramesThatAreNeeded) {
   const absl::StatusOr<ClipWindows> windows = MakeTimestampWindows(Noise(320000), 5120, {});
   ASSERT_TRUE(windows.ok());
-  EXPECT_EQ(windows->frames.capacity(), (201 * 3 + 200 * 5 + 13) * 128);
+  EXPECT_EQ(windows->frame_bytes, (201 * 3 + 200 * 5 + 13) * 128 * 4);
+  const absl::StatusOr<ClipWindows> scene = MakeSceneWindows(Noise(32000), {});
+  ASSERT_TRUE(scene.ok());
+  EXPECT_EQ(scene->frame_bytes, 100 * 128 * 4);
 }
 
 TEST(ClipWindowsTest, WindowsStayValidWhenMoved) {
@@ -153,7 +156,9 @@ TEST(ClipWindowsTest, RefusesWindowsThatAreTooShort) {
 TEST(ClipWindowsTest, TakesSilence) {
   const absl::StatusOr<ClipWindows> windows = MakeTimestampWindows(std::vector<float>(32000), 5120, {});
   ASSERT_TRUE(windows.ok()) << windows.status();
-  for (const float value : windows->frames) ASSERT_NEAR(value, (std::log(1e-5) + 4.5) / 5, 1e-6);
+  for (const Window& window : windows->windows) {
+    for (const float value : FramesOf(window)) ASSERT_NEAR(value, (std::log(1e-5) + 4.5) / 5, 1e-6);
+  }
 }
 
 TEST(ClipWindowsTest, TakesValuesBeyondFullScale) {
