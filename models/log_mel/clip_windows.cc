@@ -14,12 +14,15 @@ WindowCount Count(const WindowGrid& grid, int64_t samples) {
   return {.windows = grid.window_count(samples), .frames_per_window = grid.frames_per_window()};
 }
 
-absl::StatusOr<ClipWindows> MakeWindows(absl::Span<const float> clip,
+absl::StatusOr<ClipWindows> MakeWindows(absl::Span<const float> clip, const WindowGrid& grid,
                                         absl::StatusOr<std::unique_ptr<WindowStream>> stream) {
   if (!stream.ok()) return stream.status();
   if (absl::Status status = (*stream)->AppendView(clip); !status.ok()) return status;
   if (absl::Status status = (*stream)->Finish(); !status.ok()) return status;
   ClipWindows result;
+  const auto count = static_cast<size_t>(grid.window_count(static_cast<int64_t>(clip.size())));
+  result.windows.reserve(count);
+  result.frames.reserve(count);
   std::vector<StreamWindow> ready;
   while (true) {
     const absl::StatusOr<WindowStream::Progress> progress = (*stream)->Step(&ready);
@@ -48,12 +51,13 @@ WindowCount CountTimestampWindows(int64_t samples, int window_samples, const Mel
 }
 
 absl::StatusOr<ClipWindows> MakeSceneWindows(absl::Span<const float> clip, const MelSettings& mel) {
-  return MakeWindows(clip, WindowStream::ForScenes({.mel = mel}));
+  return MakeWindows(clip, SceneGrid(static_cast<int64_t>(clip.size()), mel), WindowStream::ForScenes({.mel = mel}));
 }
 
 absl::StatusOr<ClipWindows> MakeTimestampWindows(absl::Span<const float> clip, int window_samples,
                                                  const MelSettings& mel) {
-  return MakeWindows(clip, WindowStream::ForTimestamps(window_samples, {.mel = mel}));
+  return MakeWindows(clip, TimestampGrid(window_samples, mel),
+                     WindowStream::ForTimestamps(window_samples, {.mel = mel}));
 }
 
 }  // namespace hearwire
