@@ -53,8 +53,8 @@ class FrameStore {
     bool has_room(int64_t frames) const { return block != nullptr && used + frames <= block->capacity(); }
   };
 
-  // Every cycle-th window: their inner frames, numbered from the frame 0 of the first of them on.
-  struct Lane {
+  // The inner frames of every cycle-th window, numbered from the frame 0 of the first of them on.
+  struct Phase {
     // Frames next to each other in number and in memory.
     struct Piece {
       int64_t first_frame;
@@ -68,7 +68,7 @@ class FrameStore {
   };
 
   OpenBlock NewBlock(int64_t capacity) const;
-  float* NewInnerFrame(int64_t lane_frame);
+  float* NewInnerFrame(int64_t phase_frame);
   int64_t InnerBlockCapacity() const;
 
   const WindowGrid grid_;
@@ -79,15 +79,15 @@ class FrameStore {
   const int mels_;
   const std::shared_ptr<HeldBytes> held_;
 
-  std::vector<Lane> lanes_;  // [cycle]
+  std::vector<Phase> phases_;  // [cycle]
   OpenBlock edges_;
 
   // The window that is taken now.
   int64_t index_ = 0;
   int64_t windows_left_ = kUnknown;
-  Lane* lane_ = nullptr;
-  int64_t lane_begin_ = 0;  // Number of its frame 0 in the lane.
-  int64_t first_edge_ = 0;  // In the block of the edges.
+  Phase* phase_ = nullptr;
+  int64_t phase_begin_ = 0;  // Number of its frame 0 in the phase.
+  int64_t first_edge_ = 0;   // In the block of the edges.
 };
 
 }  // namespace hearwire

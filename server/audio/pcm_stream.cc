@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/audio/check_pcm.h"
+#include "server/audio/clip_decoder.h"
 #include "server/audio/pcm_source.h"
 
 namespace hearwire {
@@ -36,15 +37,22 @@ std::variant<std::unique_ptr<PcmStream>, AudioError> PcmStream::Create(const Pcm
                                .first_sample = first_sample},
                               sample_rate_hz);
   if (!converter.ok()) return AudioError{converter.status(), AudioField::kSource};
-  return std::unique_ptr<PcmStream>(new PcmStream(format, first_sample, *std::move(converter)));
+  return std::unique_ptr<PcmStream>(new PcmStream(format, first_sample, sample_rate_hz, *std::move(converter)));
 }
 
-PcmStream::PcmStream(const PcmAudio& format, int64_t first_sample, std::unique_ptr<SampleConverter> converter)
+PcmStream::PcmStream(const PcmAudio& format, int64_t first_sample, int sample_rate_hz,
+                     std::unique_ptr<SampleConverter> converter)
     : format_{format.encoding, format.sample_rate_hz, format.channel_count, {}},
       first_sample_(first_sample),
       sample_bytes_(static_cast<size_t>(format.channel_count * PcmSource::BytesPerValue(format.encoding))),
+      sample_rate_hz_(sample_rate_hz),
       converter_(std::move(converter)),
       values_(kPieceValues / format.channel_count * format.channel_count) {}
+
+int64_t PcmStream::step_bytes() const {
+  const int64_t samples = ClipDecoder::kStepSamples * format_.sample_rate_hz / sample_rate_hz_;
+  return std::max<int64_t>(samples, 1) * static_cast<int64_t>(sample_bytes_);
+}
 
 std::optional<AudioError> PcmStream::Append(std::string_view bytes, std::vector<float>* samples) {
   if (!part_.empty()) {

@@ -28,6 +28,10 @@ class PcmStream {
   static std::variant<std::unique_ptr<PcmStream>, AudioError> Create(const PcmAudio& format, const AudioLimits& limits,
                                                                      int64_t first_sample, int sample_rate_hz);
 
+  // Bytes of about ClipDecoder::kStepSamples samples at the model's rate, at least one sample: a piece that is longer
+  // is best taken in as many parts, for a mebibyte of bytes may make 64 of samples.
+  int64_t step_bytes() const;
+
   // Takes the next bytes, which may begin and end within a sample, and appends to *samples what is ready: about as much
   // as the bytes hold, later by the length of the resampler's filter.
   // INVALID_ARGUMENT: a value is NaN or infinite (the message says which sample and channel, and its time). The samples
@@ -42,13 +46,15 @@ class PcmStream {
   int64_t samples_taken() const { return converter_->samples_taken(); }
 
  private:
-  PcmStream(const PcmAudio& format, int64_t first_sample, std::unique_ptr<SampleConverter> converter);
+  PcmStream(const PcmAudio& format, int64_t first_sample, int sample_rate_hz,
+            std::unique_ptr<SampleConverter> converter);
 
   absl::Status AppendWhole(std::string_view bytes, std::vector<float>* samples);
 
   const PcmAudio format_;  // Without samples.
   const int64_t first_sample_;
   const size_t sample_bytes_;
+  const int sample_rate_hz_;  // The model's.
   const std::unique_ptr<SampleConverter> converter_;
   std::vector<float> values_;
   std::string part_;  // The beginning of a sample whose rest has not come yet.

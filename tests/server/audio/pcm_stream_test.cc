@@ -78,6 +78,22 @@ TEST(PcmStreamTest, GivesSamplesAtOnceWhereTheRateStays) {
   EXPECT_EQ(stream->samples_taken(), 2);
 }
 
+TEST(PcmStreamTest, AStepsBytesMakeFewSamples) {
+  for (const int rate_hz : {1000, 8000, kRateHz, 44100, 384000}) {
+    const std::unique_ptr<PcmStream> stream = Open({Encoding::kLinear16, rate_hz, 2, {}});
+    const std::string bytes(stream->step_bytes(), '\0');
+    size_t most = 0;
+    for (int i = 0; i < 20; ++i) {
+      std::vector<float> samples;
+      ASSERT_FALSE(stream->Append(bytes, &samples));
+      most = std::max(most, samples.size());
+    }
+    // The resampler lets go of what it held back in one piece at times.
+    EXPECT_GE(most, 8000) << rate_hz;
+    EXPECT_LE(most, 4 * 8192) << rate_hz;
+  }
+}
+
 TEST(PcmStreamTest, FailsAsTheWholeDoes) {
   std::mt19937 random(2);
   const AudioLimits limits = {.max_decoded = absl::Seconds(5)};
