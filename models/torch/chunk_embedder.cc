@@ -77,7 +77,7 @@ absl::Status ChunkEmbedder::EmbedSorted(int network, Windows all) {
       return status;
     }
     if (absl::Status others = FinishAll(&waiting); !others.ok()) return others;
-    slots_.front()->ReleaseMemory();
+    for (const auto& slot : slots_) slot->ReleaseMemory();
     one_at_a_time = windows.size() == 1;
     if (one_at_a_time) continue;
     policy_.max_frames = RoundDownWindows(shape.windows / 2) * shape.frames;

@@ -28,6 +28,8 @@ struct Column {
   Reduction reduction;
   int offset;  // Of its first value in a window's columns.
   int size;    // Values.
+
+  friend bool operator==(const Column&, const Column&) = default;
 };
 
 class ColumnPlan {

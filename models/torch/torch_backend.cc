@@ -93,7 +93,14 @@ class TorchBackend final : public Backend {
       if (device_.is_cpu()) {
         slots.push_back(MakeCpuSlot(networks_));
       } else {
-        slots = MakeCudaSlots(networks_, device_, kCudaSlots);
+        std::shared_ptr<GraphRecorder> graphs;
+        if (operators_.tuning.graphs) {
+          absl::StatusOr<std::shared_ptr<GraphRecorder>> recorder = MakeGraphRecorder();
+          warm.Update(recorder.status());
+          if (!recorder.ok()) return;
+          graphs = *std::move(recorder);
+        }
+        slots = MakeCudaSlots(networks_, device_, kCudaSlots, graphs, warn_);
       }
       if (!device_.is_cpu()) warm = WarmUpOn(*slots.front());
       embedder = std::make_unique<ChunkEmbedder>(infos_, std::move(slots), policy_, warn_);

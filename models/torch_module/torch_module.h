@@ -25,6 +25,9 @@ struct CudaTuning {
   // Depthwise convolutions on maps with their channels first, where in float32 ATen's own kernel runs and adds the bias;
   // else on maps with their channels last, by cuDNN.
   bool nchw_depthwise = false;
+  // Chunks that come again and again are recorded as CUDA graphs, which send all launches at once. Needs
+  // libhearwire_torch_graphs.so beside the module.
+  bool graphs = false;
 };
 
 struct TorchBackendOptions {
