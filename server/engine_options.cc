@@ -10,6 +10,7 @@ BatcherOptions MakeBatcherOptions(const Machine& machine, const std::string& dev
   BatcherOptions batching;
   batching.queue.max_batch_frames = options.max_batch_frames;
   batching.queue.max_queued_frames = options.max_queued_frames;
+  batching.queue.max_queue_time = options.max_queue_time;
   batching.queue.max_queue_delay = options.max_queue_delay;
   batching.workers = options.workers;
   batching.worker_cpus = WorkerCpus(machine, options);

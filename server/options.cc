@@ -81,6 +81,7 @@ std::vector<LogField> DescribeOptions(const ServerOptions& options) {
       {"pin-workers", ToText(options.pin_workers)},
       {"max-batch-frames", options.max_batch_frames},
       {"max-queue-delay", text(options.max_queue_delay)},
+      {"max-queue-time", text(options.max_queue_time)},
       {"max-queued-frames", options.max_queued_frames},
       {"host", options.host},
       {"grpc-port", options.grpc_port},

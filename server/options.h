@@ -37,6 +37,7 @@ struct ServerOptions {
   PinWorkers pin_workers = PinWorkers::kAuto;  // kAuto: to a CPU each, where there are as many as CPUs.
   int64_t max_batch_frames = 0;                // 0: 4096 on the CPU, 32768 on CUDA.
   absl::Duration max_queue_delay = absl::Milliseconds(5);
+  absl::Duration max_queue_time = absl::Seconds(1);
   int64_t max_queued_frames = 0;  // 0: what a quarter of the memory holds.
 
   std::string host = "127.0.0.1";

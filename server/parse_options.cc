@@ -286,6 +286,8 @@ void Flags::AddComputeFlags() {
   AddWhole("max-batch-frames", 1, kMaxFrames, "4096; on CUDA 32768", "Spectrogram frames in one batch; 10 s are 1001",
            &options_.max_batch_frames);
   AddTime("max-queue-delay", absl::ZeroDuration(), "Longest wait of a window for company", &options_.max_queue_delay);
+  AddTime("max-queue-time", absl::ZeroDuration(), "Work that may run before a call; with more, it is refused",
+          &options_.max_queue_time);
   Add("max-queued-frames", "NUMBER", "what a quarter of the memory holds",
       "Spectrogram frames that wait; more are refused",
       Store<int64_t>(&options_.max_queued_frames, [](const std::string& text) -> absl::StatusOr<int64_t> {

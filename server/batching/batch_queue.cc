@@ -1,9 +1,10 @@
+// Which windows run next. What lets calls in is in batch_queue_admission.cc.
+
 #include "server/batching/batch_queue.h"
 
 #include <algorithm>
-
-#include "absl/strings/str_cat.h"
-#include "server/batching/refusal.h"
+#include <optional>
+#include <tuple>
 
 namespace hearwire {
 namespace {
@@ -12,8 +13,15 @@ constexpr absl::Duration kMinRetryDelay = absl::Milliseconds(10);
 constexpr absl::Duration kMaxRetryDelay = absl::Seconds(10);
 constexpr absl::Duration kUnknownRetryDelay = absl::Seconds(1);
 
-// A refused call pays for looking at so many waiting ones, whether they are cancelled.
-constexpr int kSearchedPerRefusal = 16;
+// What a frame is taken to cost while no pace is known.
+constexpr int64_t kUnknownFrameCost = 1000;
+
+// A batch that ends calls may be filled up until its own cost is one in so many of the time that it takes.
+constexpr int64_t kMostOfBatchCost = 16;
+
+int64_t NextFrames(const CallWork& call) {
+  return call.requests[static_cast<size_t>(call.waiting.next)].window.frame_count();
+}
 
 }  // namespace
 
@@ -26,61 +34,23 @@ void Batch::Clear() {
   workload_number = -1;
 }
 
-BatchQueue::BatchQueue(const BatchQueueOptions& options, int workers) : options_(options), workload_(workers) {}
+BatchQueue::BatchQueue(const BatchQueueOptions& options, int workers)
+    : options_(options),
+      workload_(workers),
+      work_ahead_(&workload_, &shares_, options.max_batch_frames, options.min_shared_frames) {}
 
 BatchQueue::~BatchQueue() { RemoveAll(); }
 
-absl::Status BatchQueue::Push(std::shared_ptr<CallWork> call, int64_t frames, SteadyTime now,
-                              std::vector<DroppedCall>* dropped, int64_t elsewhere) {
-  if (call->requests.empty()) return absl::InvalidArgumentError("a call without windows");
-  if (call->network < 0) return absl::InvalidArgumentError("a call without a network");
-  if (call->cancelled.load(std::memory_order_relaxed)) return absl::CancelledError("cancelled before it was queued");
-  if (call->deadline <= now) return absl::DeadlineExceededError("the deadline passed before the call was queued");
-  if (frames > options_.max_queued_frames) {
-    return WithRefusal(
-        absl::ResourceExhaustedError(absl::StrCat("the call is larger than the whole queue: its windows have ", frames,
-                                                  " frames, and at most ", options_.max_queued_frames, " can wait")),
-        Refusal::kCallTooLarge);
-  }
-  const auto full = [&] { return frames > options_.max_queued_frames - elsewhere - queued_frames_; };
-  if (full()) DropExpired(now, dropped);
-  if (full() && ++refused_since_search_ >= deadlines_.size() / kSearchedPerRefusal) DropCancelled(dropped);
-  if (full()) {
-    return WithRefusal(absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", elsewhere + queued_frames_,
-                                                                 " of ", options_.max_queued_frames,
-                                                                 " frames wait, and the call has ", frames)),
-                       Refusal::kQueueFull);
-  }
-
-  const size_t index = static_cast<size_t>(call->network);
-  if (index >= networks_.size()) networks_.resize(index + 1);
-  Network& network = networks_[index];
-  if (network.turns.empty()) network.room_for_newcomers = 0;
-  CallWork::Waiting& waiting = call->waiting;
-  waiting.next = 0;
-  waiting.frames = frames;
-  waiting.since = now;
-  waiting.arrival = ++arrivals_;
-  waiting.round = network.round + 1;
-  if (network.room_for_newcomers > 0) {
-    --network.room_for_newcomers;
-    waiting.round = network.round;
-  }
-  network.frames += frames;
-  queued_frames_ += frames;
-  network.turns.Push({waiting.round, call->deadline, waiting.arrival}, call.get());
-  network.arrivals.Push(waiting.arrival, call.get());
-  deadlines_.Push({call->deadline, waiting.arrival}, call.get());
-  CallWork* const raw = call.get();
-  raw->waiting.self = std::move(call);
-  return absl::OkStatus();
+int64_t BatchQueue::Cost(int network, int64_t frames) const {
+  const int64_t cost = workload_.FrameCost(network);
+  return frames * (cost == 0 ? kUnknownFrameCost : cost);
 }
 
 SteadyTime BatchQueue::DueTime(const Network& network, SteadyTime now, bool company_expected) const {
-  if (network.turns.empty()) return SteadyTime::InfiniteFuture();
+  if (network.order.empty()) return SteadyTime::InfiniteFuture();
   if (!company_expected || network.frames >= options_.max_batch_frames) return now;
   if (network.arrivals.top_key() <= network.last_released) return now;
-  return network.arrivals.top()->waiting.since + options_.max_queue_delay;
+  return network.arrivals.top()->since + options_.max_queue_delay;
 }
 
 SteadyTime BatchQueue::NextBatchTime(SteadyTime now, bool company_expected) const {
@@ -92,24 +62,43 @@ SteadyTime BatchQueue::NextBatchTime(SteadyTime now, bool company_expected) cons
 bool BatchQueue::TakeBatch(SteadyTime now, bool company_expected, Batch* batch, std::vector<DroppedCall>* dropped) {
   batch->Clear();
   DropExpired(now, dropped);
-  const int count = static_cast<int>(networks_.size());
-  for (int i = 1; i <= count; ++i) {
-    const int network = (last_network_ + i) % count;
-    if (DueTime(networks_[static_cast<size_t>(network)], now, company_expected) > now) continue;
-    Fill(network, now, batch, dropped);
+  while (true) {
+    const int index = NextNetwork(now, company_expected);
+    if (index < 0) return false;
+    Fill(index, now, batch, dropped);
     if (batch->windows.empty()) continue;  // All its calls were cancelled.
-    networks_[static_cast<size_t>(network)].last_released = arrivals_;
-    last_network_ = network;
-    batch->workload_number = workload_.Begin(network, batch->frames, now);
+    Network& network = networks_[static_cast<size_t>(index)];
+    network.last_released = arrivals_;
+    network_clock_ = std::max(network_clock_, network.served);
+    network.served += Cost(index, batch->frames);
+    batch->workload_number = workload_.Begin(index, batch->frames, now);
     return true;
   }
-  return false;
+}
+
+// Negative: none is due.
+int BatchQueue::NextNetwork(SteadyTime now, bool company_expected) {
+  int next = -1;
+  std::pair<int64_t, int64_t> least;  // What the caller had, what the network had.
+  for (size_t i = 0; i < networks_.size(); ++i) {
+    if (DueTime(networks_[i], now, company_expected) > now) continue;
+    const std::pair<int64_t, int64_t> served{networks_[i].order.LeastServed(), networks_[i].served};
+    if (next >= 0 && served >= least) continue;
+    least = served;
+    next = static_cast<int>(i);
+  }
+  return next;
 }
 
 bool BatchQueue::HasWorkForTwo() const {
-  if (queued_frames_ / 2 < options_.min_shared_frames) return false;
-  const CallWork& first = *deadlines_.top();
-  return deadlines_.size() > 1 || first.waiting.next + 1 < static_cast<int>(first.requests.size());
+  if (waiting_frames_ / 2 < options_.min_shared_frames) return false;
+  if (waiting_calls_ > 1) return true;
+  for (const Network& network : networks_) {
+    if (network.order.empty()) continue;
+    const CallWork& only = *network.arrivals.top()->self;
+    return only.waiting.next + 1 < static_cast<int>(only.requests.size());
+  }
+  return false;
 }
 
 int64_t BatchQueue::TargetFrames(int network, SteadyTime now) const {
@@ -120,29 +109,55 @@ int64_t BatchQueue::TargetFrames(int network, SteadyTime now) const {
 }
 
 void BatchQueue::Fill(int index, SteadyTime now, Batch* batch, std::vector<DroppedCall>* dropped) {
-  Network& network = networks_[static_cast<size_t>(index)];
+  CallOrder& order = networks_[static_cast<size_t>(index)].order;
   const int64_t target = TargetFrames(index, now);
+  Extent extent;
   batch->network = index;
   ++batches_;
-  while (batch->frames < target && !network.turns.empty()) {
-    CallWork* const call = network.turns.top();
+  const auto is_full = [&](CallWork* call) {
+    const int64_t frames = NextFrames(*call);
+    return (!batch->windows.empty() && batch->frames + frames > options_.max_batch_frames) ||
+           !MayExtend(index, call->waiting, frames, target, *batch, &extent);
+  };
+  while (batch->frames < target && !order.empty()) {
+    CallWork* call = static_cast<Waiting*>(order.Next())->self.get();
     if (call->cancelled.load(std::memory_order_relaxed)) {
       Drop(call, absl::StatusCode::kCancelled, dropped);
       continue;
     }
-    const int frames = call->requests[static_cast<size_t>(call->waiting.next)].window.frame_count();
-    if (!batch->windows.empty() && batch->frames + frames > options_.max_batch_frames) break;
-    TakeWindow(&network, frames, batch);
+    if (is_full(call)) {
+      // Not for a caller's oldest call, perhaps, but for its shortest.
+      CallWork* const shortest = static_cast<Waiting*>(order.Shortest())->self.get();
+      if (shortest == call || shortest->cancelled.load(std::memory_order_relaxed) || is_full(shortest)) break;
+      call = shortest;
+    }
+    TakeWindow(index, call, NextFrames(*call), batch);
+  }
+  for (const std::shared_ptr<CallWork>& call : batch->calls) {
+    // While the batch was filled, less work left could only have kept a call where it was: first.
+    if (call->waiting.self != nullptr) SetLeft(call.get(), call->waiting.left);
   }
 }
 
-void BatchQueue::TakeWindow(Network* network, int frames, Batch* batch) {
-  CallWork* const call = network->turns.top();
-  CallWork::Waiting& waiting = call->waiting;
-  if (waiting.round > network->round) {
-    network->round = waiting.round;
-    network->room_for_newcomers = network->turns.size();
+bool BatchQueue::MayExtend(int network, const Waiting& waiting, int64_t frames, int64_t target, const Batch& batch,
+                           Extent* extent) const {
+  const bool call_ends = waiting.left <= target - batch.frames;
+  const bool caller_ends = work_ahead_.FramesOf(network, waiting.caller) <= target;
+  if ((extent->call_ends && !call_ends) || (extent->caller_ends && !caller_ends)) {
+    const int64_t batch_cost = workload_.BatchCostInFrames(network);
+    const int64_t ending = batch.frames - extent->surplus;
+    const int64_t worthwhile = std::max((kMostOfBatchCost - 1) * batch_cost, options_.min_shared_frames);
+    if (extent->surplus + frames > std::max(ending + batch_cost, worthwhile - ending)) return false;
+    extent->surplus += frames;
   }
+  extent->call_ends |= call_ends;
+  extent->caller_ends |= caller_ends;
+  return true;
+}
+
+void BatchQueue::TakeWindow(int index, CallWork* call, int64_t frames, Batch* batch) {
+  Network& network = networks_[static_cast<size_t>(index)];
+  Waiting& waiting = call->waiting;
   if (waiting.last_batch != batches_) {
     waiting.last_batch = batches_;
     waiting.index_in_last_batch = static_cast<int>(batch->calls.size());
@@ -152,17 +167,36 @@ void BatchQueue::TakeWindow(Network* network, int frames, Batch* batch) {
   batch->windows.push_back(call->requests[static_cast<size_t>(waiting.next)]);
   batch->frames += frames;
 
+  network.order.Charge(waiting, Cost(index, frames));
   ++waiting.next;
+  waiting.left -= frames;
   waiting.frames -= frames;
-  network->frames -= frames;
-  queued_frames_ -= frames;
-  if (waiting.next == static_cast<int>(call->requests.size())) {
+  network.frames -= frames;
+  waiting_frames_ -= frames;
+  if (waiting.next < static_cast<int>(call->requests.size())) return;
+  if (waiting.complete) {
     TakeOut(call);
   } else {
-    ++waiting.round;
-    network->turns.ChangeTop({waiting.round, call->deadline, waiting.arrival});
+    StopWaiting(call);
   }
 }
+
+// What the call has left is less or more than WorkAhead knows.
+void BatchQueue::SetLeft(CallWork* call, int64_t left) {
+  Waiting& waiting = call->waiting;
+  const int64_t position = std::max(left, waiting.least_position);
+  queued_frames_ += Reserved(left) - Reserved(waiting.work.frames);
+  work_ahead_.Change(waiting.work, left, position);
+  waiting.left = waiting.work.frames = left;
+  waiting.work.position = position;
+  if (waiting.frames > 0) {
+    networks_[static_cast<size_t>(call->network)].order.Move(&waiting, position);
+  } else {
+    waiting.position = position;
+  }
+}
+
+int64_t BatchQueue::Reserved(int64_t left) const { return std::min(left, options_.credit_frames); }
 
 void BatchQueue::FinishBatch(const Batch& batch, SteadyTime now, bool ok) {
   workload_.End(batch.workload_number, now, ok);
@@ -175,45 +209,58 @@ void BatchQueue::Remove(CallWork* call) {
 std::vector<std::shared_ptr<CallWork>> BatchQueue::RemoveAll() {
   std::vector<std::shared_ptr<CallWork>> calls;
   calls.reserve(static_cast<size_t>(deadlines_.size()));
-  while (!deadlines_.empty()) calls.push_back(TakeOut(deadlines_.top()));
+  while (!deadlines_.empty()) {
+    std::shared_ptr<CallWork> call = TakeOut(deadlines_.top()->self.get());
+    if (!call->waiting.reserved) calls.push_back(std::move(call));
+  }
   return calls;
 }
 
 void BatchQueue::Drop(CallWork* call, absl::StatusCode reason, std::vector<DroppedCall>* dropped) {
-  dropped->push_back({TakeOut(call), reason});
+  std::shared_ptr<CallWork> gone = TakeOut(call);
+  if (!gone->waiting.reserved) dropped->push_back({std::move(gone), reason});
 }
 
 void BatchQueue::DropExpired(SteadyTime now, std::vector<DroppedCall>* dropped) {
-  while (!deadlines_.empty() && deadlines_.top()->deadline <= now) {
-    Drop(deadlines_.top(), absl::StatusCode::kDeadlineExceeded, dropped);
+  while (!deadlines_.empty() && deadlines_.top_key().first <= now) {
+    Drop(deadlines_.top()->self.get(), absl::StatusCode::kDeadlineExceeded, dropped);
   }
 }
 
 void BatchQueue::DropCancelled(std::vector<DroppedCall>* dropped) {
   refused_since_search_ = 0;
   std::vector<CallWork*> cancelled;
-  deadlines_.ForEach([&](CallWork* call) {
-    if (call->cancelled.load(std::memory_order_relaxed)) cancelled.push_back(call);
+  deadlines_.ForEach([&](Waiting* waiting) {
+    if (waiting->self->cancelled.load(std::memory_order_relaxed)) cancelled.push_back(waiting->self.get());
   });
   for (CallWork* call : cancelled) Drop(call, absl::StatusCode::kCancelled, dropped);
 }
 
-std::shared_ptr<CallWork> BatchQueue::TakeOut(CallWork* call) {
+void BatchQueue::StopWaiting(CallWork* call) {
   Network& network = networks_[static_cast<size_t>(call->network)];
-  network.turns.Remove(call);
-  network.arrivals.Remove(call);
-  deadlines_.Remove(call);
+  network.order.Remove(&call->waiting);
+  network.arrivals.Remove(&call->waiting);
   network.frames -= call->waiting.frames;
-  queued_frames_ -= call->waiting.frames;
+  waiting_frames_ -= call->waiting.frames;
   call->waiting.frames = 0;
+  call->waiting.waits = false;
+  --waiting_calls_;
+}
+
+std::shared_ptr<CallWork> BatchQueue::TakeOut(CallWork* call) {
+  if (call->waiting.waits) StopWaiting(call);
+  deadlines_.Remove(&call->waiting);
+  work_ahead_.Remove(call->waiting.work);
+  queued_frames_ -= Reserved(call->waiting.work.frames);
   return std::move(call->waiting.self);
 }
 
 absl::Duration BatchQueue::RetryDelay(SteadyTime now) const {
   absl::Duration work = workload_.Remaining(now);
   for (size_t i = 0; i < networks_.size(); ++i) {
-    if (networks_[i].frames == 0) continue;
-    const auto time = workload_.TimeFor(static_cast<int>(i), networks_[i].frames);
+    const int64_t frames = work_ahead_.FramesOf(static_cast<int>(i));
+    if (frames == 0) continue;
+    const auto time = workload_.TimeFor(static_cast<int>(i), frames);
     if (!time.has_value()) return kUnknownRetryDelay;
     work += *time;
   }

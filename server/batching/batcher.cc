@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/batching/answer_pool.h"
+#include "server/batching/check_batcher_options.h"
 #include "server/batching/refusal.h"
 #include "server/batching/run_batch.h"
 #include "server/concurrency/mutex.h"
@@ -46,6 +47,8 @@ class WorkerBatcher final : public Batcher {
   // Once, before anything else.
   absl::Status Start();
 
+  absl::Status Reserve(std::shared_ptr<CallWork> call, const Reservation& reservation) override;
+  void Withdraw(CallWork* call) override;
   absl::Status Submit(std::shared_ptr<CallWork> call) override;
   absl::Duration RetryDelay() const override;
   void BeginPreparation() override;
@@ -65,6 +68,7 @@ class WorkerBatcher final : public Batcher {
 
   void WaitForWork(SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void WakeWorkers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  int64_t TakeRoom(int64_t frames) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void CountWaitingFrames() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Fail(CallWork* call, const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FailDropped() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -111,6 +115,38 @@ absl::Status WorkerBatcher::Start() {
   return start_status_;
 }
 
+absl::Status WorkerBatcher::Reserve(std::shared_ptr<CallWork> call, const Reservation& reservation) {
+  absl::Status status;
+  {
+    MutexLock lock(&mu_);
+    if (!refusal_.ok()) return refusal_;
+    const int64_t elsewhere = TakeRoom(reservation.frames);
+    status = queue_.Admit(std::move(call), reservation, SteadyTime::Now(), &dropped_, elsewhere);
+    FailDropped();
+    CountWaitingFrames();
+    if (!answers_.empty()) WakeWorkers();
+  }
+  ReportPendingFrames();
+  return status;
+}
+
+void WorkerBatcher::Withdraw(CallWork* call) {
+  {
+    MutexLock lock(&mu_);
+    queue_.Remove(call);
+    CountWaitingFrames();
+  }
+  ReportPendingFrames();
+}
+
+// Room is taken before it is known to be there: so calls for two batchers do not both get the last of it. Returns what
+// waits in the others. CountWaitingFrames gives back what is not needed.
+int64_t WorkerBatcher::TakeRoom(int64_t frames) {
+  const int64_t elsewhere = waiting_frames_->fetch_add(frames) - counted_frames_;
+  counted_frames_ += frames;
+  return elsewhere;
+}
+
 absl::Status WorkerBatcher::Submit(std::shared_ptr<CallWork> call) {
   const int64_t frames = call->total_frames();
   absl::Status status;
@@ -118,9 +154,7 @@ absl::Status WorkerBatcher::Submit(std::shared_ptr<CallWork> call) {
     MutexLock lock(&mu_);
     if (call->announced) --preparing_;
     if (!refusal_.ok()) return refusal_;
-    // Room is taken before it is known to be there: so calls for two batchers do not both get the last of it.
-    const int64_t elsewhere = waiting_frames_->fetch_add(frames) - counted_frames_;
-    counted_frames_ += frames;
+    const int64_t elsewhere = TakeRoom(frames);
     status = queue_.Push(std::move(call), frames, SteadyTime::Now(), &dropped_, elsewhere);
     FailDropped();
     CountWaitingFrames();
@@ -325,35 +359,11 @@ void WorkerBatcher::FailAllWaiting(const absl::Status& status, Calls* answers) {
   CountWaitingFrames();
 }
 
-absl::Status CheckOptions(const BatcherOptions& options) {
-  const auto must_be_positive = [](const char* name, int64_t value) {
-    return value > 0 ? absl::OkStatus()
-                     : absl::InvalidArgumentError(absl::StrCat(name, " is ", value, "; it must be at least 1"));
-  };
-  absl::Status status = must_be_positive("workers", options.workers);
-  if (!options.worker_cpus.empty() && options.worker_cpus.size() != static_cast<size_t>(options.workers)) {
-    status.Update(absl::InvalidArgumentError(
-        absl::StrCat("worker_cpus has ", options.worker_cpus.size(), " CPUs for ", options.workers, " workers")));
-  }
-  status.Update(must_be_positive("max_batch_frames", options.queue.max_batch_frames));
-  status.Update(must_be_positive("max_queued_frames", options.queue.max_queued_frames));
-  status.Update(must_be_positive("min_shared_frames", options.queue.min_shared_frames));
-  if (options.answer_threads < 0) {
-    status.Update(absl::InvalidArgumentError(
-        absl::StrCat("answer_threads is ", options.answer_threads, "; it must not be negative")));
-  }
-  if (options.queue.max_queue_delay < absl::ZeroDuration()) {
-    status.Update(absl::InvalidArgumentError(absl::StrCat(
-        "max_queue_delay is ", absl::FormatDuration(options.queue.max_queue_delay), "; it must not be negative")));
-  }
-  return status;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Batcher>> Batcher::Create(const BatcherOptions& options, Backend* backend,
                                                          BatchObserver* observer) {
-  const absl::Status status = CheckOptions(options);
+  const absl::Status status = CheckBatcherOptions(options);
   if (!status.ok()) return status;
   auto batcher = std::make_unique<WorkerBatcher>(options, backend, observer);
   const absl::Status started = batcher->Start();

@@ -57,8 +57,15 @@ class Batcher {
   // Shuts down as by Shutdown(UNAVAILABLE).
   virtual ~Batcher() = default;
 
-  // Takes all windows of the call or none; never blocks. Not OK: `done` is never called. RESOURCE_EXHAUSTED: the queue
-  // is full, or the call is larger than the whole queue (RefusalOf tells which); DEADLINE_EXCEEDED, CANCELLED: nobody
+  // Lets a call in before its windows are there, or says why not, as Submit does. Of `call`, the network, the caller
+  // and the deadline count. If OK, either Submit or Withdraw follows. Thread-safe.
+  virtual absl::Status Reserve(std::shared_ptr<CallWork> call, const Reservation& reservation) = 0;
+  // A call that was let in will not be submitted. Thread-safe.
+  virtual void Withdraw(CallWork* call) = 0;
+
+  // Takes all windows of the call or none; never blocks. Not OK: `done` is never called. RESOURCE_EXHAUSTED: too much
+  // waits, the deadline is too short for any server, or the call is larger than the whole queue (RefusalOf tells which;
+  // a call that was let in is refused if it has become larger than was reserved); DEADLINE_EXCEEDED, CANCELLED: nobody
   // waits for it any more; UNAVAILABLE: the device is lost; what Shutdown was given, after that; INVALID_ARGUMENT: no
   // windows or no network. Thread-safe.
   virtual absl::Status Submit(std::shared_ptr<CallWork> call) = 0;

@@ -3,7 +3,6 @@
 #ifndef HEARWIRE_SERVER_BATCHING_CALL_WORK_H_
 #define HEARWIRE_SERVER_BATCHING_CALL_WORK_H_
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -13,6 +12,8 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "models/embedder.h"
+#include "server/batching/call_order.h"
+#include "server/batching/work_ahead.h"
 #include "server/concurrency/steady_time.h"
 
 namespace hearwire {
@@ -27,6 +28,9 @@ struct BatchTimes {
 // requests view must live until `done` has been called.
 struct CallWork {
   int network = -1;
+  // Who asks: CallerShares says what the number is. The weight, from 1 to 1000, counts from then on for all its calls.
+  int caller = 0;
+  int caller_weight = 1;
   std::vector<WindowRequest> requests;
   SteadyTime deadline = SteadyTime::InfiniteFuture();
   bool announced = false;  // By BeginPreparation, which Submit then ends, whatever it returns.
@@ -47,17 +51,22 @@ struct CallWork {
 
   // The rest is the batcher's own.
 
-  // Which of the call's windows wait, and where it stands in BatchQueue's heaps.
-  struct Waiting {
-    std::shared_ptr<CallWork> self;  // Set while windows wait.
+  // What of the call waits, and where it stands in BatchQueue's orders and heaps.
+  struct Waiting : Turn {
+    std::shared_ptr<CallWork> self;  // Set while it has work that no batch has taken.
+    Work work;                       // That, as WorkAhead has it.
+    int64_t least_position = 0;      // It stands no further ahead, however little is left.
+    int64_t left = 0;                // Frames that no batch has taken.
+    bool open_ended = false;         // These are only those that wait: see Reservation.
+    bool reserved = false;           // It was let in, and no window has come yet.
+    bool complete = false;           // All its windows are there.
+    bool waits = false;              // It has windows that wait.
     int next = 0;                    // The windows from here to the end wait.
     int64_t frames = 0;              // Of those.
-    SteadyTime since;
-    int64_t arrival = 0;           // Counts the calls that came.
-    int64_t round = 0;             // In which its next turn is.
-    std::array<int, 3> places{};   // In the heaps, by their slots.
-    int64_t last_batch = 0;        // Number of the last batch that took a window of it,
-    int index_in_last_batch = -1;  // and its place among that batch's calls.
+    SteadyTime since;                // The oldest of them came.
+    int64_t since_arrival = 0;       // Counts these moments.
+    int64_t last_batch = 0;          // Number of the last batch that took a window of it,
+    int index_in_last_batch = -1;    // and its place among that batch's calls.
   };
   Waiting waiting;
 

@@ -6,13 +6,15 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 
 namespace hearwire {
 
 enum class Refusal {
-  kQueueFull,     // RESOURCE_EXHAUSTED: too much waits now; see Batcher::RetryDelay.
-  kCallTooLarge,  // RESOURCE_EXHAUSTED: larger than the whole queue, so it never fits.
-  kDeviceLost,    // UNAVAILABLE: this process will embed nothing any more.
+  kQueueFull,         // RESOURCE_EXHAUSTED: too much waits now; see WaitOf, or else Batcher::RetryDelay.
+  kDeadlineTooShort,  // RESOURCE_EXHAUSTED: an idle server would not be done with it in time either.
+  kCallTooLarge,      // RESOURCE_EXHAUSTED: larger than the whole queue, so it never fits.
+  kDeviceLost,        // UNAVAILABLE: this process will embed nothing any more.
 };
 
 // Marks a status that is not OK. The mark travels with it as a payload.
@@ -20,6 +22,10 @@ absl::Status WithRefusal(absl::Status status, Refusal refusal);
 
 // Nothing when the status carries no mark, as when the embedder itself ran out of memory.
 std::optional<Refusal> RefusalOf(const absl::Status& status);
+
+// With a status that is not OK travels how long its call would have had to wait, in whole nanoseconds.
+absl::Status WithWait(absl::Status status, absl::Duration wait);
+std::optional<absl::Duration> WaitOf(const absl::Status& status);
 
 }  // namespace hearwire
 

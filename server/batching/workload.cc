@@ -8,12 +8,34 @@ namespace {
 
 // Of the old average, what each new batch leaves.
 constexpr double kMemory = 0.8;
+// Likewise of the sums behind what a batch costs beside its frames: that hardly changes, and takes many batches to see.
+constexpr double kLongMemory = 0.98;
+// The share of the batches' time that this cost may be: beyond, it is noise.
+constexpr double kMostOfTime = 0.9;
+
+constexpr absl::Duration kTrustHalves = absl::Seconds(10);
 
 }  // namespace
 
-void Workload::Pace::Observe(double new_frames, double new_seconds) {
+void Workload::Pace::Observe(double new_frames, double new_seconds, SteadyTime now) {
   frames = kMemory * frames + new_frames;
   seconds = kMemory * seconds + new_seconds;
+  batches = kMemory * batches + 1;
+  const auto add = [](double* sum, double value) { *sum = kLongMemory * *sum + value; };
+  add(&sums.n, 1);
+  add(&sums.x, new_frames);
+  add(&sums.y, new_seconds);
+  add(&sums.xx, new_frames * new_frames);
+  add(&sums.xy, new_frames * new_seconds);
+  measured = now;
+}
+
+// Least squares: seconds = a * frames + b. Batches of one size say nothing about b.
+double Workload::Pace::SecondsPerBatch() const {
+  const double spread = sums.n * sums.xx - sums.x * sums.x;
+  if (spread < 0.01 * sums.x * sums.x) return 0;
+  const double per_frame = (sums.n * sums.xy - sums.x * sums.y) / spread;
+  return std::clamp((sums.y - per_frame * sums.x) / sums.n, 0.0, kMostOfTime * sums.y / sums.n);
 }
 
 Workload::Workload(int workers) : workers_(workers) {}
@@ -32,15 +54,20 @@ void Workload::End(int number, SteadyTime now, bool learn) {
   if (learn && seconds > 0) {
     const size_t network = static_cast<size_t>(running.network);
     if (network >= paces_.size()) paces_.resize(network + 1);
-    paces_[network].Observe(static_cast<double>(running.frames), seconds);
-    overall_.Observe(static_cast<double>(running.frames), seconds);
+    paces_[network].Observe(static_cast<double>(running.frames), seconds, now);
+    overall_.Observe(static_cast<double>(running.frames), seconds, now);
   }
   running.network = -1;
 }
 
-double Workload::SecondsPerFrame(int network) const {
+const Workload::Pace* Workload::PaceOf(int network) const {
   const size_t index = static_cast<size_t>(network);
-  const Pace& pace = index < paces_.size() && paces_[index].frames > 0 ? paces_[index] : overall_;
+  return index < paces_.size() && paces_[index].frames > 0 ? &paces_[index] : nullptr;
+}
+
+double Workload::SecondsPerFrame(int network) const {
+  const Pace* const own = PaceOf(network);
+  const Pace& pace = own != nullptr ? *own : overall_;
   return pace.frames > 0 ? pace.seconds / pace.frames : 0;
 }
 
@@ -75,6 +102,27 @@ std::optional<absl::Duration> Workload::TimeFor(int network, int64_t frames) con
   const double seconds_per_frame = SecondsPerFrame(network);
   if (seconds_per_frame == 0) return std::nullopt;
   return absl::Seconds(seconds_per_frame * static_cast<double>(frames));
+}
+
+int64_t Workload::FrameCost(int network) const {
+  const double seconds = SecondsPerFrame(network);
+  return seconds == 0 ? 0 : std::max<int64_t>(std::llround(seconds * 1e9), 1);
+}
+
+absl::Duration Workload::CautiousTimeFor(int network, int64_t frames, int64_t batches, SteadyTime now) const {
+  const Pace* const pace = PaceOf(network);
+  if (pace == nullptr) return absl::ZeroDuration();
+  // What the recent batches took beside their own cost, they took for their frames.
+  const double per_batch = std::min(pace->SecondsPerBatch(), kMostOfTime * pace->seconds / pace->batches);
+  const double per_frame = (pace->seconds - per_batch * pace->batches) / pace->frames;
+  const double seconds = per_frame * static_cast<double>(frames) + per_batch * static_cast<double>(batches);
+  const int64_t halvings = std::clamp<int64_t>((now - pace->measured) / kTrustHalves, 0, 60);
+  return absl::Seconds(std::ldexp(seconds, -static_cast<int>(halvings)));
+}
+
+int64_t Workload::BatchCostInFrames(int network) const {
+  const Pace* const pace = PaceOf(network);
+  return pace == nullptr ? 0 : std::llround(pace->SecondsPerBatch() * pace->frames / pace->seconds);
 }
 
 absl::Duration Workload::Remaining(SteadyTime now) const {

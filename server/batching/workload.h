@@ -32,17 +32,36 @@ class Workload {
   // while no batch has ended.
   std::optional<absl::Duration> TimeFor(int network, int64_t frames) const;
 
+  // What a frame costs, with its part of what each batch costs beside its frames, in nanoseconds: by the recent pace of
+  // the network, or else of all. At least 1; 0 while no batch has ended.
+  int64_t FrameCost(int network) const;
+
+  // How long one worker needs for a call of so many frames in so many batches, by what batches of that network took: so
+  // much per frame and so much per batch. Zero while none of the network has ended. Halved for each 10 s since the last
+  // one: a pace that was measured in a bad moment must not keep calls out, and itself from being measured, for ever.
+  absl::Duration CautiousTimeFor(int network, int64_t frames, int64_t batches, SteadyTime now) const;
+
+  // Frames of a network that take as long as what each of its batches costs beside its frames; 0 while that is unknown.
+  int64_t BatchCostInFrames(int network) const;
+
   // How long the running batches will still take, summed.
   absl::Duration Remaining(SteadyTime now) const;
 
   int workers() const { return workers_; }
 
  private:
-  // An exponential average over batches, weighted by their size.
+  // Exponential averages over batches, weighted by their size.
   struct Pace {
     double frames = 0;
     double seconds = 0;
-    void Observe(double new_frames, double new_seconds);
+    double batches = 0;
+    // Over more batches, for the line through them.
+    struct {
+      double n = 0, x = 0, y = 0, xx = 0, xy = 0;
+    } sums;
+    SteadyTime measured;  // The last one.
+    void Observe(double new_frames, double new_seconds, SteadyTime now);
+    double SecondsPerBatch() const;
   };
   struct Running {
     int network = -1;  // Negative: no batch here.
@@ -50,6 +69,7 @@ class Workload {
     SteadyTime start;
   };
 
+  const Pace* PaceOf(int network) const;      // Null: none of it has ended.
   double SecondsPerFrame(int network) const;  // 0 when nothing is known.
   double RemainingSeconds(const Running& running, SteadyTime now) const;
 

@@ -12,7 +12,9 @@ namespace hearwire {
 namespace {
 
 // A queue that empties at once is no reason to come back at once.
-absl::Duration RetryDelay(const Batcher& batcher) { return std::max(batcher.RetryDelay(), absl::Milliseconds(50)); }
+constexpr absl::Duration kLeastRetryDelay = absl::Milliseconds(50);
+
+absl::Duration RetryDelay(const Batcher& batcher) { return std::max(batcher.RetryDelay(), kLeastRetryDelay); }
 
 }  // namespace
 
@@ -82,7 +84,13 @@ CallError FromBatcher(const absl::Status& status, const Batcher& batcher) {
               .reason = refusal == Refusal::kDeviceLost ? reason::kDeviceLost : reason::kShuttingDown};
     case absl::StatusCode::kResourceExhausted:
       if (refusal == Refusal::kQueueFull) {
-        return {.status = status, .reason = reason::kQueueFull, .retry_after = RetryDelay(batcher)};
+        const std::optional<absl::Duration> wait = WaitOf(status);
+        return {.status = status,
+                .reason = reason::kQueueFull,
+                .retry_after = wait ? std::max(*wait, kLeastRetryDelay) : RetryDelay(batcher)};
+      }
+      if (refusal == Refusal::kDeadlineTooShort) {
+        return {.status = status, .reason = reason::kDeadlineTooShort, .never_retry = true};
       }
       // The device had no room for one of its windows alone, and will not have any the next time: only shorter clips
       // help.

@@ -34,7 +34,10 @@ CallRun::CallRun(const PipelineParts& parts, CallRequest request, std::unique_pt
       windows_per_clip_(request_.clips.size()) {}
 
 void CallRun::Start() {
-  if (std::optional<CallError> error = TooLargeInAnyCase()) return Finish(*std::move(error));
+  if (std::optional<CallError> error = Reserve()) {
+    CountIfGivenUp(*error);
+    return Finish(*std::move(error));
+  }
   batcher_->BeginPreparation();
   const int tasks = std::min(clip_count_, parts_.options.threads);
   {
@@ -77,15 +80,18 @@ void CallRun::PrepareNextClip() {
   } else if (last) {
     if (!error) error = WhyStop();
     if (error) {
-      if (absl::IsCancelled(error->status) || absl::IsDeadlineExceeded(error->status)) {
-        parts_.metrics->OnCancelled("decode");
-      }
+      CountIfGivenUp(*error);
+      batcher_->Withdraw(request_.work.get());
       batcher_->EndPreparation();
       Finish(*std::move(error));
     } else {
       Submit();
     }
   }
+}
+
+void CallRun::CountIfGivenUp(const CallError& error) {
+  if (absl::IsCancelled(error.status) || absl::IsDeadlineExceeded(error.status)) parts_.metrics->OnCancelled("decode");
 }
 
 std::optional<CallError> CallRun::PrepareClip(int clip) {
@@ -139,17 +145,23 @@ std::optional<CallError> CallRun::TooLarge(int64_t frames, int64_t rows, bool at
   return std::nullopt;
 }
 
-std::optional<CallError> CallRun::TooLargeInAnyCase() const {
-  int64_t frames = 0;
+std::optional<CallError> CallRun::Reserve() {
+  Reservation reservation;
   int64_t rows = 0;
   bool all_known = true;
   for (int clip = 0; clip < clip_count_; ++clip) {
     const WindowCount count = CountWindows(request_, LeastSamples(request_, clip, parts_.options.audio));
-    frames += count.total_frames();
+    reservation.frames += count.total_frames();
+    reservation.windows += count.windows;
     rows += RowCount(count);
     all_known = all_known && std::holds_alternative<PcmAudio>(request_.clips[clip]);
   }
-  return TooLarge(frames, rows, !all_known);
+  if (std::optional<CallError> error = TooLarge(reservation.frames, rows, !all_known)) return error;
+  request_.work->network = request_.network->index;
+  request_.work->deadline = request_.deadline;
+  const absl::Status status = batcher_->Reserve(request_.work, reservation);
+  if (status.ok()) return std::nullopt;
+  return FromBatcher(status, *batcher_);
 }
 
 CallError CallRun::NoMemory() const {
@@ -187,8 +199,6 @@ void CallRun::Submit() {
   const int64_t windows = std::accumulate(windows_per_clip_.begin(), windows_per_clip_.end(), int64_t{0});
   rows_.resize(static_cast<size_t>(windows) * row_size_);
   const std::shared_ptr<CallWork> work = request_.work;
-  work->network = request_.network->index;
-  work->deadline = request_.deadline;
   work->announced = true;
   work->requests.reserve(windows);
   float* row = rows_.data();

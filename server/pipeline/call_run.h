@@ -43,8 +43,11 @@ class CallRun : public std::enable_shared_from_this<CallRun> {
   std::optional<CallError> PrepareClip(int clip) ABSL_LOCKS_EXCLUDED(mu_);
   // The limit that so many frames and rows pass, if they do. at_least: not every clip has been counted.
   std::optional<CallError> TooLarge(int64_t frames, int64_t rows, bool at_least) const;
-  // What is known of the whole call's size before anything is decoded.
-  std::optional<CallError> TooLargeInAnyCase() const;
+  // What is known of the whole call's size before anything is decoded: whether it passes a limit, and whether the
+  // batcher lets it in.
+  std::optional<CallError> Reserve();
+  // For the metrics, before its windows are in the batcher's hands.
+  void CountIfGivenUp(const CallError& error);
   CallError NoMemory() const;
   // Counts a clip's windows and takes the memory they need, or says which limit they pass.
   std::optional<CallError> TakeRoom(const WindowCount& count) ABSL_LOCKS_EXCLUDED(mu_);

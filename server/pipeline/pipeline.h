@@ -43,11 +43,11 @@ class Pipeline {
   virtual ~Pipeline() = default;
 
   // Starts a call; never blocks. its sink gets its rows, or the first of:
-  // RESOURCE_EXHAUSTED: TOO_MANY_CALLS, MEMORY_FULL, QUEUE_FULL (try later), CALL_TOO_LARGE, REPLY_TOO_LARGE,
-  // AUDIO_TOO_LONG (never); INVALID_ARGUMENT: INVALID_AUDIO, and which clip: the first bad one, in the order of the
-  // request; DEADLINE_EXCEEDED, CANCELLED: looked at before each clip, when its windows are queued, and when a batch is
-  // cut; UNAVAILABLE: SHUTTING_DOWN, DEVICE_LOST; INTERNAL. All clips or none: a call's windows go to the batcher
-  // together.
+  // RESOURCE_EXHAUSTED: TOO_MANY_CALLS, MEMORY_FULL, QUEUE_FULL (try later), DEADLINE_TOO_SHORT, CALL_TOO_LARGE,
+  // REPLY_TOO_LARGE, AUDIO_TOO_LONG (never); INVALID_ARGUMENT: INVALID_AUDIO, and which clip: the first bad one, in the
+  // order of the request; DEADLINE_EXCEEDED, CANCELLED: looked at before each clip, when its windows are queued, and
+  // when a batch is cut; UNAVAILABLE: SHUTTING_DOWN, DEVICE_LOST; INTERNAL. All clips or none: a call's windows go to
+  // the batcher together.
   virtual void Start(CallRequest request) = 0;
 
   // From now on new calls, and those that no batcher has taken yet, are answered UNAVAILABLE, SHUTTING_DOWN. Calls

@@ -125,6 +125,7 @@ class Network {
       options.worker_cpus = CpusFor(workers);
       options.queue.max_batch_frames = kBatchFrames;
       options.queue.max_queued_frames = int64_t{1} << 30;
+      options.queue.max_queue_time = absl::InfiniteDuration();
       batcher = OrDie(Batcher::Create(options, backend_.get(), &observer_));
     }
     return batcher.get();

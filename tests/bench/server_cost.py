@@ -96,7 +96,8 @@ def main() -> None:
             found["start"].setdefault(name, []).append(start_up(program, flags))
 
     # One worker beside one thread: two at once cost more CPU time wherever cores share something.
-    flags = ["--device=cpu", "--workers=1", f"--model-repository={repository}", "--log-level=warning"]
+    flags = ["--device=cpu", "--workers=1", f"--model-repository={repository}", "--max-queue-time=1h",
+             "--log-level=warning"]
     with Server(*flags) as server:
         pid = server.process.pid
 

@@ -69,7 +69,7 @@ def check(configs, *flags):
     with Server("--backend=native", "--workers=1", *flags) as server:
         alone = ask_alone(server, requests)
     for workers in (1, 3):
-        with Server("--backend=native", f"--workers={workers}", *flags) as server:
+        with Server("--backend=native", f"--workers={workers}", "--max-queue-time=1h", *flags) as server:
             together = ask_together(server, requests)
         for expected, found, request in zip(alone, together, requests):
             assert found is not None, f"no answer for {request[:2]}"

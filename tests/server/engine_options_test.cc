@@ -63,11 +63,13 @@ TEST(MakeBatcherOptionsTest, TakesWhatTheOptionsSay) {
   options.max_batch_frames = 500;
   options.max_queued_frames = 9000;
   options.max_queue_delay = absl::Milliseconds(2);
+  options.max_queue_time = absl::Seconds(3);
   for (const char* device : {"cpu", "cuda:0"}) {
     const BatcherOptions batching = MakeBatcherOptions(kMachine, device, options);
     EXPECT_EQ(batching.queue.max_batch_frames, 500) << device;
     EXPECT_EQ(batching.queue.max_queued_frames, 9000) << device;
     EXPECT_EQ(batching.queue.max_queue_delay, absl::Milliseconds(2)) << device;
+    EXPECT_EQ(batching.queue.max_queue_time, absl::Seconds(3)) << device;
   }
 }
 

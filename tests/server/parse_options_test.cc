@@ -64,6 +64,7 @@ TEST_F(ParseOptionsTest, TakesEveryFlag) {
                                            "--workers=3",
                                            "--max-batch-frames=100",
                                            "--max-queue-delay=7ms",
+                                           "--max-queue-time=2s",
                                            "--max-queued-frames=5000",
                                            "--host=::1",
                                            "--grpc-port=0",
@@ -88,6 +89,7 @@ TEST_F(ParseOptionsTest, TakesEveryFlag) {
   EXPECT_EQ(options.workers, 3);
   EXPECT_EQ(options.max_batch_frames, 100);
   EXPECT_EQ(options.max_queue_delay, absl::Milliseconds(7));
+  EXPECT_EQ(options.max_queue_time, absl::Seconds(2));
   EXPECT_EQ(options.max_queued_frames, 5000);
   EXPECT_EQ(options.host, "::1");
   EXPECT_EQ(options.grpc_port, 0);

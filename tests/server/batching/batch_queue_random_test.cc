@@ -7,9 +7,11 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "server/batching/batch_queue.h"
+#include "server/batching/refusal.h"
 #include "server/concurrency/steady_time.h"
 #include "tests/server/batching/queue_driver.h"
 
@@ -17,6 +19,7 @@ namespace hearwire {
 namespace {
 
 constexpr int kNetworks = 3;
+constexpr int kCallers = 3;
 
 class RandomQueue {
  public:
@@ -24,6 +27,7 @@ class RandomQueue {
     options_.max_batch_frames = Number(1, 60);
     options_.max_queued_frames = Number(50, 2000);
     options_.min_shared_frames = Number(1, 40);
+    options_.max_queue_time = absl::InfiniteDuration();
     options_.max_queue_delay = absl::Milliseconds(Number(0, 6));
     workers_ = Number(1, 4);
     queue_ = std::make_unique<BatchQueue>(options_, workers_);
@@ -60,14 +64,13 @@ class RandomQueue {
   }
 
   int windows_taken() const { return windows_taken_; }
+  int refused_by_time() const { return refused_by_time_; }
 
  private:
   struct Expected {
     TestCall* call;
     int next = 0;
     int64_t frames = 0;
-    // How many more windows each other call of the network had since both wait.
-    std::map<const CallWork*, int> ahead;
   };
 
   int Number(int least, int most) { return std::uniform_int_distribution<int>(least, most)(random_); }
@@ -83,6 +86,8 @@ class RandomQueue {
     for (int& count : frames) count = Number(1, Number(0, 9) == 0 ? 80 : 8);
     calls_.push_back(std::make_unique<TestCall>(Number(0, kNetworks - 1), frames));
     TestCall* const call = calls_.back().get();
+    call->work()->caller = Number(0, kCallers - 1);
+    call->work()->caller_weight = 1 + call->work()->caller;
     if (Number(0, 1) == 0) call->work()->deadline = At(now_ + Number(0, 200));
     const int64_t total = call->work()->total_frames();
     std::vector<DroppedCall> dropped;
@@ -91,7 +96,10 @@ class RandomQueue {
     if (status.ok()) {
       ASSERT_GT(call->work()->deadline, At(now_));
       ASSERT_LE(Frames() + total, options_.max_queued_frames);
-      waiting_[call->work().get()] = {call, 0, total, {}};
+      waiting_[call->work().get()] = {call, 0, total};
+    } else if (RefusalOf(status) == Refusal::kDeadlineTooShort || WaitOf(status).has_value()) {
+      ASSERT_NE(call->work()->deadline, SteadyTime::InfiniteFuture());
+      ++refused_by_time_;
     } else if (absl::IsResourceExhausted(status)) {
       ASSERT_GT(Frames() + total, options_.max_queued_frames);
     } else {
@@ -106,11 +114,13 @@ class RandomQueue {
     const bool due = queue_->NextBatchTime(At(now_), company) <= At(now_);
     Batch batch;
     std::vector<DroppedCall> dropped;
+    const std::map<const CallWork*, Expected> before = waiting_;
+    for (const auto& [call, expected] : waiting_) positions_[call] = call->waiting.position;
     const bool taken = queue_->TakeBatch(At(now_), company, &batch, &dropped);
     CheckDropped(dropped);
     if (taken) {
       ASSERT_TRUE(due);
-      CheckBatch(batch);
+      CheckBatch(batch, before);
       running_.push_back(batch);
     } else {
       ASSERT_TRUE(batch.windows.empty());
@@ -125,8 +135,9 @@ class RandomQueue {
     running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(index));
   }
 
-  void CheckBatch(const Batch& batch) {
+  void CheckBatch(const Batch& batch, const std::map<const CallWork*, Expected>& before) {
     ASSERT_FALSE(batch.windows.empty());
+    CheckOrder(batch, before);
     ASSERT_EQ(batch.windows.size(), batch.owners.size());
     int64_t frames = 0;
     for (size_t i = 0; i < batch.owners.size(); ++i) {
@@ -142,27 +153,34 @@ class RandomQueue {
       frames += window_frames;
       expected.frames -= window_frames;
       ++windows_taken_;
-      CheckTurn(&expected);
       if (++expected.next == static_cast<int>(call->requests.size())) Leave(call);
     }
     ASSERT_EQ(frames, batch.frames);
     ASSERT_TRUE(frames <= options_.max_batch_frames || batch.windows.size() == 1);
   }
 
-  // Nobody is more than two windows ahead of another that waits: one for the round that runs, one for the next.
-  void CheckTurn(Expected* taker) {
-    for (auto& [other, expected] : waiting_) {
-      if (expected.call == taker->call || other->network != taker->call->work()->network) continue;
-      const int lead = ++taker->ahead[other];
-      --expected.ahead[taker->call->work().get()];
-      ASSERT_LE(lead, 2) << "a call was passed over";
+  // A call has windows in a batch only if all of its caller's that stood before it on that network are there with all
+  // their windows, or if it was the oldest of its caller's.
+  void CheckOrder(const Batch& batch, const std::map<const CallWork*, Expected>& before) {
+    std::map<const CallWork*, size_t> taken;
+    for (const Batch::Owner& owner : batch.owners) ++taken[batch.calls[static_cast<size_t>(owner.call)].get()];
+    for (const auto& [call, count] : taken) {
+      bool oldest = true;
+      bool passes = false;
+      for (const auto& [other, expected] : before) {
+        if (other == call || other->network != call->network || other->caller != call->caller) continue;
+        if (waiting_.count(other) == 0) continue;  // Dropped.
+        oldest = oldest && call->waiting.arrival < other->waiting.arrival;
+        const bool is_before =
+            std::pair(positions_[other], other->waiting.arrival) < std::pair(positions_[call], call->waiting.arrival);
+        const size_t left = other->requests.size() - static_cast<size_t>(expected.next);
+        passes = passes || (is_before && (taken.count(other) == 0 || taken[other] < left));
+      }
+      ASSERT_TRUE(oldest || !passes) << "a call passed another of its caller";
     }
   }
 
-  void Leave(const CallWork* call) {
-    waiting_.erase(call);
-    for (auto& [other, expected] : waiting_) expected.ahead.erase(call);
-  }
+  void Leave(const CallWork* call) { waiting_.erase(call); }
 
   void CheckDropped(const std::vector<DroppedCall>& dropped) {
     for (const DroppedCall& drop : dropped) {
@@ -196,11 +214,14 @@ class RandomQueue {
   std::unique_ptr<BatchQueue> queue_;
   std::map<const CallWork*, Expected> waiting_;
   std::vector<Batch> running_;
+  std::map<const CallWork*, int64_t> positions_;  // Before the last batch was cut.
   int windows_taken_ = 0;
+  int refused_by_time_ = 0;
 };
 
-TEST(BatchQueueRandomTest, NothingIsLostNothingComesTwiceTurnsAndLimitsAreKept) {
+TEST(BatchQueueRandomTest, NothingIsLostNothingComesTwiceOrderAndLimitsAreKept) {
   int windows = 0;
+  int refused = 0;
   for (unsigned seed = 0; seed < 60; ++seed) {
     SCOPED_TRACE(seed);
     RandomQueue queue(seed);
@@ -211,8 +232,10 @@ TEST(BatchQueueRandomTest, NothingIsLostNothingComesTwiceTurnsAndLimitsAreKept) 
     queue.Drain();
     if (HasFatalFailure()) return;
     windows += queue.windows_taken();
+    refused += queue.refused_by_time();
   }
   EXPECT_GT(windows, 10000);
+  EXPECT_GT(refused, 100);
 }
 
 // With work per window that grows with the calls or the windows that wait, this takes minutes.
@@ -220,6 +243,7 @@ TEST(BatchQueueRandomTest, ManyCallsAndLongCallsCostLittle) {
   BatchQueueOptions options;
   options.max_batch_frames = 256;
   options.max_queued_frames = 1 << 20;
+  options.max_queue_time = absl::InfiniteDuration();
   BatchQueue queue(options, 2);
   std::vector<std::unique_ptr<TestCall>> calls;
   std::vector<DroppedCall> dropped;

@@ -22,6 +22,7 @@ BatchQueueOptions Options() {
   options.max_batch_frames = 4096;
   options.max_queued_frames = 1 << 24;
   options.min_shared_frames = 256;
+  options.max_queue_time = absl::InfiniteDuration();
   return options;
 }
 

@@ -63,6 +63,7 @@ class BatcherStressTest : public testing::TestWithParam<int> {
             static_cast<int>(random() % kNetworks), static_cast<int>(1 + random() % (long_call ? 400 : 8)),
             static_cast<int>(1 + random() % 4), bad ? kBadSeed : static_cast<float>(random() % 1000));
         const unsigned dice = random() % 10;
+        call->work()->caller = static_cast<int>(random() % 3);
         if (dice == 0) call->work()->deadline = SteadyTime::Now() + absl::Microseconds(random() % 500);
         batcher_->BeginPreparation();
         const bool announced = call->work()->announced = random() % 2 == 0;
@@ -70,7 +71,8 @@ class BatcherStressTest : public testing::TestWithParam<int> {
         if (!announced) batcher_->EndPreparation();
         if (!status.ok()) {
           ASSERT_TRUE(RefusalOf(status) == Refusal::kQueueFull || RefusalOf(status) == Refusal::kDeviceLost ||
-                      absl::IsDeadlineExceeded(status) || status.message() == "ending")
+                      RefusalOf(status) == Refusal::kDeadlineTooShort || absl::IsDeadlineExceeded(status) ||
+                      status.message() == "ending")
               << status;
           EXPECT_GE(batcher_->RetryDelay(), absl::Milliseconds(10));
           ++outcomes_.refused;

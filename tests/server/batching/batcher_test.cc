@@ -292,6 +292,9 @@ TEST_F(BatcherTest, NamesTheOptionThatIsWrong) {
   EXPECT_THAT(message([](auto& options) { options.queue.min_shared_frames = 0; }), HasSubstr("min_shared_frames"));
   EXPECT_THAT(message([](auto& options) { options.queue.max_queue_delay = -absl::Seconds(1); }),
               HasSubstr("max_queue_delay is -1s"));
+  EXPECT_THAT(message([](auto& options) { options.queue.max_queue_time = -absl::Seconds(1); }),
+              HasSubstr("max_queue_time is -1s"));
+  EXPECT_THAT(message([](auto& options) { options.queue.credit_frames = 0; }), HasSubstr("credit_frames is 0"));
   EXPECT_THAT(message([](auto& options) { options.answer_threads = -1; }), HasSubstr("answer_threads is -1"));
   EXPECT_THAT(message([](auto& options) {
                 options.worker_cpus = {0, 1};

@@ -3,6 +3,7 @@
 #ifndef HEARWIRE_TESTS_SERVER_BATCHING_QUEUE_DRIVER_H_
 #define HEARWIRE_TESTS_SERVER_BATCHING_QUEUE_DRIVER_H_
 
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <string>
@@ -29,12 +30,32 @@ class QueueDriver {
     int network = 0;
     std::vector<int> window_frames;
     SteadyTime deadline = SteadyTime::InfiniteFuture();
+    int caller = 0;
+    int weight = 1;
   };
 
   absl::Status Push(char letter, const Call& call, double now = 0) {
-    calls_[letter] = std::make_unique<TestCall>(call.network, call.window_frames);
-    work(letter)->deadline = call.deadline;
+    Make(letter, call);
     return queue_.Push(work(letter), work(letter)->total_frames(), At(now), &dropped_);
+  }
+  // Lets the call in before its windows are there; Bring adds them.
+  absl::Status Reserve(char letter, const Call& call, double now = 0, bool open_ended = false) {
+    Make(letter, call);
+    Reservation reservation{.open_ended = open_ended};
+    if (!open_ended) {
+      reservation.frames = work(letter)->total_frames();
+      reservation.windows = static_cast<int64_t>(call.window_frames.size());
+    }
+    coming_[letter] = std::exchange(work(letter)->requests, {});
+    return queue_.Admit(work(letter), reservation, At(now), &dropped_);
+  }
+  bool Bring(char letter, int windows, bool complete, double now = 0) {
+    std::vector<WindowRequest>& coming = coming_[letter];
+    int64_t frames = 0;
+    for (int i = 0; i < windows; ++i) frames += coming[static_cast<size_t>(i)].window.frame_count();
+    work(letter)->requests.insert(work(letter)->requests.end(), coming.begin(), coming.begin() + windows);
+    coming.erase(coming.begin(), coming.begin() + windows);
+    return queue_.Append(work(letter).get(), frames, complete, At(now));
   }
   // One frame per window.
   absl::Status Push(char letter, int windows, double now = 0) {
@@ -47,6 +68,16 @@ class QueueDriver {
     if (!queue_.TakeBatch(At(now), company_expected, &batch, &dropped_)) return "";
     queue_.FinishBatch(batch, At(now), false);
     return Describe(batch);
+  }
+
+  // Lets the queue measure: a batch of so many frames of a network took so many milliseconds. Nothing may wait.
+  void Learn(int network, int frames, double milliseconds, double now = 0) {
+    TestCall call(network, 1, frames);
+    Batch batch;
+    const bool taken = queue_.Push(call.work(), frames, At(now), &dropped_).ok() &&
+                       queue_.TakeBatch(At(now), false, &batch, &dropped_);
+    if (!taken) std::abort();
+    queue_.FinishBatch(batch, At(now + milliseconds), true);
   }
 
   // The calls dropped since this was last asked: "A cancelled, B expired".
@@ -82,7 +113,15 @@ class QueueDriver {
   std::vector<DroppedCall>* dropped() { return &dropped_; }
 
  private:
+  void Make(char letter, const Call& call) {
+    calls_[letter] = std::make_unique<TestCall>(call.network, call.window_frames);
+    work(letter)->deadline = call.deadline;
+    work(letter)->caller = call.caller;
+    work(letter)->caller_weight = call.weight;
+  }
+
   std::map<char, std::unique_ptr<TestCall>> calls_;
+  std::map<char, std::vector<WindowRequest>> coming_;
   BatchQueue queue_;
   std::vector<DroppedCall> dropped_;
 };

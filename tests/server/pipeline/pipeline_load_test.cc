@@ -240,10 +240,16 @@ TEST(PipelineTest, StopsPreparingWhenItShutsDown) {
   EXPECT_LT(answer.report.audio, absl::Seconds(1000));
 }
 
-// Refuses every call; knows how many are being prepared.
+// Lets every call in and refuses its windows; knows how many are being prepared.
 class RefusingBatcher : public Batcher {
  public:
+  absl::Status Reserve(std::shared_ptr<CallWork>, const Reservation&) override {
+    ++reserved;
+    return absl::OkStatus();
+  }
+  void Withdraw(CallWork*) override { --reserved; }
   absl::Status Submit(std::shared_ptr<CallWork> call) override {
+    --reserved;
     ++submitted;
     if (preparing == 0 || !call->announced) submitted_unannounced = true;
     --preparing;
@@ -254,12 +260,13 @@ class RefusingBatcher : public Batcher {
   void EndPreparation() override { --preparing; }
   void Shutdown(const absl::Status&) override {}
 
+  std::atomic<int> reserved = 0;
   std::atomic<int> preparing = 0;
   std::atomic<int> submitted = 0;
   std::atomic<bool> submitted_unannounced = false;
 };
 
-TEST(PipelineTest, TellsTheBatcherWhileItPreparesACall) {
+TEST(PipelineTest, TellsTheBatcherBeforeAndWhileItPreparesACall) {
   RefusingBatcher batcher;
   PipelineHarness harness;
   harness.network.batcher = &batcher;
@@ -269,6 +276,7 @@ TEST(PipelineTest, TellsTheBatcherWhileItPreparesACall) {
   EXPECT_EQ(batcher.submitted, 1);
   EXPECT_FALSE(batcher.submitted_unannounced);
   EXPECT_EQ(batcher.preparing, 0);
+  EXPECT_EQ(batcher.reserved, 0);
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
-#include "server/batching/call_heap.h"
+#include "server/batching/indexed_heap.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <random>
 #include <utility>
@@ -13,13 +14,17 @@ namespace {
 
 using Key = std::pair<int, int>;
 
-TEST(CallHeapTest, TheLeastKeyIsFirstWhateverChanges) {
+struct Item {
+  std::array<int, 2> places{};
+};
+
+TEST(IndexedHeapTest, TheLeastKeyIsFirstWhateverChanges) {
   std::mt19937 random(7);
-  std::vector<std::unique_ptr<CallWork>> calls;
-  for (int i = 0; i < 300; ++i) calls.push_back(std::make_unique<CallWork>());
-  CallHeap<Key, 1> heap;
-  std::vector<std::pair<Key, CallWork*>> in_heap;  // The model.
-  std::vector<CallWork*> outside;
+  std::vector<std::unique_ptr<Item>> calls;
+  for (int i = 0; i < 300; ++i) calls.push_back(std::make_unique<Item>());
+  IndexedHeap<Item, Key, 1> heap;
+  std::vector<std::pair<Key, Item*>> in_heap;  // The model.
+  std::vector<Item*> outside;
   for (const auto& call : calls) outside.push_back(call.get());
 
   for (int step = 0; step < 20000; ++step) {
@@ -36,6 +41,10 @@ TEST(CallHeapTest, TheLeastKeyIsFirstWhateverChanges) {
       heap.Remove(in_heap[victim].second);
       outside.push_back(in_heap[victim].second);
       in_heap.erase(in_heap.begin() + static_cast<std::ptrdiff_t>(victim));
+    } else if (dice < 90 && !in_heap.empty()) {
+      std::pair<Key, Item*>& changed = in_heap[random() % in_heap.size()];
+      changed.first = key;
+      heap.Change(key, changed.second);
     } else if (!in_heap.empty()) {
       std::min_element(in_heap.begin(), in_heap.end())->first = key;
       heap.ChangeTop(key);
@@ -49,10 +58,10 @@ TEST(CallHeapTest, TheLeastKeyIsFirstWhateverChanges) {
   }
 }
 
-TEST(CallHeapTest, HeapsOfDifferentSlotsDoNotDisturbEachOther) {
-  CallWork a, b;
-  CallHeap<int, 0> up;
-  CallHeap<int, 2> down;
+TEST(IndexedHeapTest, HeapsOfDifferentSlotsDoNotDisturbEachOther) {
+  Item a, b;
+  IndexedHeap<Item, int, 0> up;
+  IndexedHeap<Item, int, 1> down;
   up.Push(1, &a);
   up.Push(2, &b);
   down.Push(2, &a);

@@ -1,42 +1,46 @@
-// A heap of calls from which any call can be removed, because each knows its place.
+// A heap from which any item can be removed, because each knows its place.
 
-#ifndef HEARWIRE_SERVER_BATCHING_CALL_HEAP_H_
-#define HEARWIRE_SERVER_BATCHING_CALL_HEAP_H_
+#ifndef HEARWIRE_SERVER_BATCHING_INDEXED_HEAP_H_
+#define HEARWIRE_SERVER_BATCHING_INDEXED_HEAP_H_
 
 #include <cstddef>
-#include <utility>
 #include <vector>
-
-#include "server/batching/call_work.h"
 
 namespace hearwire {
 
-// The least key first; keys of one heap must differ. A call is in it at most once; its place is kept in
-// call->waiting.places[kSlot]. Owns nothing. All changes are O(log n); memory is kept for reuse.
-template <typename Key, int kSlot>
-class CallHeap {
+// The least key first; keys of one heap must differ. An item is in it at most once; its place is kept in
+// item->places[kSlot]. Owns nothing. All changes are O(log n); memory is kept for reuse.
+template <typename Item, typename Key, int kSlot>
+class IndexedHeap {
  public:
   bool empty() const { return entries_.empty(); }
   int size() const { return static_cast<int>(entries_.size()); }
 
   // Not on an empty heap.
-  CallWork* top() const { return entries_.front().call; }
+  Item* top() const { return entries_.front().item; }
   const Key& top_key() const { return entries_.front().key; }
 
-  void Push(const Key& key, CallWork* call) {
-    entries_.push_back({key, call});
+  void Push(const Key& key, Item* item) {
+    entries_.push_back({key, item});
     Settle(entries_.size() - 1);
   }
 
-  // Gives the first call another key.
+  // Gives the first item another key.
   void ChangeTop(const Key& key) {
     entries_.front().key = key;
     Settle(0);
   }
 
-  // The call must be in it.
-  void Remove(const CallWork* call) {
-    const size_t place = static_cast<size_t>(call->waiting.places[kSlot]);
+  // Gives an item that is in it another key.
+  void Change(const Key& key, const Item* item) {
+    const size_t place = static_cast<size_t>(item->places[kSlot]);
+    entries_[place].key = key;
+    Settle(place);
+  }
+
+  // The item must be in it.
+  void Remove(const Item* item) {
+    const size_t place = static_cast<size_t>(item->places[kSlot]);
     const bool is_last = place + 1 == entries_.size();
     if (!is_last) entries_[place] = entries_.back();
     entries_.pop_back();
@@ -46,18 +50,18 @@ class CallHeap {
   // In no order.
   template <typename Visitor>
   void ForEach(Visitor visit) const {
-    for (const Entry& entry : entries_) visit(entry.call);
+    for (const Entry& entry : entries_) visit(entry.item);
   }
 
  private:
   struct Entry {
     Key key;
-    CallWork* call;
+    Item* item;
   };
 
   void Place(size_t place, const Entry& entry) {
     entries_[place] = entry;
-    entry.call->waiting.places[kSlot] = static_cast<int>(place);
+    entry.item->places[kSlot] = static_cast<int>(place);
   }
 
   // Moves the entry at `place` up or down to where its key belongs.
@@ -83,4 +87,4 @@ class CallHeap {
 
 }  // namespace hearwire
 
-#endif  // HEARWIRE_SERVER_BATCHING_CALL_HEAP_H_
+#endif  // HEARWIRE_SERVER_BATCHING_INDEXED_HEAP_H_
