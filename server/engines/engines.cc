@@ -51,7 +51,7 @@ class PlacedEngines final : public Engines {
   void LogPlacement(const std::vector<NetworkRates>& rates) const;
   absl::Status StartEngine(size_t engine);
   absl::StatusOr<SelfTestReport> TestEngine(size_t engine, const SelfTest& self_test);
-  // The engine's failure, or OK when the last engine makes up for it.
+  // OK: the last engine makes up for it. Else what to say of the last one's failure.
   absl::Status GiveUp(size_t engine, const absl::Status& why);
 
   std::vector<Engine> engines_;
@@ -81,8 +81,13 @@ void Retire(Engine engine) {
 }
 
 absl::Status PlacedEngines::GiveUp(size_t number, const absl::Status& why) {
-  if (IsLast(number)) return why;
   Engine& engine = engines_[number];
+  if (IsLast(number)) {
+    const std::string device = engine.backend->device();
+    if (device == "cpu") return why;
+    return absl::Status(why.code(), absl::StrCat("the device ", device, " cannot be used: ", why.message(),
+                                                 "; --device=cpu does without it"));
+  }
   Log(LogLevel::kWarning, "a device cannot be used: its networks run on another",
       {{"device", engine.backend->device()}, {"instead", engines_.back().backend->device()}, {"error", why}});
   for (size_t& place : places_) {

@@ -40,10 +40,12 @@ using SelfTest =
 
 // Load, Start and Test are called in this order, each once, by one thread. The last engine must run whatever the others
 // do not. What one of the others fails at, before or in Test, is no failure: one warning says why, and its networks go
-// to the last. What the last fails at ends the start.
+// to the last. What the last fails at ends the start, with a message that names the device
+// when it is no CPU.
 class Engines {
  public:
-  // How long each engine is tried on each network, when there are several: at most, or one window longer.
+  // How long each engine is tried on each network, when there are several: at most so long, beside what it takes to
+  // prepare for a network, or two windows longer.
   static constexpr absl::Duration kTrial = absl::Milliseconds(300);
 
   // Loads the networks into every engine's backend and decides where each runs. A network that an engine has no memory

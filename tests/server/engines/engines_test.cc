@@ -232,7 +232,11 @@ TEST_P(FailingGpuTest, EndsTheStartWhereItWasAskedFor) {
   // The only engine makes its first embedder for a worker, and is not tried.
   failing_step_ = GetParam() == std::string("a worker") ? "an embedder" : GetParam();
   if (failing_step_ == "the trial") failing_step_ = "a batch";
-  EXPECT_EQ(Begin(false), failure_);
+  const absl::Status status = Begin(false);
+  EXPECT_EQ(status.code(), failure_.code());
+  EXPECT_EQ(status.message(),
+            "the device cuda:0 cannot be used: no kernel image is available for this device; --device=cpu does without "
+            "it");
 }
 
 TEST_F(EnginesTest, AGpuWithWrongNumbersIsReplaced) {
