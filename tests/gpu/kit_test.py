@@ -67,13 +67,16 @@ class KitTest(unittest.TestCase):
     def break_probe(self, text: str) -> None:
         self.script(self.kit / "tests/gpu_probe", text)
 
-    def run_kit(self, *arguments: str, device: str = "cpu") -> subprocess.CompletedProcess:
-        """Its results, as the file has them, stand in `results`."""
+    def command(self, *arguments: str) -> list[str]:
         golden = os.environ.get("HEARWIRE_SHARED")
+        return [sys.executable, str(HERE / "run_on_device"), *arguments, "--kit", str(self.kit), "--out",
+                str(self.folder / "out"), "--device", "cpu", "--torch-lib", str(TORCH_LIB),
+                *(["--golden", golden] if golden else [])]  # fmt: skip
+
+    def run_kit(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Its results, as the file has them, stand in `results`."""
         done = subprocess.run(
-            [sys.executable, str(HERE / "run_on_device"), *arguments, "--kit", str(self.kit), "--out",
-             str(self.folder / "out"), "--device", device, "--torch-lib", str(TORCH_LIB),
-             *(["--golden", golden] if golden else [])],
+            self.command(*arguments),
             env={**os.environ, "PATH": f"{self.folder / 'path'}:{os.environ['PATH']}"},
             capture_output=True, text=True, timeout=170,
         )  # fmt: skip
@@ -134,8 +137,23 @@ class KitTest(unittest.TestCase):
         self.assertIn("RESULT found before the end", done.results)
         self.assertTrue(any(line.startswith("STEP alive rc=124 ") for line in done.results), done.results)
         self.assertIn("STEP facts skipped: no time left", done.results)
+        self.assert_ended(marker)
+
+    def assert_ended(self, marker: pathlib.Path) -> None:
+        """The process whose number stands in the file."""
         status = pathlib.Path(f"/proc/{marker.read_text().strip()}/status")
         self.assertTrue(not status.exists() or "State:\tZ" in status.read_text(), "the step's child still runs")
+
+    def test_ends_all_that_it_started_when_it_is_ended_itself(self):
+        marker = self.folder / "child"
+        self.break_probe(f"#!/bin/sh\nsleep 300 & echo $! >{marker}\necho RESULT found before the end\nwait\n")
+        process = subprocess.Popen(self.command("alive"), stdout=subprocess.PIPE, text=True)
+        self.assertEqual(process.stdout.readline(), "RESULT found before the end\n")
+        process.terminate()
+        self.assertEqual(process.wait(30), 128 + signal.SIGTERM)
+        process.stdout.close()
+        self.assertEqual((self.folder / "out/results.txt").read_text(), "RESULT found before the end\n")
+        self.assert_ended(marker)
 
     def test_says_what_a_server_warned_of(self):
         (self.kit / "bin").unlink()

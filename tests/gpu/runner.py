@@ -20,6 +20,19 @@ _KEPT_LINES = ("RESULT ", "WARNING ")
 _MOST_LOG_BYTES = 15_000_000
 
 
+def _end_group(process: subprocess.Popen) -> None:
+    """A program and all that it started: servers and samplers end with their step."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            return
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            pass
+
+
 class Runner:
     """Runs steps one after the other within `seconds` for all of them."""
 
@@ -82,8 +95,8 @@ class Runner:
         return 1 if self._failed else 0
 
     def _say(self, line: str) -> None:
+        print(line, file=self._results)  # First: who sees the line may end this program.
         print(line, flush=True)
-        print(line, file=self._results)
 
     def _run_command(self, command: Command, end: float) -> int:
         """Its exit code; 124 when its time was over, 127 when it could not be started."""
@@ -98,17 +111,10 @@ class Runner:
         except OSError as error:
             self._say(f"RESULT {pathlib.Path(words[0]).name} failed: {error}")
             return 127
-        last, timed_out = self._read(process, end)
-        # The whole group: a step's servers and samplers end with it.
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(process.pid, number)
-            except ProcessLookupError:
-                break
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                pass
+        try:
+            last, timed_out = self._read(process, end)
+        finally:
+            _end_group(process)
         code = 124 if timed_out else process.wait()
         if code != 0:
             print("\n".join(f"    | {line[:220]}" for line in last), flush=True)
