@@ -87,6 +87,10 @@ _ALL = (
         gpu_only=True,
     ),
     Step(
+        "unit_tests", 60, "the unit tests of the CUDA path",
+        (python("unit_tests.py", "--tests {tests} --device {device}"),),
+    ),
+    Step(
         "equality", 40, "a row alone and in batches, float32",
         (probe(f"equality {_ANY} --tolerance 1e-4"), probe(f"equality {_ANY} {_WIDE} --tolerance 1e-4")),
         on_cpu=(probe(f"equality {_ANY} --width 0.1 --max-batch-frames 1024 --tolerance 1e-5 --pad-windows"),),
@@ -98,15 +102,7 @@ _ALL = (
         on_cpu=(probe(f"speed {_ANY} --width 0.1 --seconds 0.1 --work windows:1,windows:64,timestamps:1,scene1:4"),),
     ),
     Step(
-        "widths", 70, "every width on the GPU and on this machine's cores, for the choice between them",
-        tuple(probe(f"speed --device {device} --width {_WIDTHS} {_WIDE} --seconds 0.15 --workers {workers} "
-                    "--work windows:1,windows:256,timestamps:16,scene10:4")
-              for device, workers in (("cuda", "1"), ("native", "{cpus}"))),
-        on_cpu=tuple(probe(f"speed --device {device} --width 0.1,0.2 --seconds 0.05 --work windows:1,scene1:4")
-                     for device in ("native", "cpu")),
-    ),
-    Step(
-        "server", 60, "the server under load: timestamps of 10 s, scenes of 1 s, 1 to 256 callers",
+        "server", 80, "the server under load: timestamps of 10 s, scenes of 1 s, 1 to 256 callers",
         (server("cuda", "timestamps/10/1 timestamps/10/4 timestamps/10/16 timestamps/10/64 timestamps/10/256 "
                 "scene/1/1 scene/1/16 scene/1/64 scene/1/256", "--device=cuda"),),
         on_cpu=(small_server("cpu", "timestamps/1/2 scene/1/4", "--device=cpu --backend=torch"),),
@@ -121,8 +117,12 @@ _ALL = (
         on_cpu=(network("--width 0.1"), peers("eager linear --windows 4 --dtype float32 --seconds 0.1")),
     ),
     Step(
-        "unit_tests", 90, "the unit tests of the CUDA path",
-        (python("unit_tests.py", "--tests {tests} --device {device}"),),
+        "widths", 70, "every width on the GPU and on this machine's cores, for the choice between them",
+        tuple(probe(f"speed --device {device} --width {_WIDTHS} {_WIDE} --seconds 0.15 --workers {workers} "
+                    "--work windows:1,windows:256,timestamps:16,scene10:4")
+              for device, workers in (("cuda", "1"), ("native", "{cpus}"))),
+        on_cpu=tuple(probe(f"speed --device {device} --width 0.1,0.2 --seconds 0.05 --work windows:1,scene1:4")
+                     for device in ("native", "cpu")),
     ),
     Step(
         "rates16", 50, "the rates in float16",
