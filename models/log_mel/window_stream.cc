@@ -77,11 +77,14 @@ absl::Status WindowStream::MakeRoom(size_t samples) {
   if (static_cast<int64_t>(samples) > kMaxSamples - samples_.end()) {
     return absl::OutOfRangeError("the recording is longer than 2^62 samples");
   }
-  // A window that reaches over the recording's end sees one sample before its begin, reflected. What has been planned
-  // is copied already: its samples are kept for the error alone.
-  const int64_t first_window = planned_.empty() ? next_window_ : planned_.front().window.index;
-  samples_.DropBefore(grid_.begin(first_window) - 1);
+  // What has been planned is copied already: its samples are kept for the error alone.
+  samples_.DropBefore(resume_sample());
   return absl::OkStatus();
+}
+
+int64_t WindowStream::resume_sample() const {
+  // A window that reaches over the recording's end sees one sample before its begin, reflected.
+  return std::max<int64_t>(grid_.begin(first_window()) - 1, 0);
 }
 
 absl::Status WindowStream::Finish() {

@@ -86,6 +86,10 @@ class WindowStream {
   // Samples of the recording so far, those before first_sample included.
   int64_t samples() const { return samples_.end(); }
 
+  // The first_sample of a stream that has to give the windows that Step has not given yet: the last one possible. 0
+  // where they see the reflection at the recording's start: such a stream gives the ones before them again.
+  int64_t resume_sample() const;
+
   // Of the samples held.
   int64_t sample_bytes() const { return samples_.bytes(); }
   // Of the frames held by this and by all windows given away and not dropped yet.
@@ -103,6 +107,8 @@ class WindowStream {
   WindowStream(Kind kind, int window_samples, const WindowStreamOptions& options);
 
   void SetGrid(const WindowGrid& grid);
+  // Of those that Step has not given yet.
+  int64_t first_window() const { return planned_.empty() ? next_window_ : planned_.front().window.index; }
   // Drops the samples that nobody needs any more, before others come.
   absl::Status MakeRoom(size_t samples);
   // Whether all samples of the window are there.

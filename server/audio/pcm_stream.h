@@ -18,6 +18,10 @@ namespace hearwire {
 
 // However the bytes are cut, the samples are those that DecodeAudio makes of all of them. State: the resampler's filter
 // and less than one sample of the input, whatever the length; no length is too long here. One thread at a time.
+//
+// A stream may go on where another ended. Where it is resampled, it then begins at the next instant that is a whole
+// number of samples at both rates (every 10 ms at 44.1 kHz, at most a second away), and leaves out what its filter
+// makes until it has settled (Resampler::SettleCount). So its samples are those of the whole recording.
 class PcmStream {
  public:
   static constexpr int64_t kMaxFirstSample = int64_t{1} << 56;
@@ -27,6 +31,13 @@ class PcmStream {
   // INVALID_ARGUMENT as DecodeAudio for the format (the same fields), and for first_sample (field kSource).
   static std::variant<std::unique_ptr<PcmStream>, AudioError> Create(const PcmAudio& format, const AudioLimits& limits,
                                                                      int64_t first_sample, int sample_rate_hz);
+
+  // Index in the recording, at the model's rate, of the first sample that will be appended.
+  int64_t first_mono_sample() const { return first_mono_sample_; }
+
+  // The last first_sample (at the input's rate) of a stream that has the recording's sample `mono_sample` (at the
+  // model's rate) and all behind it.
+  static int64_t ResumeSample(int64_t mono_sample, int64_t input_rate_hz, int sample_rate_hz);
 
   // Bytes of about ClipDecoder::kStepSamples samples at the model's rate, at least one sample: a piece that is longer
   // is best taken in as many parts, for a mebibyte of bytes may make 64 of samples.
@@ -43,19 +54,34 @@ class PcmStream {
   std::optional<AudioError> Finish(std::vector<float>* samples);
 
   // Whole samples taken so far, at the input's rate, first_sample not counted.
-  int64_t samples_taken() const { return converter_->samples_taken(); }
+  int64_t samples_taken() const { return skipped_ + converter_->samples_taken(); }
 
  private:
-  PcmStream(const PcmAudio& format, int64_t first_sample, int sample_rate_hz,
+  // Where a stream begins that is given samples from first_sample on.
+  struct Start {
+    int64_t skip;               // Samples of the input that are left out.
+    int64_t settle;             // Samples at the model's rate that are left out.
+    int64_t first_mono_sample;  // Behind those.
+  };
+  static Start FindStart(int64_t first_sample, int64_t input_rate_hz, int sample_rate_hz);
+
+  PcmStream(const PcmAudio& format, int64_t first_sample, const Start& start, int sample_rate_hz,
             std::unique_ptr<SampleConverter> converter);
 
+  // Whole samples.
   absl::Status AppendWhole(std::string_view bytes, std::vector<float>* samples);
+  // Takes what has not settled off the samples that have been appended behind the first `before`.
+  void LeaveOutUnsettled(size_t before, std::vector<float>* samples);
 
   const PcmAudio format_;  // Without samples.
   const int64_t first_sample_;
+  const int64_t first_mono_sample_;
   const size_t sample_bytes_;
   const int sample_rate_hz_;  // The model's.
   const std::unique_ptr<SampleConverter> converter_;
+  int64_t to_skip_;
+  int64_t to_settle_;
+  int64_t skipped_ = 0;
   std::vector<float> values_;
   std::string part_;  // The beginning of a sample whose rest has not come yet.
 };

@@ -30,6 +30,12 @@ int64_t Resampler::ResampledCount(int64_t sample_count, int64_t from_hz, int64_t
   return sample_count / from_hz * to_hz + (2 * (sample_count % from_hz) * to_hz + from_hz) / (2 * from_hz);
 }
 
+int64_t Resampler::SettleCount(int64_t from_hz, int64_t to_hz) {
+  // The filter's reach, of 132 to 139 samples of the lower rate as measured, and some more.
+  constexpr int64_t kReach = 160;
+  return from_hz < to_hz ? kReach * to_hz / from_hz : kReach;
+}
+
 absl::Status Resampler::Append(absl::Span<const float> samples, std::vector<float>* resampled) {
   taken_ += static_cast<int64_t>(samples.size());
   while (true) {

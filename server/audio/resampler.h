@@ -26,6 +26,11 @@ class Resampler {
   // round(sample_count * to_hz / from_hz), halves up. Rates below 2^31; the result is below 2^63.
   static int64_t ResampledCount(int64_t sample_count, int64_t from_hz, int64_t to_hz);
 
+  // One that begins in the middle of a recording, at an instant that is a whole number of samples at both rates, makes
+  // the bits that one makes which began at the start, from so many samples on: its filter then sees nothing from
+  // before. Where no such instant lies within 0.1 s (a rate such as 44099 Hz), the bits differ: by 2e-5 of full scale.
+  static int64_t SettleCount(int64_t from_hz, int64_t to_hz);
+
   // Takes the next samples and appends to `resampled` what is ready: later than the samples, by the length of the
   // filter. All that was appended is at most ResampledCount of all that was taken.
   absl::Status Append(absl::Span<const float> samples, std::vector<float>* resampled);

@@ -128,6 +128,35 @@ TEST(WindowStreamBoundsTest, AStreamThatGoesOnGivesTheWindowsBehindItsFirstSampl
   }
 }
 
+TEST(WindowStreamBoundsTest, TellsWhereToGoOn) {
+  const std::vector<float> clip = Noise(500000);
+  std::mt19937 random(6);
+  for (const Recipe& recipe : {Recipe{5120, {}}, Recipe{1201, {}}, Recipe{0, {}}}) {
+    const int64_t size = recipe.window_samples == 0 ? 500000 : 40000;
+    for (const bool full_batches : {false, true}) {
+      for (int i = 0; i < 10; ++i) {
+        const int64_t cut = random() % size;
+        const auto stream = Open(recipe, {.mel = {}, .full_batches = full_batches});
+        std::vector<StreamWindow> windows;
+        ASSERT_TRUE(stream->Append(absl::MakeConstSpan(clip).first(cut)).ok());
+        Drain(*stream, &windows);
+        const int64_t first = stream->resume_sample();
+        if (first == 0) windows.clear();  // It begins anew.
+        const auto next = Open(recipe, {.mel = {}, .first_sample = first});
+        ASSERT_TRUE(next->Append(absl::MakeConstSpan(clip).first(size).subspan(first)).ok());
+        ASSERT_TRUE(next->Finish().ok());
+        Drain(*next, &windows);
+        const absl::StatusOr<ClipWindows> whole = MakeWhole(recipe, absl::MakeConstSpan(clip).first(size));
+        ASSERT_EQ(windows.size(), whole->windows.size()) << cut;
+        for (size_t w = 0; w < windows.size(); ++w) {
+          ASSERT_EQ(windows[w].index, w) << cut;
+          ASSERT_EQ(FramesOf(windows[w].window), FramesOf(whole->windows[w])) << cut;
+        }
+      }
+    }
+  }
+}
+
 TEST(WindowStreamBoundsTest, AWindowThatSeesTheSampleBeforeTheFirstIsLeftOut) {
   // The last window's centre is the recording's end: its reflection begins one sample before the window does.
   for (const int64_t first : {1600 * 4 - 2560 - 1, 1600 * 4 - 2560}) {

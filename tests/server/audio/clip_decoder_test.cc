@@ -150,8 +150,8 @@ TEST(ClipDecoderTest, LooksForALostFrameForAMomentOnly) {
     const std::string lost = flac.substr(0, flac.size() / 2) + std::string(mebibytes << 20, '\0');
     const double begin = cpu_seconds();
     const Steps steps = Decode(EncodedAudio{lost});
-    EXPECT_TRUE(steps.error);
-    if (steps.error) EXPECT_THAT(std::string(steps.error->status.message()), testing::HasSubstr("1.000 s claimed"));
+    const std::string message = steps.error ? std::string(steps.error->status.message()) : "";
+    EXPECT_THAT(message, testing::HasSubstr("1.000 s claimed"));
     return cpu_seconds() - begin;
   };
   EXPECT_LT(cost(96), 2 * cost(8) + 0.005);

@@ -131,6 +131,55 @@ TEST(PcmStreamTest, CountsFromTheRecordingsStart) {
   EXPECT_THAT(std::string(error->status.message()), HasSubstr("at 86401.500 s"));
 }
 
+TEST(PcmStreamTest, GoesOnWithTheSamplesOfTheWhole) {
+  std::mt19937 random(4);
+  for (const int rate_hz : {1000, 8000, 11025, 22050, 24000, kRateHz, 44100, 48000, 96000, 384000}) {
+    const std::string bytes = FloatBytes(MakeNoise(rate_hz, 1, 3).values);
+    const PcmAudio audio{Encoding::kFloat32, rate_hz, 1, bytes};
+    const auto whole = std::get<std::vector<float>>(DecodeAudio(audio, {}, kRateHz));
+    for (int i = 0; i < 10; ++i) {
+      const int64_t first = 1 + random() % (2 * rate_hz);
+      const std::unique_ptr<PcmStream> stream = Open(audio, first);
+      std::vector<float> samples;
+      for (std::string_view rest = std::string_view(bytes).substr(first * 4); !rest.empty();) {
+        const size_t piece = std::min(rest.size(), size_t{random()} % 20000);
+        ASSERT_FALSE(stream->Append(rest.substr(0, piece), &samples));
+        rest.remove_prefix(piece);
+      }
+      ASSERT_FALSE(stream->Finish(&samples));
+      EXPECT_EQ(stream->samples_taken(), 3 * rate_hz - first);
+      EXPECT_EQ(samples, std::vector<float>(whole.begin() + stream->first_mono_sample(), whole.end())) << rate_hz;
+    }
+  }
+}
+
+TEST(PcmStreamTest, GoesOnNearlyAsTheWholeAtRatesWithoutACommonInstant) {
+  for (const int rate_hz : {7919, 31999, 44099, 383999}) {
+    const std::string bytes = FloatBytes(MakeNoise(rate_hz, 1, 4).values);
+    const PcmAudio audio{Encoding::kFloat32, rate_hz, 1, bytes};
+    const auto whole = std::get<std::vector<float>>(DecodeAudio(audio, {}, kRateHz));
+    const std::unique_ptr<PcmStream> stream = Open(audio, rate_hz / 2);
+    std::vector<float> samples;
+    ASSERT_FALSE(stream->Append(std::string_view(bytes).substr(rate_hz / 2 * 4), &samples));
+    ASSERT_FALSE(stream->Finish(&samples));
+    ASSERT_EQ(stream->first_mono_sample() + samples.size(), whole.size());
+    for (size_t i = 0; i < samples.size(); ++i) {
+      ASSERT_NEAR(samples[i], whole[stream->first_mono_sample() + i], 2e-5) << rate_hz << " " << i;
+    }
+  }
+}
+
+TEST(PcmStreamTest, TellsWhereToGoOn) {
+  for (const int rate_hz : {1000, 8000, 11025, kRateHz, 44100, 48000, 384000}) {
+    const PcmAudio format{Encoding::kFloat32, rate_hz, 1, {}};
+    for (const int64_t mono_sample : {0, 1, 159, 160, 161, 5000, 5440, 32000, 123456789}) {
+      const int64_t resume = PcmStream::ResumeSample(mono_sample, rate_hz, kRateHz);
+      EXPECT_LE(Open(format, resume)->first_mono_sample(), mono_sample);
+      EXPECT_GT(Open(format, resume + 1)->first_mono_sample(), mono_sample) << "no later one has it";
+    }
+  }
+}
+
 TEST(PcmStreamTest, AStreamThatGoesOnMayHaveNothingMore) {
   std::vector<float> samples;
   EXPECT_FALSE(Open({Encoding::kFloat32, kRateHz, 1, {}}, 5)->Finish(&samples));
