@@ -43,6 +43,7 @@ _WIDTHS = "0.1,0.2,0.4,0.5,1,2,3,4"
 _ANY = "--device {device}"
 _HALF = "--device cuda --precision float16"
 _WIDE = "--max-batch-frames 32768"
+_TUNINGS = ("graphs", "nchw", "convolutions")  # Of the CUDA path, each by itself: gpu_probe --help says what they are.
 
 
 def server(name: str, loads: str, flags: str, networks: str = "--networks mn10_as") -> Command:
@@ -143,6 +144,13 @@ _ALL = (
     Step(
         "layers", 60, "each convolution alone: channels last against NCHW for depthwise, products for pointwise",
         (network(), peers("layers --windows 1024 --dtype float32,float16 --seconds 0.5")),
+        gpu_only=True,
+    ),
+    Step(
+        "tunings", 90, "the choices that only a GPU can make: goldens and rates of each",
+        (*(probe(f"parity --device cuda --tuning {tuning} --configs mn01_all_b_mel_avgs") for tuning in _TUNINGS),
+         *(probe(f"speed --device cuda {_WIDE} --seconds 0.3 --work windows:1,windows:256,timestamps:16,scene10:4{tuning}")
+           for tuning in ("", *(f" --tuning {tuning}" for tuning in _TUNINGS)))),
         gpu_only=True,
     ),
     Step(

@@ -115,6 +115,12 @@ class Program {
     command->add_option("--max-batch-frames", setting.max_batch_frames, "As the server's")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
+    command
+        ->add_option("--tuning", setting.tuning,
+                     "What is not as usual on CUDA: convolutions (no matrix products for 1 x 1), nchw (depthwise ones "
+                     "on maps with their channels first), graphs (chunks that come again are recorded)")
+        ->delimiter(',')
+        ->check(CLI::IsMember({"convolutions", "nchw", "graphs"}));
     for (const bool pad : {true, false}) {
       command->add_flag_callback(
           pad ? "--pad-windows" : "--no-pad-windows", [&setting, pad] { setting.pad_windows = pad; },

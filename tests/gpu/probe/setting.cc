@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "models/native/native_backend.h"
 #include "models/torch_module/torch_module.h"
 #include "tests/fixtures/random_network.h"
@@ -13,7 +14,8 @@ namespace hearwire {
 std::string ToText(const Setting& setting) {
   return absl::StrCat("device=", setting.device, " precision=", setting.precision,
                       " max_batch_frames=", setting.max_batch_frames,
-                      setting.pad_windows ? *setting.pad_windows ? " pad_windows=1" : " pad_windows=0" : "");
+                      setting.pad_windows ? *setting.pad_windows ? " pad_windows=1" : " pad_windows=0" : "",
+                      setting.tuning.empty() ? "" : " tuning=", absl::StrJoin(setting.tuning, "+"));
 }
 
 absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(const Setting& setting) {
@@ -23,6 +25,11 @@ absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(const Setting& setting) {
   options.precision = setting.precision;
   options.max_batch_frames = setting.max_batch_frames;
   options.pad_windows = setting.pad_windows;
+  for (const std::string& name : setting.tuning) {
+    if (name == "convolutions") options.cuda_tuning.pointwise_products = false;
+    if (name == "nchw") options.cuda_tuning.nchw_depthwise = true;
+    if (name == "graphs") options.cuda_tuning.graphs = true;
+  }
   options.warn = [](const std::string& message) { std::printf("WARNING %s\n", message.c_str()); };
   return LoadTorchBackend(options);
 }

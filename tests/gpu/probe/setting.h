@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "models/embedder.h"
@@ -17,9 +18,11 @@ struct Setting {
   std::string precision = "float32";  // Or "float16", on CUDA.
   int max_batch_frames = 4096;        // As TorchBackendOptions::max_batch_frames.
   std::optional<bool> pad_windows;    // As TorchBackendOptions::pad_windows.
+  std::vector<std::string> tuning;    // Of "convolutions", "nchw" and "graphs": where CudaTuning is not the default.
 };
 
-// "device=cuda precision=float32 max_batch_frames=4096", and pad_windows where it is set: how a result line begins.
+// "device=cuda precision=float32 max_batch_frames=4096", pad_windows where it is set, and "tuning=nchw+graphs" where it
+// is not the default: how a result line begins.
 std::string ToText(const Setting& setting);
 
 // What the torch backend warns of goes to standard output, as a line that begins with WARNING.
