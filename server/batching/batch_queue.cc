@@ -64,7 +64,10 @@ bool BatchQueue::TakeBatch(SteadyTime now, bool company_expected, Batch* batch, 
   DropExpired(now, dropped);
   while (true) {
     const int index = NextNetwork(now, company_expected);
-    if (index < 0) return false;
+    if (index < 0) {
+      if (!IsBusy()) workload_.Rest();
+      return false;
+    }
     Fill(index, now, batch, dropped);
     if (batch->windows.empty()) continue;  // All its calls were cancelled.
     Network& network = networks_[static_cast<size_t>(index)];
@@ -196,10 +199,13 @@ void BatchQueue::SetLeft(CallWork* call, int64_t left) {
   }
 }
 
+// Whether there is work for a batch; if its windows are not there, preparation is what takes the time.
+bool BatchQueue::IsBusy() const { return queued_frames_ >= options_.max_batch_frames; }
+
 int64_t BatchQueue::Reserved(int64_t left) const { return std::min(left, options_.credit_frames); }
 
 void BatchQueue::FinishBatch(const Batch& batch, SteadyTime now, bool ok) {
-  workload_.End(batch.workload_number, now, ok);
+  workload_.End(batch.workload_number, now, ok, IsBusy());
 }
 
 void BatchQueue::Remove(CallWork* call) {

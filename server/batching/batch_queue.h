@@ -7,7 +7,7 @@
 //   is filled caller by caller in that order (CallOrder, CallerShares). Of that caller's networks it is the one that
 //   has had least.
 // - Of a caller's calls on a network, the one with the least work left runs first; a tenth goes to the oldest.
-// - A call that comes passes only those that will still end within nine tenths of the time that they had to their
+// - A call that comes passes only those that will still end within four fifths of the time that they had to their
 //   deadline; else it stands behind them.
 // - A batch with which a call ends is not held up for calls that do not end with it: these at most double its frames,
 //   or fill it to min_shared_frames or to 16 times a batch's own cost, where small batches run less well. Likewise for
@@ -15,7 +15,7 @@
 //
 // Admission
 // - What a call needs is reserved whole when it is let in, or nothing is; its windows may come later, piece by piece.
-// - A call is let in when it is expected to end within nine tenths of the time to its deadline, and when at most
+// - A call is let in when it is expected to end within four fifths of the time to its deadline, and when at most
 //   max_queue_time of work runs before it. Where no work is ahead of it, all the time to its deadline will do. While no
 //   batch has ended, nothing is known and time refuses nobody.
 // - Who is refused is told when to come again, each caller's calls one after the other: when those that were refused
@@ -182,6 +182,7 @@ class BatchQueue {
   void SetLeft(CallWork* call, int64_t left);
   int64_t Cost(int network, int64_t frames) const;
   int64_t Reserved(int64_t left) const;
+  bool IsBusy() const;
   void Drop(CallWork* call, absl::StatusCode reason, std::vector<DroppedCall>* dropped);
   void DropExpired(SteadyTime now, std::vector<DroppedCall>* dropped);
   void DropCancelled(std::vector<DroppedCall>* dropped);

@@ -16,8 +16,9 @@ constexpr int kSearchedPerRefusal = 16;
 
 constexpr absl::Duration kMostWait = absl::Seconds(10);
 
-// Of the time to its deadline, what a call may be expected to take: paces are averages, and shorter calls come.
-absl::Duration Margin(absl::Duration time) { return time / 10 * 9; }
+// Of the time to its deadline, what a call may be expected to take: paces are averages, and answers take time to
+// arrive.
+absl::Duration Margin(absl::Duration time) { return time / 5 * 4; }
 
 int64_t Nanoseconds(SteadyTime time) { return absl::ToInt64Nanoseconds(time - SteadyTime()); }
 

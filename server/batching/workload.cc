@@ -44,13 +44,19 @@ int Workload::Begin(int network, int64_t frames, SteadyTime now) {
   size_t number = 0;
   while (number < running_.size() && running_[number].network >= 0) ++number;
   if (number == running_.size()) running_.emplace_back();
-  running_[number] = {network, frames, now};
+  Running& running = running_[number];
+  if (!running.busy_until_the_next) running.busy_since = now;
+  running.network = network;
+  running.frames = frames;
+  running.start = now;
   return static_cast<int>(number);
 }
 
-void Workload::End(int number, SteadyTime now, bool learn) {
+void Workload::End(int number, SteadyTime now, bool learn, bool more_waits) {
   Running& running = running_[static_cast<size_t>(number)];
-  const double seconds = absl::ToDoubleSeconds(now - running.start);
+  const double seconds = absl::ToDoubleSeconds(now - running.busy_since);
+  running.busy_until_the_next = more_waits;
+  running.busy_since = now;
   if (learn && seconds > 0) {
     const size_t network = static_cast<size_t>(running.network);
     if (network >= paces_.size()) paces_.resize(network + 1);
@@ -58,6 +64,10 @@ void Workload::End(int number, SteadyTime now, bool learn) {
     overall_.Observe(static_cast<double>(running.frames), seconds, now);
   }
   running.network = -1;
+}
+
+void Workload::Rest() {
+  for (Running& running : running_) running.busy_until_the_next = false;
 }
 
 const Workload::Pace* Workload::PaceOf(int network) const {
@@ -104,8 +114,14 @@ std::optional<absl::Duration> Workload::TimeFor(int network, int64_t frames) con
   return absl::Seconds(seconds_per_frame * static_cast<double>(frames));
 }
 
+// A moment in which all went well is no promise.
+double Workload::CautiousSecondsPerFrame(const Pace& pace) {
+  return pace.frames > 0 ? std::max(pace.seconds / pace.frames, pace.sums.y / pace.sums.x) : 0;
+}
+
 int64_t Workload::FrameCost(int network) const {
-  const double seconds = SecondsPerFrame(network);
+  const Pace* const own = PaceOf(network);
+  const double seconds = CautiousSecondsPerFrame(own != nullptr ? *own : overall_);
   return seconds == 0 ? 0 : std::max<int64_t>(std::llround(seconds * 1e9), 1);
 }
 
@@ -114,7 +130,7 @@ absl::Duration Workload::CautiousTimeFor(int network, int64_t frames, int64_t ba
   if (pace == nullptr) return absl::ZeroDuration();
   // What the recent batches took beside their own cost, they took for their frames.
   const double per_batch = std::min(pace->SecondsPerBatch(), kMostOfTime * pace->seconds / pace->batches);
-  const double per_frame = (pace->seconds - per_batch * pace->batches) / pace->frames;
+  const double per_frame = std::max(CautiousSecondsPerFrame(*pace) - per_batch * pace->batches / pace->frames, 0.0);
   const double seconds = per_frame * static_cast<double>(frames) + per_batch * static_cast<double>(batches);
   const int64_t halvings = std::clamp<int64_t>((now - pace->measured) / kTrustHalves, 0, 60);
   return absl::Seconds(std::ldexp(seconds, -static_cast<int>(halvings)));

@@ -20,8 +20,13 @@ class Workload {
 
   // A worker begins a batch; returns a number for End.
   int Begin(int network, int64_t frames, SteadyTime now);
-  // That batch has ended. learn: whether its time says how fast the network runs; not when it failed.
-  void End(int number, SteadyTime now, bool learn);
+  // That batch has ended. learn: whether its time says how fast the network runs; not when it failed. more_waits: as
+  // much as fills the next batch; then all time until that begins is counted to it, because it goes into answers,
+  // preparation and others' use of the processor, and those are part of the pace.
+  void End(int number, SteadyTime now, bool learn, bool more_waits = false);
+
+  // A worker asked for a batch, and there was none: no time until the next one counts.
+  void Rest();
 
   // Of `waiting` frames of a network, those that a worker without a batch should take so that all workers end together:
   // what waits is poured over the workers up to one level, on top of what each still has to run. At least 1 and at most
@@ -33,7 +38,8 @@ class Workload {
   std::optional<absl::Duration> TimeFor(int network, int64_t frames) const;
 
   // What a frame costs, with its part of what each batch costs beside its frames, in nanoseconds: by the recent pace of
-  // the network, or else of all. At least 1; 0 while no batch has ended.
+  // the network or by that of a longer time, whichever is slower; or else by that of all. At least 1; 0 while no batch
+  // has ended.
   int64_t FrameCost(int network) const;
 
   // How long one worker needs for a call of so many frames in so many batches, by what batches of that network took: so
@@ -67,9 +73,12 @@ class Workload {
     int network = -1;  // Negative: no batch here.
     int64_t frames = 0;
     SteadyTime start;
+    SteadyTime busy_since;  // The start, or the end of the one before.
+    bool busy_until_the_next = false;
   };
 
-  const Pace* PaceOf(int network) const;      // Null: none of it has ended.
+  const Pace* PaceOf(int network) const;  // Null: none of it has ended.
+  static double CautiousSecondsPerFrame(const Pace& pace);
   double SecondsPerFrame(int network) const;  // 0 when nothing is known.
   double RemainingSeconds(const Running& running, SteadyTime now) const;
 

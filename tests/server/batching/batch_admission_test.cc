@@ -33,7 +33,7 @@ class BatchAdmissionTest : public testing::Test {
 };
 
 TEST_F(BatchAdmissionTest, RefusesACallThatCannotEndByItsDeadlineBehindOthers) {
-  ASSERT_TRUE(driver_.Push('A', {.window_frames = Windows(50), .deadline = At(600)}).ok());
+  ASSERT_TRUE(driver_.Push('A', {.window_frames = Windows(50), .deadline = At(740)}).ok());
   const absl::Status refused = driver_.Push('B', {.window_frames = Windows(10), .deadline = At(400)});
   EXPECT_TRUE(absl::IsResourceExhausted(refused));
   EXPECT_EQ(RefusalOf(refused), Refusal::kQueueFull);
@@ -41,15 +41,15 @@ TEST_F(BatchAdmissionTest, RefusesACallThatCannotEndByItsDeadlineBehindOthers) {
   EXPECT_THAT(std::string(refused.message()),
               HasSubstr("500ms of work runs before the call, it would end after 600ms, and its deadline is in 400ms"));
   EXPECT_EQ(driver_.queue().queued_frames(), 50);
-  EXPECT_TRUE(driver_.Push('C', {.window_frames = Windows(10), .deadline = At(670)}).ok());
+  EXPECT_TRUE(driver_.Push('C', {.window_frames = Windows(10), .deadline = At(750)}).ok());
 }
 
 TEST_F(BatchAdmissionTest, CountsWhatRuns) {
   ASSERT_TRUE(driver_.Push('A', 10).ok());
   Batch batch;
   ASSERT_TRUE(driver_.queue().TakeBatch(At(0), false, &batch, driver_.dropped()));
-  EXPECT_EQ(RefusalOf(driver_.Push('B', {.window_frames = Windows(1), .deadline = At(120)})), Refusal::kQueueFull);
-  EXPECT_TRUE(driver_.Push('C', {.window_frames = Windows(1), .deadline = At(120)}, 20).ok());
+  EXPECT_EQ(RefusalOf(driver_.Push('B', {.window_frames = Windows(1), .deadline = At(136)})), Refusal::kQueueFull);
+  EXPECT_TRUE(driver_.Push('C', {.window_frames = Windows(1), .deadline = At(136)}, 20).ok());
 }
 
 TEST_F(BatchAdmissionTest, TellsADeadlineThatNoServerCouldKeep) {
@@ -114,19 +114,33 @@ TEST_F(BatchAdmissionTest, AFloodOfOneCallerKeepsNoOtherOut) {
 TEST_F(BatchAdmissionTest, OtherCallersHaveTheirShareMeanwhile) {
   ASSERT_TRUE(driver_.Push('A', {.window_frames = Windows(300), .caller = 1}).ok());
   // 10 frames of its own, and 10 of A's.
-  EXPECT_EQ(RefusalOf(driver_.Push('B', {.window_frames = Windows(10), .deadline = At(220), .caller = 2})),
+  EXPECT_EQ(RefusalOf(driver_.Push('B', {.window_frames = Windows(10), .deadline = At(245), .caller = 2})),
             Refusal::kQueueFull);
-  EXPECT_TRUE(driver_.Push('C', {.window_frames = Windows(10), .deadline = At(225), .caller = 2}).ok());
+  EXPECT_TRUE(driver_.Push('C', {.window_frames = Windows(10), .deadline = At(250), .caller = 2}).ok());
   // 10 frames of its own, 10 of A's, and 10 of C's.
-  EXPECT_FALSE(driver_.Push('D', {.window_frames = Windows(10), .deadline = At(330), .caller = 3}).ok());
-  EXPECT_TRUE(driver_.Push('E', {.window_frames = Windows(10), .deadline = At(335), .caller = 3}).ok());
+  EXPECT_FALSE(driver_.Push('D', {.window_frames = Windows(10), .deadline = At(370), .caller = 3}).ok());
+  EXPECT_TRUE(driver_.Push('E', {.window_frames = Windows(10), .deadline = At(375), .caller = 3}).ok());
 }
 
 TEST_F(BatchAdmissionTest, OtherNetworksOfTheCallerHaveTheirShareMeanwhile) {
   driver_.Learn(1, 10, 200, -200);
   ASSERT_TRUE(driver_.Push('A', {.network = 1, .window_frames = Windows(300)}).ok());
-  EXPECT_FALSE(driver_.Push('B', {.window_frames = Windows(10), .deadline = At(220)}).ok());
-  EXPECT_TRUE(driver_.Push('C', {.window_frames = Windows(10), .deadline = At(225)}).ok());
+  EXPECT_FALSE(driver_.Push('B', {.window_frames = Windows(10), .deadline = At(245)}).ok());
+  EXPECT_TRUE(driver_.Push('C', {.window_frames = Windows(10), .deadline = At(250)}).ok());
+}
+
+TEST_F(BatchAdmissionTest, ThePaceIsThatOfPreparationWhereThatTakesLonger) {
+  ASSERT_TRUE(driver_.Reserve('A', {.window_frames = Windows(90)}).ok());
+  for (int now = 0; now < 600; now += 200) {  // 10 frames in 200 ms, of which their batch takes 100.
+    Batch batch;
+    EXPECT_FALSE(driver_.queue().TakeBatch(At(now), false, &batch, driver_.dropped()));
+    ASSERT_TRUE(driver_.Bring('A', 10, false, now + 100));
+    ASSERT_TRUE(driver_.queue().TakeBatch(At(now + 100), false, &batch, driver_.dropped()));
+    driver_.queue().FinishBatch(batch, At(now + 200), true);
+  }
+  driver_.queue().RemoveAll();
+  EXPECT_EQ(RefusalOf(driver_.Push('B', {.window_frames = Windows(10), .deadline = At(740)}, 600)),
+            Refusal::kDeadlineTooShort);
 }
 
 TEST_F(BatchAdmissionTest, TimeRefusesNobodyWhileNoPaceIsKnown) {

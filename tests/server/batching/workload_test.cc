@@ -76,6 +76,43 @@ TEST(WorkloadTest, WhatRunsIsCountedInTimeAcrossNetworks) {
   EXPECT_EQ(workload.Remaining(At(5.25)), absl::Seconds(0.75));
 }
 
+TEST(WorkloadTest, AFrameCostsWhatItCostAWorkerThatHadMoreToDo) {
+  Workload workload(1);
+  EXPECT_EQ(workload.FrameCost(0), 0);
+  workload.End(workload.Begin(0, 1000, At(0)), At(1), true, true);
+  EXPECT_EQ(workload.FrameCost(0), 1'000'000);
+  // Half a second went into answers.
+  workload.End(workload.Begin(0, 1000, At(1.5)), At(2.5), true, true);
+  EXPECT_NEAR(static_cast<double>(workload.FrameCost(0)), 1'270'000, 10'000);
+  EXPECT_EQ(workload.Remaining(At(2.5)), absl::ZeroDuration());
+  workload.Rest();
+  Workload rested = workload;
+  rested.End(rested.Begin(0, 1000, At(100)), At(101), true);
+  EXPECT_LT(rested.FrameCost(0), 1'270'000) << "nobody had anything to do";
+}
+
+TEST(WorkloadTest, AFrameCostsWhatItDidLongerAgoIfThatIsMore) {
+  Workload workload = Known(1);
+  for (int i = 0; i < 20; ++i) workload.End(workload.Begin(0, 1000, At(2)), At(2.5), true);
+  EXPECT_NEAR(absl::ToDoubleSeconds(*workload.TimeFor(0, 1000)), 0.5, 0.01);
+  EXPECT_GT(workload.FrameCost(0), 510'000);
+  EXPECT_LT(workload.FrameCost(0), 530'000);
+}
+
+TEST(WorkloadTest, FindsWhatABatchCostsBesideItsFrames) {
+  Workload workload(1);
+  EXPECT_EQ(workload.CautiousTimeFor(0, 10, 1, At(0)), absl::ZeroDuration());
+  EXPECT_EQ(workload.BatchCostInFrames(0), 0);
+  for (int i = 0; i < 50; ++i) {  // A millisecond a frame and a tenth of a second a batch.
+    const int frames = 100 + 100 * (i % 5);
+    workload.End(workload.Begin(0, frames, At(0)), At(0.1 + 0.001 * frames), true);
+  }
+  EXPECT_NEAR(absl::ToDoubleSeconds(workload.CautiousTimeFor(0, 1000, 2, At(0.5))), 1.2, 0.05);
+  EXPECT_NEAR(absl::ToDoubleSeconds(workload.CautiousTimeFor(0, 10, 1, At(0.5))), 0.11, 0.01);
+  EXPECT_NEAR(static_cast<double>(workload.BatchCostInFrames(0)), 77, 3) << "of frames with their part of it";
+  EXPECT_NEAR(absl::ToDoubleSeconds(workload.CautiousTimeFor(0, 1000, 2, At(21))), 0.3, 0.02) << "20 s later";
+}
+
 TEST(WorkloadTest, NumbersOfEndedBatchesAreReused) {
   Workload workload(2);
   const int first = workload.Begin(0, 1, At(0));
