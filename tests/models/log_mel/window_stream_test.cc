@@ -18,7 +18,7 @@ namespace {
 
 using Progress = WindowStream::Progress;
 
-// Each frame of each window, computed alone from the definition of padding, pre-emphasis and reflection.
+// Each frame of each window, computed from the definition of padding, pre-emphasis and reflection.
 std::vector<std::vector<float>> Definition(const Recipe& recipe, const std::vector<float>& clip) {
   const auto size = static_cast<int64_t>(clip.size());
   const WindowGrid grid =
@@ -33,16 +33,19 @@ std::vector<std::vector<float>> Definition(const Recipe& recipe, const std::vect
   for (int64_t begin = 0; begin + grid.window_samples <= static_cast<int64_t>(padded.size());
        begin += grid.window_hop) {
     const int64_t inside = grid.window_samples - 1;
-    std::vector<float>& rows = windows.emplace_back();
-    for (int64_t centre = 0; centre < inside; centre += grid.frame_hop) {
+    std::vector<float>& rows = windows.emplace_back(grid.frames_per_window() * recipe.mel.n_mels);
+    std::vector<float*> batch;
+    for (int64_t frame = 0; frame < grid.frames_per_window(); ++frame) {
+      float* const samples = kernel.samples(static_cast<int>(batch.size()));
       for (int64_t i = 0; i < kFrameSamples; ++i) {
-        int64_t place = std::abs(centre - kFrameSamples / 2 + i);
+        int64_t place = std::abs(frame * grid.frame_hop - kFrameSamples / 2 + i);
         if (place >= inside) place = 2 * (inside - 1) - place;
-        kernel.samples(0)[i] = padded[begin + place + 1] - 0.97f * padded[begin + place];
+        samples[i] = padded[begin + place + 1] - 0.97f * padded[begin + place];
       }
-      rows.resize(rows.size() + recipe.mel.n_mels);
-      float* const row = rows.data() + rows.size() - recipe.mel.n_mels;
-      EXPECT_TRUE(kernel.Compute({&row, 1}));
+      batch.push_back(rows.data() + frame * recipe.mel.n_mels);
+      if (batch.size() < LogMelFrames::kMaxFrames && frame + 1 < grid.frames_per_window()) continue;
+      EXPECT_TRUE(kernel.Compute(batch));
+      batch.clear();
     }
   }
   return windows;
