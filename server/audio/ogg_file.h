@@ -28,7 +28,7 @@ struct OggFile {
 // ends sooner than it claims, as a rule, and is refused when it does.
 class OggScan {
  public:
-  static constexpr int kMaxFaults = 16;
+  static constexpr int kMaxFaults = 4;
 
   // `bytes` begins with OggS, and outlives this.
   explicit OggScan(std::string_view bytes) : bytes_(bytes) {}
