@@ -201,6 +201,7 @@ std::vector<std::unique_ptr<Slot>> MakeCudaSlots(const std::vector<std::unique_p
                                                  const std::function<void(const std::string&)>& warn) {
   const c10::Stream kernels = c10::impl::VirtualGuardImpl(device.type()).getStreamFromGlobalPool(device);
   std::vector<std::unique_ptr<Slot>> slots;
+  slots.reserve(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) slots.push_back(std::make_unique<CudaSlot>(networks, device, kernels, graphs, warn));
   return slots;
 }

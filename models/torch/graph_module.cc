@@ -3,8 +3,10 @@
 #include <ATen/cuda/CUDAGraph.h>
 #include <torch/headeronly/version.h>
 
+#include <exception>
+#include <memory>
 #include <mutex>
-#include <utility>
+#include <type_traits>
 
 #include "models/torch/graph_recorder.h"
 

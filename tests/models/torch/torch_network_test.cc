@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <initializer_list>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -15,7 +17,6 @@
 #include "models/native/native_backend.h"
 #include "models/torch/chunk_embedder.h"
 #include "models/torch/cpu_slot.h"
-#include "models/torch/warm_up.h"
 #include "tests/fixtures/random_network.h"
 #include "tests/models/torch/every_readout.h"
 #include "tests/models/torch/launch_counter.h"
