@@ -141,6 +141,15 @@ TEST(BatchOrderTest, ACallPassesOnlyThoseThatStillEndInTime) {
   EXPECT_EQ(driver.Take(), "A7 A8 A9 C0 C1");
 }
 
+TEST(BatchOrderTest, ACallKeepsItsPlaceThoughLessOfItIsLeft) {
+  QueueDriver driver(Options(5));
+  driver.Learn(0, 10, 100);
+  ASSERT_TRUE(driver.Push('A', {.window_frames = Windows(10), .deadline = At(225)}).ok());
+  ASSERT_TRUE(driver.Reserve('C', {.window_frames = Windows(9)}).ok());  // Before A, it would make 190.
+  ASSERT_TRUE(driver.Bring('C', 8, true));
+  EXPECT_EQ(driver.Take(), "A0 A1 A2 A3 A4");
+}
+
 TEST(BatchOrderTest, ABatchThatEndsACallIsAtMostDoubledByOthers) {
   BatchQueueOptions options = Options(50);
   options.min_shared_frames = 4;
