@@ -43,9 +43,8 @@ struct WindowStreamOptions {
 // Memory does not grow with the length, where Step is called until it waits after each piece:
 // - samples: 4 bytes x (window_samples + piece + 3 x SampleHistory::kChunkSamples); of scenes 1.4 MB; with full_batches
 //   also those of the windows that wait for a batch: at most 1 x window_hop of scenes, 8 x of timestamps;
-// - frames: 4 bytes x mels x (cycle x (frames_per_window + 2 x B) + 2 x 64); B is frames_per_window / 5, at least 64,
-// and
-//   cycle, 1 to 3, is WindowGrid's; of scenes on 128 bands 0.8 MB, of timestamps of 160 ms 0.14 MB;
+// - frames: 4 bytes x mels x (cycle x (frames_per_window + 2 x B) + 2 x 64), where B is frames_per_window / 5, at least
+//   64, and cycle, 1 to 3, is WindowGrid's: of scenes on 128 bands 0.8 MB, of timestamps of 160 ms 0.14 MB;
 // - the kernel: 170 kB;
 // - windows that were given away, until they are dropped: 4 bytes x mels for each frame of each, at most, and for those
 //   of the blocks (B and 64 frames) in which the first begins and the last ends.
