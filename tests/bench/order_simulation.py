@@ -1,10 +1,21 @@
 """Simulates the order of work in one server and prints what each policy gives: goodput, waits, shares.
 
 One worker runs batches, one thread prepares windows; times are a server's that has 9,000 windows of 16 frames a second
-(mn10, one core). `turns` is first come, first prepared, then window by window. `left` is the policy of
+(mn10, one core). `turns` is first come, first prepared, then window by window over all calls. `left` is the policy of
 server/batching/batch_queue.h; its parts can be turned off one by one to see what each is for.
 
   python order_simulation.py [overload | callers | own | long | weights | parts | all]
+
+What it showed, capacity C, calls of 2 s of audio (41 windows) unless said otherwise:
+- Overload, 2 C, deadlines 0.5, 1, 2 s: goodput 2, 5 and 20 % of C with turns; 100 % each with `left`, no call that was
+  let in expired.
+- A 1 s call beside a flood of another caller or of its own (hour-long calls, 32 x 5 minutes): p99 3.5 to 5.4 s with
+  turns, 34 to 41 ms with `left`; alone 3 ms, a full batch 29 ms. Without `doubling`, 57 ms.
+- Calls of 1, 41 and 2,000 windows at 2 C, deadlines 1 and 3 s: 99 % of C. Without `protect` 76 and 87 %: long calls are
+  let in, passed and expire. To refuse the newcomer instead of standing it behind gave 64 and 86 %. First come, first
+  served gives 99 % in work, but answers 55 % of the calls instead of 95 % at 3 s. With a margin of 1, 64 and 80 %.
+- Ageing by position (work left less 10 times the wait) ends long calls too, but then holds short ones up for as long as
+  the long one has left: 739 ms. A tenth for the oldest call does not.
 """
 
 import argparse
@@ -28,7 +39,7 @@ class Policy:
     doubling: bool = True     # A batch with which calls end is at most doubled by windows of calls that do not; of
                               # callers likewise. Up to 16 times BATCH it may have any.
     queue_time: float = 1     # Seconds of work ahead of a call.
-    margin: float = 0.9       # Of the time to its deadline, what a call may be expected to take to be let in.
+    margin: float = 0.8       # Of the time to its deadline, what a call may be expected to take to be let in.
     protect: bool = True      # A call passes only those that still end within the margin then.
     credit: int = 2 * MOST    # Windows of a call that are prepared and wait.
 
