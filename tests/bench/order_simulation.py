@@ -133,7 +133,8 @@ class Server:
                         call.floor = self.key(c)[0]
             ahead = self.backlog(c for c in rivals if self.key(c) < self.key(call))
             time = running + self.with_others(call, ahead + own)
-            if running + self.with_others(call, ahead) > self.policy.queue_time or time > self.policy.margin * call.patience:
+            start = running + self.with_others(call, ahead)
+            if start > self.policy.queue_time or time > self.policy.margin * call.patience:
                 call.outcome = "refused"
             if call.outcome == "refused":
                 return False
@@ -142,7 +143,8 @@ class Server:
             caller.prepared = max(caller.prepared, self.prepare_clock)
         if not any(c.network == call.network for c in self.calls):
             waiting = [self.network_served[c.network] for c in self.calls]
-            self.network_served[call.network] = max([self.network_served[call.network]] + [min(waiting)] if waiting else [0])
+            least = min(waiting, default=0)
+            self.network_served[call.network] = max(self.network_served[call.network], least)
         self.calls.append(call)
         return True
 
@@ -233,7 +235,7 @@ class Server:
 
 
 def run(policy, arrivals, seconds, again=None, **options):
-    """Runs the calls, which come in order of time; again(call, now): the call that its caller sends when it has ended."""
+    """Runs the calls, in order of time. again(call, now): the call that its caller sends when that one has ended."""
     server, sent = Server(policy, **options), []
     server.preparing, running = None, []
     coming = [(c.due, i, c) for i, c in enumerate(arrivals)]
@@ -318,7 +320,8 @@ def overload():
             for name, policy in POLICIES.items():
                 seconds = 3 if windows == 1 else 15
                 server, sent = run(policy, poisson(2, windows, deadline, seconds), seconds)
-                print(f"2 C of {windows} windows, deadline {deadline} s, {name}: {figures(server, sent, seconds)}", flush=True)
+                what = f"2 C of {windows} windows, deadline {deadline} s, {name}"
+                print(f"{what}: {figures(server, sent, seconds)}", flush=True)
 
 
 FLOODS = {  # What the flooder sends again as soon as it is answered, or all at once every 2 s.
@@ -355,15 +358,19 @@ def long_calls():
         calls = list(poisson(1.2, {1: 60, 41: 40}, 1e9, seconds)) + [Call("A", 18000, 1.0)]
         _, sent = run(policy, sorted(calls, key=lambda c: c.due), seconds)
         long = next(c for c in sent if c.windows == 18000)
-        print(f"2 s of work beside 1.2 C of small calls, {name}: {long.outcome} after {long.ended - long.due:.1f} s", flush=True)
+        ended = f"done after {long.ended - long.due:.1f} s" if long.outcome == "done" else "not done"
+        print(f"2 s of work beside 1.2 C of small calls, {name}: {ended}", flush=True)
 
 
 def weights():
     """What three callers of weights 1, 1 and 3 get who always have work."""
     for name, policy in POLICIES.items():
         calls = [Call(k, w, 0.0) for k, w, n in (("A", 19, 64), ("B", 6000, 2), ("C", 41, 64)) for _ in range(n)]
-        _, sent = run(policy, calls, 20, lambda c, now: Call(c.caller, c.windows, now + 0.05 * (c.outcome == "refused")),
-                      weights={"C": 3})
+
+        def again(call, now):
+            return Call(call.caller, call.windows, now + 0.05 * (call.outcome == "refused"))
+
+        _, sent = run(policy, calls, 20, again, weights={"C": 3})
         work = {k: sum(c.windows for c in sent if c.caller == k and c.outcome == "done") for k in "ABC"}
         print(name, {k: f"{w / sum(work.values()):.0%}" for k, w in work.items()}, flush=True)
 
@@ -383,7 +390,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("what", nargs="?", default="all")
     what = parser.parse_args().what
-    for name, show in {"overload": overload, "callers": lambda: beside("A"), "own": lambda: beside("B"), "long": long_calls,
-                       "weights": weights, "parts": parts}.items():
+    shows = {"overload": overload, "callers": lambda: beside("A"), "own": lambda: beside("B"), "long": long_calls,
+             "weights": weights, "parts": parts}
+    for name, show in shows.items():
         if what in (name, "all"):
             show()
