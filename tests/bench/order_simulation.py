@@ -15,7 +15,8 @@ What it showed, capacity C, calls of 2 s of audio (41 windows) unless said other
   let in, passed and expire. To refuse the newcomer instead of standing it behind gave 64 and 86 %. First come, first
   served gives 99 % in work, but answers 55 % of the calls instead of 95 % at 3 s. With a margin of 1, 64 and 80 %.
 - Ageing by position (work left less 10 times the wait) ends long calls too, but then holds short ones up for as long as
-  the long one has left: 739 ms. A tenth for the oldest call does not.
+  the long one has left: 739 ms. A tenth for the oldest call does not, and 2 s of work end after 21 s beside 1.2 C of
+  small calls.
 """
 
 import argparse
