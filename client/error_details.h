@@ -21,7 +21,7 @@ struct FieldViolation {
 // The fields of the request that the server objects to; empty when it named none.
 std::vector<FieldViolation> FieldViolations(const absl::Status& status);
 
-// Why the call failed, for programs, such as "CALL_TOO_LARGE"; empty when the server gave none.
+// Why the call failed, for programs, such as "REPLY_TOO_LARGE"; empty when the server gave none.
 std::string ErrorReason(const absl::Status& status);
 
 // What belongs to the reason: names and values.

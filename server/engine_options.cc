@@ -11,6 +11,8 @@ BatcherOptions MakeBatcherOptions(const Machine& machine, const std::string& dev
   batching.queue.max_batch_frames = options.max_batch_frames;
   batching.queue.max_queued_frames = options.max_queued_frames;
   batching.queue.max_queue_time = options.max_queue_time;
+  // One batch runs and the next one waits. No call is larger than the queue.
+  batching.queue.credit_frames = std::min(2 * batching.queue.max_batch_frames, batching.queue.max_queued_frames);
   batching.queue.max_queue_delay = options.max_queue_delay;
   batching.workers = options.workers;
   batching.worker_cpus = WorkerCpus(machine, options);

@@ -167,7 +167,6 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
 
   PipelineOptions preparing;
   preparing.threads = capacity.preparation_threads;
-  preparing.max_queued_frames = options_.max_queued_frames;
   preparing.max_reply_bytes = options_.max_reply_bytes;
   preparing.max_bytes_in_flight = capacity.pipeline_memory_bytes;
   preparing.audio.max_decoded = options_.max_decoded;

@@ -6,31 +6,41 @@
 #include <utility>
 
 namespace hearwire {
+namespace {
 
-void AnswerCall(CallWork* call, BatchObserver* observer) {
-  const CallWork::Progress& progress = call->progress;
+void Tell(Answer answer, BatchObserver* observer) {
+  if (answer.windows > 0 && answer.computed != nullptr) (*answer.computed)(answer.first_window, answer.windows);
+  if (!answer.ended) return;
+  const CallWork::Progress& progress = answer.call->progress;
   if (progress.dropped) observer->OnDropped(progress.status.code());
-  const auto done = std::exchange(call->done, nullptr);
+  const auto done = std::exchange(answer.call->done, nullptr);
   done(progress.status, progress.times);
+}
+
+}  // namespace
+
+void TellHere(Answers* answers, BatchObserver* observer) {
+  for (Answer& answer : *answers) Tell(std::move(answer), observer);
+  answers->clear();
 }
 
 AnswerPool::AnswerPool(int threads, BatchObserver* observer)
     : thread_count_(threads), observer_(observer), threads_("answer", threads) {}
 
-// A task a thread, not one a call: whoever hands over a batch of calls takes the pool's lock a few times only.
-void AnswerPool::Answer(Calls* calls) {
-  if (calls->empty()) return;
+// A task a thread, not one an answer: whoever hands over a batch's takes the pool's lock a few times only.
+void AnswerPool::Take(Answers* answers) {
+  if (answers->empty()) return;
   struct Handover {
-    Calls calls;
+    Answers answers;
     std::atomic<size_t> next = 0;
   };
   auto handover = std::make_shared<Handover>();
-  handover->calls = std::exchange(*calls, {});
-  const size_t tasks = std::min(handover->calls.size(), static_cast<size_t>(thread_count_));
+  handover->answers = std::exchange(*answers, {});
+  const size_t tasks = std::min(handover->answers.size(), static_cast<size_t>(thread_count_));
   for (size_t i = 0; i < tasks; ++i) {
     threads_.Schedule([this, handover] {
-      for (size_t call; (call = handover->next++) < handover->calls.size();) {
-        AnswerCall(std::exchange(handover->calls[call], nullptr).get(), observer_);
+      for (size_t answer; (answer = handover->next++) < handover->answers.size();) {
+        Tell(std::move(handover->answers[answer]), observer_);
       }
     });
   }

@@ -3,6 +3,7 @@
 #ifndef HEARWIRE_SERVER_BATCHING_ANSWER_POOL_H_
 #define HEARWIRE_SERVER_BATCHING_ANSWER_POOL_H_
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -12,21 +13,30 @@
 
 namespace hearwire {
 
-using Calls = std::vector<std::shared_ptr<CallWork>>;
+// What a call is to be told: rows that are there, its end, or both.
+struct Answer {
+  std::shared_ptr<CallWork> call;
+  // CallWork::computed of these windows, if there are any. The last answer takes the function away from the call.
+  std::shared_ptr<const ComputedFunction> computed;
+  int64_t first_window = 0;
+  int64_t windows = 0;
+  bool ended = false;  // CallWork::done.
+};
+using Answers = std::vector<Answer>;
 
-// Calls `done` of a call of which nothing waits or runs any more, and destroys it.
-void AnswerCall(CallWork* call, BatchObserver* observer);
+// Tells them, on this thread, and leaves `answers` empty. Calls that have ended are destroyed.
+void TellHere(Answers* answers, BatchObserver* observer);
 
-// Threads that answer, so that a worker does not. No more calls wait here than their callers have in flight. Ended by
-// its destructor, when all have been answered.
+// Threads that answer, so that a worker does not. No more answers wait here than their callers have batches in flight.
+// Ended by its destructor, when all have been answered.
 class AnswerPool {
  public:
   // threads: at least 1. observer must outlive the pool.
   AnswerPool(int threads, BatchObserver* observer);
 
-  // Takes the calls and leaves `calls` empty; does not wait for them. Calls are begun in their order, each on the first
-  // thread that is free. Thread-safe.
-  void Answer(Calls* calls);
+  // Takes the answers and leaves `answers` empty; does not wait for them. They are begun in their order, each on the
+  // first thread that is free. Thread-safe.
+  void Take(Answers* answers);
 
  private:
   const int thread_count_;

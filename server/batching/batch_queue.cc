@@ -166,7 +166,7 @@ void BatchQueue::TakeWindow(int index, CallWork* call, int64_t frames, Batch* ba
     waiting.index_in_last_batch = static_cast<int>(batch->calls.size());
     batch->calls.push_back(waiting.self);
   }
-  batch->owners.push_back({waiting.index_in_last_batch, waiting.next});
+  batch->owners.push_back({waiting.index_in_last_batch, waiting.taken_before + waiting.next});
   batch->windows.push_back(call->requests[static_cast<size_t>(waiting.next)]);
   batch->frames += frames;
 

@@ -26,7 +26,6 @@
 #define HEARWIRE_SERVER_BATCHING_BATCH_QUEUE_H_
 
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -51,8 +50,8 @@ struct BatchQueueOptions {
   int64_t max_queued_frames = 1 << 20;
   // Work that may run before a call which comes, at the recent pace; its own does not count.
   absl::Duration max_queue_time = absl::Seconds(1);
-  // Frames of one call that may be prepared and wait.
-  int64_t credit_frames = std::numeric_limits<int64_t>::max();
+  // Frames of one call that may be prepared and not computed yet: enough for the next batches.
+  int64_t credit_frames = 8192;
   // What waits is cut into smaller batches so that all workers have some and end together, but not into smaller ones
   // than this many frames, because small batches run less well.
   int64_t min_shared_frames = 256;
@@ -63,8 +62,8 @@ struct BatchQueueOptions {
 // Windows of one network that run together, and whose they are. Reused from batch to batch for its memory.
 struct Batch {
   struct Owner {
-    int call;    // Index into calls.
-    int window;  // Index into that call's requests.
+    int call;        // Index into calls.
+    int64_t window;  // Its number among all windows of that call.
   };
   int network = -1;
   int64_t frames = 0;
@@ -107,9 +106,10 @@ class BatchQueue {
   absl::Status Admit(std::shared_ptr<CallWork> call, const Reservation& reservation, SteadyTime now,
                      std::vector<DroppedCall>* dropped, int64_t elsewhere = 0);
 
-  // Of a call that was let in, windows have been added to its requests, `frames` frames together; complete: no more
-  // will. More than was reserved is taken nevertheless. False: the call was dropped or removed meanwhile.
-  bool Append(CallWork* call, int64_t frames, bool complete, SteadyTime now);
+  // Of a call that was let in, the next windows have come, `frames` frames together; complete: no more will. Takes the
+  // requests, which may be none, and forgets those that batches have taken. More than was reserved is taken
+  // nevertheless. False: the call was dropped or removed meanwhile.
+  bool Append(CallWork* call, std::vector<WindowRequest> requests, int64_t frames, bool complete, SteadyTime now);
 
   // Both together for a call whose windows are all there. It may have been let in before: then it is refused if it is
   // larger than was reserved and does not fit as it is, or with DEADLINE_EXCEEDED or CANCELLED if it was dropped.
@@ -147,8 +147,9 @@ class BatchQueue {
   // Whether what waits is worth cutting for two workers.
   bool HasWorkForTwo() const;
 
-  // Frames that wait or are reserved.
+  // Frames that wait or are reserved, and those that wait.
   int64_t queued_frames() const { return queued_frames_; }
+  int64_t waiting_frames() const { return waiting_frames_; }
   // Whether no window waits.
   bool empty() const { return waiting_calls_ == 0; }
 

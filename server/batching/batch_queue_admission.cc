@@ -118,9 +118,22 @@ absl::Status BatchQueue::CheckTime(const CallWork& call, const Expectation& expe
                   std::max(wait - std::min(options_.max_queue_time, kMostWait) / 2, wait / 2));
 }
 
-bool BatchQueue::Append(CallWork* call, int64_t frames, bool complete, SteadyTime now) {
+bool BatchQueue::Append(CallWork* call, std::vector<WindowRequest> requests, int64_t frames, bool complete,
+                        SteadyTime now) {
   Waiting& waiting = call->waiting;
   if (waiting.self == nullptr) return false;
+  if (waiting.next == static_cast<int>(call->requests.size())) {
+    waiting.taken_before += waiting.next;
+    waiting.next = 0;
+    call->requests = std::move(requests);
+  } else {
+    // Some wait still. With a limited credit they are few, and so is what stands before them.
+    if (waiting.next > static_cast<int>(call->requests.size()) / 2) {
+      call->requests.erase(call->requests.begin(), call->requests.begin() + waiting.next);
+      waiting.taken_before += std::exchange(waiting.next, 0);
+    }
+    call->requests.insert(call->requests.end(), requests.begin(), requests.end());
+  }
   Network& network = networks_[static_cast<size_t>(call->network)];
   waiting.reserved = false;
   waiting.complete = complete;
@@ -156,7 +169,7 @@ absl::Status BatchQueue::Push(std::shared_ptr<CallWork> call, int64_t frames, St
     const absl::Status status = Admit(call, all, now, dropped, elsewhere);
     if (!status.ok()) return status;
   }
-  Append(call.get(), frames, true, now);
+  Append(call.get(), std::move(call->requests), frames, true, now);
   return absl::OkStatus();
 }
 

@@ -1,8 +1,8 @@
 #include "server/batching/batcher.h"
 
 #include <pthread.h>
-#include <sched.h>
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <thread>
@@ -12,21 +12,15 @@
 #include "absl/strings/str_cat.h"
 #include "server/batching/answer_pool.h"
 #include "server/batching/check_batcher_options.h"
+#include "server/batching/pin_thread.h"
 #include "server/batching/refusal.h"
 #include "server/batching/run_batch.h"
+#include "server/batching/window_ranges.h"
 #include "server/concurrency/mutex.h"
 #include "server/concurrency/steady_time.h"
 
 namespace hearwire {
 namespace {
-
-// A CPU that was taken away meanwhile is no reason to fail: the system places the thread then.
-void PinThisThread(int cpu) {
-  std::vector<cpu_set_t> sets(static_cast<size_t>(cpu) / CPU_SETSIZE + 1);  // All zero.
-  const size_t size = sets.size() * sizeof(cpu_set_t);
-  CPU_SET_S(static_cast<size_t>(cpu), size, sets.data());
-  pthread_setaffinity_np(pthread_self(), size, sets.data());
-}
 
 // Each worker loops: take a batch, run it, answer the calls that are done with it or hand them to those who answer. A
 // call is done when none of its windows waits and no running batch holds any; that is decided under the lock, and
@@ -37,9 +31,9 @@ class WorkerBatcher final : public Batcher {
       : options_(options),
         backend_(backend),
         observer_(observer),
-        waiting_frames_(options.waiting_frames != nullptr ? options.waiting_frames
-                                                          : std::make_shared<std::atomic<int64_t>>(0)),
-        queue_(options.queue, options.workers) {
+        queue_(options.queue, options.workers),
+        frames_(options.queued_frames),
+        all_frames_(frames_.all()) {
     if (options.answer_threads > 0) answer_pool_ = std::make_unique<AnswerPool>(options.answer_threads, observer);
   }
   ~WorkerBatcher() override { Shutdown(absl::UnavailableError("the batcher has ended")); }
@@ -47,9 +41,11 @@ class WorkerBatcher final : public Batcher {
   // Once, before anything else.
   absl::Status Start();
 
-  absl::Status Reserve(std::shared_ptr<CallWork> call, const Reservation& reservation) override;
-  void Withdraw(CallWork* call) override;
   absl::Status Submit(std::shared_ptr<CallWork> call) override;
+  absl::Status Admit(std::shared_ptr<CallWork> call, const Reservation& reservation) override;
+  absl::Status Append(CallWork* call, std::vector<WindowRequest> requests, bool complete) override;
+  void Abandon(std::shared_ptr<CallWork> call) override;
+  int64_t credit_frames() const override { return options_.queue.credit_frames; }
   absl::Duration RetryDelay() const override;
   void BeginPreparation() override;
   void EndPreparation() override;
@@ -58,35 +54,34 @@ class WorkerBatcher final : public Batcher {
  private:
   void Work(int worker);
   // Waits for something to do: a batch, or calls to answer, or both. False: the worker ends.
-  bool Next(Batch* batch, Calls* answers);
-  void Finish(const Batch& batch, const std::vector<absl::Status>& call_status, const absl::Status& device,
-              absl::Duration inference, Calls* answers);
+  bool Next(Batch* batch, Answers* answers);
+  void Finish(const Batch& batch, const std::vector<WindowRange>& ranges, const std::vector<absl::Status>& call_status,
+              const absl::Status& device, absl::Duration inference, Answers* answers);
   // On this thread or on those that answer. For workers only.
-  void Answer(Calls* answers);
-  void AnswerHere(Calls* answers);
+  void Tell(Answers* answers) { answer_pool_ != nullptr ? answer_pool_->Take(answers) : TellHere(answers, observer_); }
   void ReportPendingFrames();
 
   void WaitForWork(SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void WakeWorkers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  int64_t TakeRoom(int64_t frames) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void CountWaitingFrames() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CountFrames() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    frames_.Set(queue_.queued_frames(), queue_.waiting_frames());
+  }
   void Fail(CallWork* call, const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The call's end, when nothing of it waits or runs any more: at the first time that this is found.
+  void EndIfDone(std::shared_ptr<CallWork> call, Answers* answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FailDropped() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void FailAllWaiting(const absl::Status& status, Calls* answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void FailAllWaiting(const absl::Status& status, Answers* answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const BatcherOptions options_;
   Backend* const backend_;
   BatchObserver* const observer_;
 
-  // Those of queue_, and of other batchers that share the bound.
-  const std::shared_ptr<std::atomic<int64_t>> waiting_frames_;
-
   mutable Mutex mu_;
   CondVar work_;     // A worker may have something to do.
   CondVar started_;  // A worker has its embedder, or has none.
   BatchQueue queue_ ABSL_GUARDED_BY(mu_);
-  int64_t counted_frames_ ABSL_GUARDED_BY(mu_) = 0;        // Of queue_, in waiting_frames_.
-  Calls answers_ ABSL_GUARDED_BY(mu_);                     // Calls to be answered by the next worker that is free.
+  FrameCounter frames_ ABSL_GUARDED_BY(mu_);               // Those of queue_.
+  Answers answers_ ABSL_GUARDED_BY(mu_);                   // Calls to be answered by the next worker that is free.
   std::vector<DroppedCall> dropped_ ABSL_GUARDED_BY(mu_);  // Empty whenever mu_ is released.
   int preparing_ ABSL_GUARDED_BY(mu_) = 0;
   int idle_ ABSL_GUARDED_BY(mu_) = 0;
@@ -97,6 +92,9 @@ class WorkerBatcher final : public Batcher {
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
   int workers_started_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Status start_status_ ABSL_GUARDED_BY(mu_);
+
+  // For whoever holds no lock.
+  const std::shared_ptr<QueuedFrames> all_frames_;
 
   // Null: workers answer. Made before them, ended after them.
   std::unique_ptr<AnswerPool> answer_pool_;
@@ -115,38 +113,6 @@ absl::Status WorkerBatcher::Start() {
   return start_status_;
 }
 
-absl::Status WorkerBatcher::Reserve(std::shared_ptr<CallWork> call, const Reservation& reservation) {
-  absl::Status status;
-  {
-    MutexLock lock(&mu_);
-    if (!refusal_.ok()) return refusal_;
-    const int64_t elsewhere = TakeRoom(reservation.frames);
-    status = queue_.Admit(std::move(call), reservation, SteadyTime::Now(), &dropped_, elsewhere);
-    FailDropped();
-    CountWaitingFrames();
-    if (!answers_.empty()) WakeWorkers();
-  }
-  ReportPendingFrames();
-  return status;
-}
-
-void WorkerBatcher::Withdraw(CallWork* call) {
-  {
-    MutexLock lock(&mu_);
-    queue_.Remove(call);
-    CountWaitingFrames();
-  }
-  ReportPendingFrames();
-}
-
-// Room is taken before it is known to be there: so calls for two batchers do not both get the last of it. Returns what
-// waits in the others. CountWaitingFrames gives back what is not needed.
-int64_t WorkerBatcher::TakeRoom(int64_t frames) {
-  const int64_t elsewhere = waiting_frames_->fetch_add(frames) - counted_frames_;
-  counted_frames_ += frames;
-  return elsewhere;
-}
-
 absl::Status WorkerBatcher::Submit(std::shared_ptr<CallWork> call) {
   const int64_t frames = call->total_frames();
   absl::Status status;
@@ -154,14 +120,66 @@ absl::Status WorkerBatcher::Submit(std::shared_ptr<CallWork> call) {
     MutexLock lock(&mu_);
     if (call->announced) --preparing_;
     if (!refusal_.ok()) return refusal_;
-    const int64_t elsewhere = TakeRoom(frames);
+    const int64_t elsewhere = frames_.Take(frames);
     status = queue_.Push(std::move(call), frames, SteadyTime::Now(), &dropped_, elsewhere);
     FailDropped();
-    CountWaitingFrames();
+    CountFrames();
     WakeWorkers();
   }
   ReportPendingFrames();
   return status;
+}
+
+absl::Status WorkerBatcher::Admit(std::shared_ptr<CallWork> call, const Reservation& reservation) {
+  absl::Status status;
+  {
+    MutexLock lock(&mu_);
+    if (!refusal_.ok()) return refusal_;
+    // The queue counts no more of it than it lets wait.
+    const int64_t elsewhere = frames_.Take(std::min(reservation.frames, options_.queue.credit_frames));
+    status = queue_.Admit(std::move(call), reservation, SteadyTime::Now(), &dropped_, elsewhere);
+    if (status.ok()) ++preparing_;
+    FailDropped();
+    CountFrames();
+    if (!answers_.empty()) WakeWorkers();
+  }
+  ReportPendingFrames();
+  return status;
+}
+
+absl::Status WorkerBatcher::Append(CallWork* call, std::vector<WindowRequest> requests, bool complete) {
+  int64_t frames = 0;
+  for (const WindowRequest& request : requests) frames += request.window.frame_count();
+  {
+    MutexLock lock(&mu_);
+    if (complete) --preparing_;
+    if (!refusal_.ok()) return refusal_;
+    const SteadyTime now = SteadyTime::Now();
+    const std::shared_ptr<CallWork> self = call->waiting.self;
+    if (!queue_.Append(call, std::move(requests), frames, complete, now)) {
+      return call->cancelled ? absl::CancelledError("cancelled before its windows were queued")
+                             : absl::DeadlineExceededError("the deadline passed before its windows were queued");
+    }
+    // Its last windows may have been computed before it was known that they are the last.
+    if (complete) EndIfDone(self, &answers_);
+    CountFrames();
+    WakeWorkers();
+  }
+  ReportPendingFrames();
+  return absl::OkStatus();
+}
+
+void WorkerBatcher::Abandon(std::shared_ptr<CallWork> call) {
+  Answers answers;
+  {
+    MutexLock lock(&mu_);
+    queue_.Remove(call.get());
+    if (!call->progress.answered) Fail(call.get(), absl::CancelledError("given up by its caller"));
+    EndIfDone(std::move(call), &answers);
+    CountFrames();
+  }
+  TellHere(&answers, observer_);
+  ReportPendingFrames();
 }
 
 absl::Duration WorkerBatcher::RetryDelay() const {
@@ -180,7 +198,7 @@ void WorkerBatcher::EndPreparation() {
 }
 
 void WorkerBatcher::Shutdown(const absl::Status& status) {
-  Calls answers;
+  Answers answers;
   {
     MutexLock lock(&mu_);
     if (!ending_) {
@@ -190,7 +208,7 @@ void WorkerBatcher::Shutdown(const absl::Status& status) {
       work_.SignalAll();
     }
   }
-  AnswerHere(&answers);
+  TellHere(&answers, observer_);
   ReportPendingFrames();
   MutexLock lock(&join_mu_);
   for (std::thread& thread : threads_) thread.join();
@@ -212,27 +230,29 @@ void WorkerBatcher::Work(int worker) {
   if (!embedder.ok()) return;
 
   Batch batch;
-  Calls answers;
+  Answers answers;
+  std::vector<WindowRange> ranges;
   std::vector<absl::Status> call_status;
   while (Next(&batch, &answers)) {
     ReportPendingFrames();
-    Answer(&answers);
+    Tell(&answers);
     if (batch.windows.empty()) continue;
     const int windows = static_cast<int>(batch.windows.size());
+    FindWindowRanges(batch, &ranges);
     const SteadyTime start = SteadyTime::Now();
     const absl::Status device = RunBatch(embedder->get(), &batch, &call_status);
     const absl::Duration inference = SteadyTime::Now() - start;
     if (device.ok()) {
       observer_->OnBatch(batch.network, windows, static_cast<int>(batch.calls.size()), batch.frames, inference);
     }
-    Finish(batch, call_status, device, inference, &answers);
+    Finish(batch, ranges, call_status, device, inference, &answers);
     batch.Clear();
     ReportPendingFrames();
-    Answer(&answers);
+    Tell(&answers);
   }
 }
 
-bool WorkerBatcher::Next(Batch* batch, Calls* answers) {
+bool WorkerBatcher::Next(Batch* batch, Answers* answers) {
   MutexLock lock(&mu_);
   while (true) {
     const SteadyTime now = SteadyTime::Now();
@@ -242,7 +262,7 @@ bool WorkerBatcher::Next(Batch* batch, Calls* answers) {
       call->progress.times.queued = now - call->waiting.since;
     }
     FailDropped();
-    CountWaitingFrames();
+    CountFrames();
     answers->swap(answers_);
     if (taken || !answers->empty()) {
       WakeWorkers();
@@ -270,8 +290,9 @@ void WorkerBatcher::WaitForWork(SteadyTime now) {
   if (first && next_wake_ == due) next_wake_ = SteadyTime::InfiniteFuture();
 }
 
-void WorkerBatcher::Finish(const Batch& batch, const std::vector<absl::Status>& call_status, const absl::Status& device,
-                           absl::Duration inference, Calls* answers) {
+void WorkerBatcher::Finish(const Batch& batch, const std::vector<WindowRange>& ranges,
+                           const std::vector<absl::Status>& call_status, const absl::Status& device,
+                           absl::Duration inference, Answers* answers) {
   bool first_loss = false;
   {
     MutexLock lock(&mu_);
@@ -292,7 +313,13 @@ void WorkerBatcher::Finish(const Batch& batch, const std::vector<absl::Status>& 
         Fail(call, status);
         queue_.Remove(call);
       }
-      if (call->progress.running_batches == 0 && call->waiting.self == nullptr) answers->push_back(batch.calls[i]);
+      const size_t before = answers->size();
+      std::shared_ptr<const ComputedFunction> computed = call->computed;
+      EndIfDone(batch.calls[i], answers);
+      if (!status.ok() || computed == nullptr) continue;
+      if (answers->size() == before) answers->push_back({.call = batch.calls[i], .computed = std::move(computed)});
+      answers->back().first_window = ranges[i].first;
+      answers->back().windows = ranges[i].count;
     }
     queue_.FinishBatch(batch, SteadyTime::Now(), all_ok);
     if (!device.ok()) {
@@ -301,38 +328,30 @@ void WorkerBatcher::Finish(const Batch& batch, const std::vector<absl::Status>& 
       if (refusal_.ok()) refusal_ = lost;
       FailAllWaiting(lost, answers);
     }
-    CountWaitingFrames();
+    CountFrames();
   }
   if (first_loss) observer_->OnDeviceLost(device);
-}
-
-void WorkerBatcher::Answer(Calls* answers) {
-  if (answer_pool_ != nullptr) return answer_pool_->Answer(answers);
-  AnswerHere(answers);
-}
-
-void WorkerBatcher::AnswerHere(Calls* answers) {
-  for (const std::shared_ptr<CallWork>& call : *answers) AnswerCall(call.get(), observer_);
-  answers->clear();
 }
 
 // The value is read again after it was told, so that whoever tells last tells what is.
 void WorkerBatcher::ReportPendingFrames() {
   int64_t told;
   do {
-    told = *waiting_frames_;
+    told = all_frames_->waiting;
     observer_->OnPendingFrames(told);
-  } while (told != *waiting_frames_);
-}
-
-void WorkerBatcher::CountWaitingFrames() {
-  const int64_t frames = queue_.queued_frames();
-  *waiting_frames_ += frames - counted_frames_;
-  counted_frames_ = frames;
+  } while (told != all_frames_->waiting);
 }
 
 void WorkerBatcher::Fail(CallWork* call, const absl::Status& status) {
   call->progress.status.Update(status);  // Keeps the first.
+}
+
+void WorkerBatcher::EndIfDone(std::shared_ptr<CallWork> call, Answers* answers) {
+  CallWork::Progress& progress = call->progress;
+  if (progress.running_batches > 0 || call->waiting.self != nullptr || std::exchange(progress.answered, true)) return;
+  // The function may own the call, so it goes with its end.
+  auto computed = std::move(call->computed);
+  answers->push_back({.call = std::move(call), .computed = std::move(computed), .ended = true});
 }
 
 void WorkerBatcher::FailDropped() {
@@ -344,19 +363,19 @@ void WorkerBatcher::FailDropped() {
                                  ? absl::CancelledError("cancelled while its windows waited")
                                  : absl::DeadlineExceededError("the deadline passed while its windows waited"));
     if (progress.times.queued == absl::ZeroDuration()) progress.times.queued = now - dropped.call->waiting.since;
-    if (progress.running_batches == 0) answers_.push_back(std::move(dropped.call));
+    EndIfDone(std::move(dropped.call), &answers_);
   }
   dropped_.clear();
 }
 
-void WorkerBatcher::FailAllWaiting(const absl::Status& status, Calls* answers) {
+void WorkerBatcher::FailAllWaiting(const absl::Status& status, Answers* answers) {
   for (std::shared_ptr<CallWork>& call : queue_.RemoveAll()) {
     Fail(call.get(), status);
-    if (call->progress.running_batches == 0) answers->push_back(std::move(call));
+    EndIfDone(std::move(call), answers);
   }
-  for (std::shared_ptr<CallWork>& call : answers_) answers->push_back(std::move(call));
+  for (Answer& answer : answers_) answers->push_back(std::move(answer));
   answers_.clear();
-  CountWaitingFrames();
+  CountFrames();
 }
 
 }  // namespace

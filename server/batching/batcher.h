@@ -14,6 +14,7 @@
 #include "models/embedder.h"
 #include "server/batching/batch_queue.h"
 #include "server/batching/call_work.h"
+#include "server/batching/queued_frames.h"
 
 namespace hearwire {
 
@@ -28,7 +29,7 @@ struct BatcherOptions {
   int answer_threads = 0;
   // Frames that wait in all batchers which share one bound, queue.max_queued_frames. Null: this one shares it with
   // none.
-  std::shared_ptr<std::atomic<int64_t>> waiting_frames;
+  std::shared_ptr<QueuedFrames> queued_frames;
 };
 
 // What happened, for metrics and logs. Called with no lock held, from several threads at once; must be thread-safe and
@@ -57,12 +58,6 @@ class Batcher {
   // Shuts down as by Shutdown(UNAVAILABLE).
   virtual ~Batcher() = default;
 
-  // Lets a call in before its windows are there, or says why not, as Submit does. Of `call`, the network, the caller
-  // and the deadline count. If OK, either Submit or Withdraw follows. Thread-safe.
-  virtual absl::Status Reserve(std::shared_ptr<CallWork> call, const Reservation& reservation) = 0;
-  // A call that was let in will not be submitted. Thread-safe.
-  virtual void Withdraw(CallWork* call) = 0;
-
   // Takes all windows of the call or none; never blocks. Not OK: `done` is never called. RESOURCE_EXHAUSTED: too much
   // waits, the deadline is too short for any server, or the call is larger than the whole queue (RefusalOf tells which;
   // a call that was let in is refused if it has become larger than was reserved); DEADLINE_EXCEEDED, CANCELLED: nobody
@@ -70,13 +65,30 @@ class Batcher {
   // windows or no network. Thread-safe.
   virtual absl::Status Submit(std::shared_ptr<CallWork> call) = 0;
 
+  // Lets a call in whose windows are not there yet, or not all, and reserves what it needs; or not, as Submit. From
+  // then on it is being prepared, as by BeginPreparation, until its last windows come or EndPreparation is called.
+  virtual absl::Status Admit(std::shared_ptr<CallWork> call, const Reservation& reservation) = 0;
+
+  // The next windows of a call that was let in; complete: no more will come, and its preparation ends. Not OK: it is
+  // not to be computed any more. DEADLINE_EXCEEDED, CANCELLED; UNAVAILABLE: the device is lost; what Shutdown was
+  // given. The caller then has to Abandon it, unless `done` comes. Never blocks, calls nothing back. Thread-safe; the
+  // calls for one CallWork come one at a time.
+  virtual absl::Status Append(CallWork* call, std::vector<WindowRequest> requests, bool complete) = 0;
+
+  // Gives up a call that was let in: what of it waits is not computed. `done` comes with CANCELLED, unless it has come,
+  // perhaps on this thread before this returns. Its preparation is to be ended apart. Thread-safe.
+  virtual void Abandon(std::shared_ptr<CallWork> call) = 0;
+
+  // BatchQueueOptions::credit_frames.
+  virtual int64_t credit_frames() const = 0;
+
   // How long a caller that was refused should wait before it tries again: what is queued, at the current pace; from
   // 10 ms to 10 s. Thread-safe.
   virtual absl::Duration RetryDelay() const = 0;
 
   // From BeginPreparation on, a call is being prepared whose windows will come soon: batches may wait max_queue_delay
-  // for it. It ends with the Submit of that call, which is `announced`, or with EndPreparation when there will be none.
-  // Calls nest and may come from any threads.
+  // for it. It ends with the Submit of that call, which is `announced`, with its last Append, or with EndPreparation
+  // when there will be none. Calls nest and may come from any threads.
   virtual void BeginPreparation() = 0;
   virtual void EndPreparation() = 0;
 

@@ -24,8 +24,10 @@ struct BatchTimes {
   absl::Duration inference;  // Sum over the batches that held its windows.
 };
 
-// Filled by the pipeline, handed to Batcher::Submit once, and left alone from then on but for `cancelled`. What the
-// requests view must live until `done` has been called.
+using ComputedFunction = std::function<void(int64_t first, int64_t count)>;
+
+// Filled by the pipeline, handed to Batcher::Admit or Submit once, and left alone from then on but for `cancelled`.
+// What the requests view must live until `done` has been called.
 struct CallWork {
   int network = -1;
   // Who asks: CallerShares says what the number is. The weight, from 1 to 1000, counts from then on for all its calls.
@@ -36,7 +38,11 @@ struct CallWork {
   bool announced = false;  // By BeginPreparation, which Submit then ends, whatever it returns.
   // Set by anyone when the caller has gone; read when a batch is cut.
   std::atomic<bool> cancelled = false;
-  // Called exactly once when Submit took the call: OK when all rows are written; DEADLINE_EXCEEDED, CANCELLED; what the
+  // Tells which windows have their rows: `count` of them from number `first` on, counted over all that were appended.
+  // Called after each batch that computed some; batches end in any order, and at once. As done; it may still be called
+  // when done has been, for a batch that ended before. May be null.
+  std::shared_ptr<const ComputedFunction> computed;
+  // Called exactly once when the call was let in: OK when all rows are written; DEADLINE_EXCEEDED, CANCELLED; what the
   // embedder said for a window that fails alone; UNAVAILABLE when the device is lost; what Shutdown was given. Called
   // with no lock held, on a worker's thread, on one of those that answer (BatcherOptions::answer_threads), or on the
   // one that shuts down. It must not block: that holds up the next batch, or other answers. None of the call's
@@ -61,7 +67,8 @@ struct CallWork {
     bool reserved = false;           // It was let in, and no window has come yet.
     bool complete = false;           // All its windows are there.
     bool waits = false;              // It has windows that wait.
-    int next = 0;                    // The windows from here to the end wait.
+    int64_t taken_before = 0;        // Windows that batches took and that `requests` no longer holds.
+    int next = 0;                    // The windows from here to the end of `requests` wait.
     int64_t frames = 0;              // Of those.
     SteadyTime since;                // The oldest of them came.
     int64_t since_arrival = 0;       // Counts these moments.
@@ -75,6 +82,7 @@ struct CallWork {
     int running_batches = 0;  // That hold windows of it.
     absl::Status status;      // The first failure.
     bool dropped = false;     // Whether that was its deadline or its cancellation.
+    bool answered = false;    // `done` has been called or is about to be.
     BatchTimes times;
   };
   Progress progress;

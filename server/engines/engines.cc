@@ -61,9 +61,9 @@ class PlacedEngines final : public Engines {
 };
 
 PlacedEngines::PlacedEngines(std::vector<EngineSpec> specs) {
-  const auto waiting_frames = std::make_shared<std::atomic<int64_t>>(0);
+  const auto queued_frames = std::make_shared<QueuedFrames>();
   for (EngineSpec& spec : specs) {
-    spec.batching.waiting_frames = waiting_frames;
+    spec.batching.queued_frames = queued_frames;
     engines_.push_back({.backend = std::move(spec.backend), .batching = std::move(spec.batching)});
   }
 }

@@ -51,7 +51,9 @@ struct CallRequest {
   int64_t request_bytes = 0;  // What the views keep in memory.
   ReplySize reply = {};
   SteadyTime deadline = SteadyTime::InfiniteFuture();
-  // The caller sets work->cancelled when nobody waits for the answer any more; the rest is the pipeline's.
+  // Who asks: calls of one name are one caller's, and callers share the server.
+  std::string caller = {};
+  // The sink's owner sets work->cancelled when nobody waits for the answer any more; the rest is the pipeline's.
   std::shared_ptr<CallWork> work = std::make_shared<CallWork>();
   // Outlives the call. It may be called on the caller's thread before Start returns.
   ReplySink* sink = nullptr;

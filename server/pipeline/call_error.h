@@ -20,10 +20,9 @@ namespace hearwire {
 // Why a call failed: the reason of a google.rpc.ErrorInfo.
 namespace reason {
 inline constexpr std::string_view kQueueFull = "QUEUE_FULL";                 // Too much waits; later it may fit.
-inline constexpr std::string_view kDeadlineTooShort = "DEADLINE_TOO_SHORT";  // Even for an idle server.
 inline constexpr std::string_view kTooManyCalls = "TOO_MANY_CALLS";          // Likewise, in calls.
 inline constexpr std::string_view kMemoryFull = "MEMORY_FULL";               // Likewise, in bytes.
-inline constexpr std::string_view kCallTooLarge = "CALL_TOO_LARGE";          // Larger than the whole queue.
+inline constexpr std::string_view kDeadlineTooShort = "DEADLINE_TOO_SHORT";  // Not even an idle server would do.
 inline constexpr std::string_view kReplyTooLarge = "REPLY_TOO_LARGE";        // Over max_reply_bytes.
 inline constexpr std::string_view kAudioTooLong = "AUDIO_TOO_LONG";          // A clip over the decoded length allowed.
 inline constexpr std::string_view kTooManyClips = "TOO_MANY_CLIPS";          // In one call.
@@ -42,9 +41,9 @@ inline constexpr std::string_view kInternal = "INTERNAL";
 
 // Those of calls that were refused for what the server can or may do, not for what was asked: exactly these are counted
 // by hearwire_rejected_total{reason}, from zero.
-inline constexpr std::array kRefusals = {kQueueFull,    kDeadlineTooShort, kTooManyCalls, kMemoryFull,
-                                         kCallTooLarge, kReplyTooLarge,    kAudioTooLong, kTooManyClips,
-                                         kDeviceMemory, kStarting,         kShuttingDown, kDeviceLost};
+inline constexpr std::array kRefusals = {kQueueFull,     kTooManyCalls, kMemoryFull,   kDeadlineTooShort,
+                                         kReplyTooLarge, kAudioTooLong, kTooManyClips, kDeviceMemory,
+                                         kStarting,      kShuttingDown, kDeviceLost};
 
 constexpr bool IsRefusal(std::string_view reason) {
   return std::find(kRefusals.begin(), kRefusals.end(), reason) != kRefusals.end();

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "server/batching/refusal.h"
 
 namespace hearwire {
@@ -13,8 +12,6 @@ namespace {
 
 // A queue that empties at once is no reason to come back at once.
 constexpr absl::Duration kLeastRetryDelay = absl::Milliseconds(50);
-
-absl::Duration RetryDelay(const Batcher& batcher) { return std::max(batcher.RetryDelay(), kLeastRetryDelay); }
 
 }  // namespace
 
@@ -36,20 +33,6 @@ CallError ReplyTooLarge(int64_t bytes, int64_t limit, bool at_least) {
           .facts = {{"reply_bytes", absl::StrCat(bytes)}, {"max_reply_bytes", absl::StrCat(limit)}}};
 }
 
-CallError CallTooLarge(int64_t frames, int64_t limit, absl::Duration longest_clip, bool at_least) {
-  const std::string seconds = absl::StrFormat("%.1f", absl::ToDoubleSeconds(longest_clip));
-  return {.status = absl::ResourceExhaustedError(
-              absl::StrCat("the call has ", at_least ? "at least " : "", frames,
-                           " spectrogram frames, more than the server's whole queue (", limit,
-                           " frames, its --max-queued-frames): the longest clip that fits in a call is ", seconds,
-                           " s; split longer ones, and send fewer in a call")),
-          .reason = reason::kCallTooLarge,
-          .never_retry = true,
-          .facts = {{"longest_clip_seconds", seconds},
-                    {"frames", absl::StrCat(frames)},
-                    {"max_queued_frames", absl::StrCat(limit)}}};
-}
-
 CallError NotAdmitted(Admission::Refusal refusal, int max_calls, int64_t max_bytes, const Batcher& batcher) {
   const bool calls = refusal == Admission::Refusal::kTooManyCalls;
   const std::string message =
@@ -58,7 +41,7 @@ CallError NotAdmitted(Admission::Refusal refusal, int max_calls, int64_t max_byt
                            " bytes): try again later, or send less audio in a call");
   return {.status = absl::ResourceExhaustedError(message),
           .reason = calls ? reason::kTooManyCalls : reason::kMemoryFull,
-          .retry_after = RetryDelay(batcher)};
+          .retry_after = std::max(batcher.RetryDelay(), kLeastRetryDelay)};
 }
 
 CallError CallerGone() { return {.status = absl::CancelledError("the caller has gone"), .reason = reason::kCancelled}; }
@@ -87,7 +70,7 @@ CallError FromBatcher(const absl::Status& status, const Batcher& batcher) {
         const std::optional<absl::Duration> wait = WaitOf(status);
         return {.status = status,
                 .reason = reason::kQueueFull,
-                .retry_after = wait ? std::max(*wait, kLeastRetryDelay) : RetryDelay(batcher)};
+                .retry_after = std::max(wait ? *wait : batcher.RetryDelay(), kLeastRetryDelay)};
       }
       if (refusal == Refusal::kDeadlineTooShort) {
         return {.status = status, .reason = reason::kDeadlineTooShort, .never_retry = true};

@@ -19,7 +19,6 @@ CallError BadClip(const CallRequest& request, int clip, std::string_view message
 
 // RESOURCE_EXHAUSTED that never passes. at_least: not every clip has been counted.
 CallError ReplyTooLarge(int64_t bytes, int64_t limit, bool at_least);
-CallError CallTooLarge(int64_t frames, int64_t limit, absl::Duration longest_clip, bool at_least);
 
 // RESOURCE_EXHAUSTED that passes.
 CallError NotAdmitted(Admission::Refusal refusal, int max_calls, int64_t max_bytes, const Batcher& batcher);

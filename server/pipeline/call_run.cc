@@ -1,167 +1,114 @@
 #include "server/pipeline/call_run.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "models/configs/network_shape.h"
 #include "server/audio/non_finite.h"
-#include "server/concurrency/steady_time.h"
 #include "server/pipeline/call_errors.h"
-#include "server/pipeline/clip_preparation.h"
-#include "server/pipeline/clip_rows.h"
+#include "server/pipeline/clip_size.h"
 
 namespace hearwire {
 namespace {
 
-absl::Duration SamplesToTime(size_t samples) {
+// How long a task prepares before others have their turn.
+constexpr absl::Duration kSlice = absl::Milliseconds(2);
+
+// What a clip holds while it is being prepared: decoder, resampler, kernel, and the samples of a scene window.
+constexpr int64_t kOpenClipBytes = 2 << 20;
+
+absl::Duration SamplesToTime(int64_t samples) {
   return absl::Seconds(static_cast<double>(samples) / static_cast<double>(kSampleRateHz));
 }
 
-int64_t FrameBytes(int64_t frames, int mels) { return frames * mels * static_cast<int64_t>(sizeof(float)); }
+int64_t FramesOf(const std::vector<StreamWindow>& windows) {
+  // All windows of a clip have as many.
+  return windows.empty() ? 0 : static_cast<int64_t>(windows.size()) * windows.front().window.frame_count();
+}
 
 }  // namespace
 
-CallRun::CallRun(const PipelineParts& parts, CallRequest request, std::unique_ptr<Admission::Share> share)
+CallRun::CallRun(const PipelineParts& parts, CallRequest request, std::unique_ptr<CallerRegistry::Number> caller,
+                 std::unique_ptr<Admission::Share> share)
     : parts_(parts),
       request_(std::move(request)),
       batcher_(request_.network->batcher),
+      credit_frames_(batcher_->credit_frames()),
       row_size_(ReadoutSize(request_.network->shape, request_.network->info->mel.n_mels, request_.readout)),
       clip_count_(static_cast<int>(request_.clips.size())),
+      work_(request_.work),
+      caller_(std::move(caller)),
+      clip_rows_(request_.clips.size(), ClipRows(request_.kind, row_size_)),
       share_(std::move(share)),
-      clips_(request_.clips.size()),
-      windows_per_clip_(request_.clips.size()) {}
+      prepared_(row_size_) {}
 
 void CallRun::Start() {
-  if (std::optional<CallError> error = Reserve()) {
-    CountIfGivenUp(*error);
-    return Finish(*std::move(error));
+  const KnownSize known = MeasureClips();
+  if (std::optional<CallError> error = ReserveRoom(known)) return Finish(std::move(error));
+  work_->network = request_.network->index;
+  work_->caller = caller_->value();
+  work_->deadline = request_.deadline;
+  // These hold this, and this the work: the batcher lets go of them when it is done with the call.
+  work_->computed = std::make_shared<const ComputedFunction>(
+      [run = shared_from_this()](int64_t first, int64_t count) { run->OnComputed(first, count); });
+  work_->done = [run = shared_from_this()](const absl::Status& status, const BatchTimes& times) {
+    run->OnBatched(status, times);
+  };
+  const absl::Status status = batcher_->Admit(work_, {.frames = known.frames, .windows = known.windows});
+  if (!status.ok()) {
+    work_->computed = nullptr;
+    work_->done = nullptr;
+    if (absl::IsCancelled(status) || absl::IsDeadlineExceeded(status)) parts_.metrics->OnCancelled("decode");
+    return Finish(FromBatcher(status, *batcher_));
   }
-  batcher_->BeginPreparation();
   const int tasks = std::min(clip_count_, parts_.options.threads);
   {
     MutexLock lock(&mu_);
-    running_ = tasks;
+    admitted_ = true;
+    announced_ = true;
+    tasks_ = tasks;
+    samples_left_ = known.samples;
   }
-  for (int i = 0; i < tasks; ++i) {
-    parts_.threads->Schedule([run = shared_from_this()] { run->PrepareNextClip(); });
-  }
+  for (int i = 0; i < tasks; ++i) Schedule(known.samples);
 }
 
-void CallRun::PrepareNextClip() {
-  int clip = -1;
-  {
-    MutexLock lock(&mu_);
-    if (!error_ && next_clip_ < clip_count_) clip = next_clip_++;
-  }
-  if (clip >= 0) {
-    const SteadyTime start = SteadyTime::Now();
-    std::optional<CallError> error = WhyStop();
-    if (!error) error = PrepareClip(clip);
-    MutexLock lock(&mu_);
-    report_.times.decode += SteadyTime::Now() - start;
-    if (error && (!error_ || clip < failed_clip_)) {
-      error_ = std::move(error);
-      failed_clip_ = clip;
-    }
-  }
-  bool more = false;
-  bool last = false;
-  std::optional<CallError> error;
-  {
-    MutexLock lock(&mu_);
-    more = !error_ && next_clip_ < clip_count_;
-    if (!more) last = --running_ == 0;
-    if (last) error = error_;
-  }
-  if (more) {
-    parts_.threads->Schedule([run = shared_from_this()] { run->PrepareNextClip(); });
-  } else if (last) {
-    if (!error) error = WhyStop();
-    if (error) {
-      CountIfGivenUp(*error);
-      batcher_->Withdraw(request_.work.get());
-      batcher_->EndPreparation();
-      Finish(*std::move(error));
-    } else {
-      Submit();
-    }
-  }
-}
+// --- Sizes.
 
-void CallRun::CountIfGivenUp(const CallError& error) {
-  if (absl::IsCancelled(error.status) || absl::IsDeadlineExceeded(error.status)) parts_.metrics->OnCancelled("decode");
-}
-
-std::optional<CallError> CallRun::PrepareClip(int clip) {
-  std::optional<CallError> stop;
-  const auto is_cancelled = [&] {
-    stop = WhyStop();
-    return stop.has_value();
-  };
-  int64_t sample_bytes = 0;
-  const absl::Cleanup give_back = [&] { share_->Shrink(sample_bytes); };  // After the samples have gone.
-  const auto take_room = [&](int64_t bytes) {
-    if (share_->Grow(bytes)) {
-      sample_bytes += bytes;
-    } else {
-      stop = NoMemory();
-    }
-    return !stop;
-  };
-  auto decoded = DecodeClip(request_, clip, parts_.options.audio, is_cancelled, take_room);
-  if (stop) return stop;
-  if (CallError* error = std::get_if<CallError>(&decoded)) return std::move(*error);
-  const std::vector<float>& samples = std::get<std::vector<float>>(decoded);
-  {
-    MutexLock lock(&mu_);
-    report_.audio += SamplesToTime(samples.size());
-  }
-  const WindowCount count = CountWindows(request_, static_cast<int64_t>(samples.size()));
-  if (std::optional<CallError> error = TakeRoom(count)) return error;
-
-  auto made = MakeWindows(request_, clip, samples);
-  if (CallError* error = std::get_if<CallError>(&made)) return std::move(*error);
-  clips_[clip] = std::move(std::get<ClipWindows>(made));
-  windows_per_clip_[clip] = static_cast<int64_t>(clips_[clip].windows.size());
-  // Windows share frames: what was taken beforehand was the most they could need.
-  const int64_t taken = FrameBytes(count.total_frames(), request_.network->info->mel.n_mels);
-  const int64_t held = clips_[clip].frame_bytes;
-  if (taken > held) share_->Shrink(taken - held);
-  return std::nullopt;
-}
-
-std::optional<CallError> CallRun::TooLarge(int64_t frames, int64_t rows, bool at_least) const {
-  const PipelineOptions& options = parts_.options;
-  const int64_t reply_bytes = ReplyBytes(rows);
-  if (reply_bytes > options.max_reply_bytes) {
-    return ReplyTooLarge(reply_bytes, options.max_reply_bytes, at_least);
-  }
-  if (frames > options.max_queued_frames) {
-    return CallTooLarge(frames, options.max_queued_frames,
-                        LongestClip(request_, options.max_queued_frames, options.audio.max_decoded), at_least);
-  }
-  return std::nullopt;
-}
-
-std::optional<CallError> CallRun::Reserve() {
-  Reservation reservation;
-  int64_t rows = 0;
-  bool all_known = true;
+CallRun::KnownSize CallRun::MeasureClips() const {
+  KnownSize known;
   for (int clip = 0; clip < clip_count_; ++clip) {
-    const WindowCount count = CountWindows(request_, LeastSamples(request_, clip, parts_.options.audio));
-    reservation.frames += count.total_frames();
-    reservation.windows += count.windows;
-    rows += RowCount(count);
-    all_known = all_known && std::holds_alternative<PcmAudio>(request_.clips[clip]);
+    const int64_t samples = LeastSamples(request_, clip, parts_.options.audio);
+    const WindowCount count = CountWindows(request_, samples);
+    known.samples += samples;
+    known.frames += count.total_frames();
+    known.windows += count.windows;
+    known.rows += request_.kind == CallKind::kTimestamps ? count.windows : 1;
+    known.complete = known.complete && std::holds_alternative<PcmAudio>(request_.clips[clip]);
   }
-  if (std::optional<CallError> error = TooLarge(reservation.frames, rows, !all_known)) return error;
-  request_.work->network = request_.network->index;
-  request_.work->deadline = request_.deadline;
-  const absl::Status status = batcher_->Reserve(request_.work, reservation);
-  if (status.ok()) return std::nullopt;
-  return FromBatcher(status, *batcher_);
+  return known;
+}
+
+std::optional<CallError> CallRun::ReserveRoom(const KnownSize& known) {
+  MutexLock lock(&mu_);
+  if (std::optional<CallError> error = TakeRows(known.rows, !known.complete)) return error;
+  const int64_t frames = known.complete ? std::min(known.frames, credit_frames_) : credit_frames_;
+  const int64_t windows = frames / (known.frames / known.windows) + 1;
+  const int64_t frame_bytes = request_.network->info->mel.n_mels * static_cast<int64_t>(sizeof(float));
+  const int64_t window_bytes =
+      row_size_ * static_cast<int64_t>(sizeof(float)) + static_cast<int64_t>(sizeof(WindowRequest));
+  if (!share_->Grow(frames * frame_bytes + windows * window_bytes)) return NoMemory();
+  return std::nullopt;
+}
+
+std::optional<CallError> CallRun::TakeRows(int64_t rows, bool at_least) {
+  if (rows <= reply_rows_) return std::nullopt;
+  const int64_t bytes = ReplyBytes(rows);
+  if (bytes > parts_.options.max_reply_bytes) return ReplyTooLarge(bytes, parts_.options.max_reply_bytes, at_least);
+  // Twice: the message, and its bytes on their way out.
+  const int64_t before = reply_rows_ > 0 ? ReplyBytes(reply_rows_) : 0;
+  if (!share_->Grow(2 * (bytes - before))) return NoMemory();
+  reply_rows_ = rows;
+  return std::nullopt;
 }
 
 CallError CallRun::NoMemory() const {
@@ -169,53 +116,161 @@ CallError CallRun::NoMemory() const {
                      *batcher_);
 }
 
-std::optional<CallError> CallRun::TakeRoom(const WindowCount& count) {
-  const int64_t rows = RowCount(count);
-  int64_t frames;
-  int64_t reply_rows;
-  bool at_least;
+// --- Preparation.
+
+void CallRun::Schedule(int64_t samples_left) {
+  parts_.threads->Schedule(work_->caller, samples_left, [run = shared_from_this()] { return run->PrepareSlice(); });
+}
+
+std::optional<int64_t> CallRun::PrepareSlice() {
+  std::unique_ptr<OpenClip> clip;
+  std::optional<CallError> error;
   {
     MutexLock lock(&mu_);
-    frames = frames_ += count.total_frames();
-    reply_rows = reply_rows_ += rows;
-    at_least = ++counted_clips_ < clip_count_;
+    if (!ended_) clip = TakeClip();
   }
-  if (std::optional<CallError> error = TooLarge(frames, reply_rows, at_least)) return error;
-  const int64_t bytes_per_window = row_size_ * sizeof(float) + sizeof(Window) + sizeof(WindowRequest);
-  const int64_t bytes = FrameBytes(count.total_frames(), request_.network->info->mel.n_mels) +
-                        count.windows * bytes_per_window + request_.reply.per_clip + rows * request_.reply.per_row;
-  if (share_->Grow(bytes)) return std::nullopt;
-  return NoMemory();
+  std::vector<StreamWindow> windows;
+  bool clip_ended = false;
+  absl::Duration spent;
+  if (clip != nullptr) {
+    const SteadyTime start = SteadyTime::Now();
+    error = WhyStop();
+    if (!error) error = Prepare(clip.get(), &windows, &clip_ended);
+    spent = SteadyTime::Now() - start;
+  }
+
+  std::optional<CallError> end;  // Of the call.
+  bool go_on = false;
+  int64_t samples_left = 0;
+  {
+    MutexLock lock(&mu_);
+    if (clip != nullptr && !ended_) {
+      const int64_t samples = clip->feed.samples() - clip->reported_samples;
+      clip->reported_samples += samples;
+      samples_left_ = std::max<int64_t>(samples_left_ - samples, 0);
+      report_.audio += SamplesToTime(samples);
+      report_.times.decode += spent;
+      const int index = clip->index;
+      if (clip_ended || error) {
+        CloseClip();
+      } else {
+        waiting_clips_.push_back(std::move(clip));
+      }
+      // After a fault, clips are prepared only to look for an earlier one.
+      if (!error && !error_) error = Append(index, clip_ended, std::move(windows));
+      if (error) NoteFault(index, *std::move(error));
+    }
+    go_on = GoOn();
+    if (!go_on && tasks_ == 0 && !ended_) end = error_;
+    samples_left = samples_left_;
+  }
+  if (go_on) return samples_left;
+  if (!end) return std::nullopt;
+  if (absl::IsCancelled(end->status) || absl::IsDeadlineExceeded(end->status)) parts_.metrics->OnCancelled("decode");
+  Finish(std::move(end));
+  return std::nullopt;
+}
+
+std::unique_ptr<CallRun::OpenClip> CallRun::TakeClip() {
+  const auto first = std::min_element(waiting_clips_.begin(), waiting_clips_.end(),
+                                      [](const auto& a, const auto& b) { return a->index < b->index; });
+  if (first != waiting_clips_.end() && !(error_ && (*first)->index > failed_clip_)) {
+    std::unique_ptr<OpenClip> clip = std::move(*first);
+    waiting_clips_.erase(first);
+    return clip;
+  }
+  if (error_ || next_clip_ == clip_count_) return nullptr;
+  if (!share_->Grow(kOpenClipBytes)) {
+    NoteFault(next_clip_, NoMemory());
+    return nullptr;
+  }
+  ++open_clips_;
+  const int index = next_clip_++;
+  return std::make_unique<OpenClip>(request_, index, parts_.options.audio);
+}
+
+void CallRun::CloseClip() {
+  --open_clips_;
+  share_->Shrink(kOpenClipBytes);
+}
+
+std::optional<CallError> CallRun::Prepare(OpenClip* clip, std::vector<StreamWindow>* windows, bool* ended) const {
+  const SteadyTime end = SteadyTime::Now() + kSlice;
+  do {
+    auto step = clip->feed.Step(windows);
+    if (CallError* error = std::get_if<CallError>(&step)) return std::move(*error);
+    *ended = std::get<ClipFeed::Progress>(step) == ClipFeed::Progress::kEnd;
+  } while (!*ended && FramesOf(*windows) < credit_frames_ / 2 && SteadyTime::Now() < end);
+  return std::nullopt;
+}
+
+std::optional<CallError> CallRun::Append(int clip, bool ended, std::vector<StreamWindow> windows) {
+  if (windows.empty() && !ended) return std::nullopt;
+  const bool complete = ended && open_clips_ == 0 && next_clip_ == clip_count_;
+  if (request_.kind == CallKind::kTimestamps) {
+    timestamp_rows_ += static_cast<int64_t>(windows.size());
+    if (std::optional<CallError> error = TakeRows(timestamp_rows_, !complete)) return error;
+  }
+  prepared_frames_ += FramesOf(windows);
+  std::vector<WindowRequest> requests = prepared_.Add(clip, std::move(windows), ended, request_.readout);
+  if (complete) announced_ = false;  // The batcher knows it by this.
+  const absl::Status status = batcher_->Append(work_.get(), std::move(requests), complete);
+  if (status.ok()) return std::nullopt;
+  if (std::optional<CallError> stop = WhyStop()) return stop;
+  return FromBatcher(status, *batcher_);
+}
+
+void CallRun::NoteFault(int clip, CallError error) {
+  if (error_ && failed_clip_ <= clip) return;
+  error_ = std::move(error);
+  failed_clip_ = clip;
+}
+
+bool CallRun::GoOn() {
+  const bool has_clip = !ended_ && (error_ ? std::any_of(waiting_clips_.begin(), waiting_clips_.end(),
+                                                         [&](const auto& clip) { return clip->index < failed_clip_; })
+                                           : !waiting_clips_.empty() || next_clip_ < clip_count_);
+  if (has_clip && (error_ || prepared_frames_ < credit_frames_)) return true;
+  --tasks_;
+  if (has_clip) ++paused_tasks_;
+  if (tasks_ == 0) Announce(false);
+  return false;
+}
+
+void CallRun::Announce(bool announced) {
+  if (announced == announced_) return;
+  announced_ = announced;
+  if (announced) {
+    batcher_->BeginPreparation();
+  } else {
+    batcher_->EndPreparation();
+  }
 }
 
 std::optional<CallError> CallRun::WhyStop() const {
   if (SteadyTime::Now() >= request_.deadline) return DeadlinePassed();
-  if (request_.work->cancelled.load()) return CallerGone();
+  if (work_->cancelled.load()) return CallerGone();
   if (parts_.shutting_down.load()) return ShuttingDown();
   return std::nullopt;
 }
 
-void CallRun::Submit() {
-  const int64_t windows = std::accumulate(windows_per_clip_.begin(), windows_per_clip_.end(), int64_t{0});
-  rows_.resize(static_cast<size_t>(windows) * row_size_);
-  const std::shared_ptr<CallWork> work = request_.work;
-  work->announced = true;
-  work->requests.reserve(windows);
-  float* row = rows_.data();
-  for (const ClipWindows& clip : clips_) {
-    for (const Window& window : clip.windows) {
-      work->requests.push_back({.window = window, .readout = request_.readout, .row = row});
-      row += row_size_;
+// --- Answers.
+
+void CallRun::OnComputed(int64_t first_window, int64_t count) {
+  int resumed = 0;
+  int64_t samples_left = 0;
+  {
+    MutexLock lock(&mu_);
+    prepared_frames_ -= prepared_.OnComputed(first_window, count);
+    if (!ended_ && !error_ && prepared_frames_ <= credit_frames_ / 2) {
+      resumed = std::exchange(paused_tasks_, 0);
+      tasks_ += resumed;
+      if (resumed > 0) Announce(true);
     }
+    samples_left = samples_left_;
   }
-  work->done = [run = shared_from_this()](const absl::Status& status, const BatchTimes& times) {
-    run->OnBatched(status, times);
-  };
-  const absl::Status status = batcher_->Submit(work);
-  if (status.ok()) return;
-  work->done = nullptr;  // It holds this, and this the work.
-  if (absl::IsCancelled(status) || absl::IsDeadlineExceeded(status)) parts_.metrics->OnCancelled("queue");
-  Finish(FromBatcher(status, *batcher_));
+  for (int i = 0; i < resumed; ++i) Schedule(samples_left);
+  Deliver();
 }
 
 void CallRun::OnBatched(const absl::Status& status, const BatchTimes& times) {
@@ -223,53 +278,82 @@ void CallRun::OnBatched(const absl::Status& status, const BatchTimes& times) {
     MutexLock lock(&mu_);
     report_.times.queued = times.queued;
     report_.times.inference = times.inference;
+    batched_ = status.ok();
   }
   // gRPC cancels calls whose deadline passes; the deadline is what they failed for.
   if (absl::IsCancelled(status) && SteadyTime::Now() >= request_.deadline) return Finish(DeadlinePassed());
   if (!status.ok()) return Finish(FromBatcher(status, *batcher_));
   parts_.metrics->OnRows(times.queued, times.inference);
-  if (request_.work->cancelled.load()) {
+  if (work_->cancelled.load()) {
     parts_.metrics->OnCancelled("inference");
     return Finish(CallerGone());
   }
-  Finish(GiveRows());
+  Deliver();
 }
 
-std::optional<CallError> CallRun::GiveRows() {
-  absl::Span<const float> rest = rows_;
-  for (int clip = 0; clip < clip_count_; ++clip) {
-    const absl::Span<const float> rows = rest.subspan(0, static_cast<size_t>(windows_per_clip_[clip]) * row_size_);
-    rest.remove_prefix(rows.size());
-    if (FindNonFinite(rows) >= 0) {
-      return BadClip(request_, clip,
-                     "its embedding is not finite: the network overflows on samples as large as these; 1.0 is full "
-                     "scale");
+void CallRun::Deliver() {
+  while (true) {
+    std::optional<PreparedWindows::Piece> piece;
+    {
+      MutexLock lock(&mu_);
+      if (delivering_ || ended_) return;
+      piece = prepared_.Take();
+      if (!piece && !(batched_ && prepared_.empty())) return;
+      delivering_ = piece.has_value();
     }
-    ClipRows clip_rows(request_.kind, row_size_);
-    if (std::optional<CallError> error = request_.sink->OnRows(clip, clip_rows.Add(rows, /*last=*/true))) return error;
+    if (!piece) return Finish(std::nullopt);
+    std::optional<CallError> error = GiveRows(*piece);
+    {
+      MutexLock lock(&mu_);
+      delivering_ = false;
+      if (!error) error = std::exchange(late_end_, std::nullopt);
+    }
+    if (error) return Finish(std::move(error));
   }
-  return std::nullopt;
+}
+
+std::optional<CallError> CallRun::GiveRows(const PreparedWindows::Piece& piece) {
+  const absl::Span<const float> rows(piece.rows.get(), static_cast<size_t>(piece.windows) * row_size_);
+  if (FindNonFinite(rows) >= 0) {
+    return BadClip(request_, piece.clip,
+                   "its embedding is not finite: the network overflows on samples as large as these; 1.0 is full "
+                   "scale");
+  }
+  const absl::Span<const float> known = clip_rows_[piece.clip].Add(rows, piece.last_of_clip);
+  return known.empty() ? std::nullopt : request_.sink->OnRows(piece.clip, known);
 }
 
 void CallRun::Finish(std::optional<CallError> error) {
   CallReport report;
-  int64_t reply_rows;
+  std::unique_ptr<Admission::Share> share;
+  std::vector<std::unique_ptr<OpenClip>> clips;
+  bool admitted;
+  int64_t reply_bytes;
   {
     MutexLock lock(&mu_);
+    if (ended_) return;
+    if (delivering_) {
+      if (!late_end_) late_end_ = std::move(error);
+      return;
+    }
+    ended_ = true;
+    admitted = admitted_;
     report = report_;
-    reply_rows = reply_rows_;
+    share = std::move(share_);
+    clips.swap(waiting_clips_);
+    reply_bytes = error ? 0 : ReplyBytes(reply_rows_);
+    if (tasks_ == 0) Announce(false);  // Else the last task does.
   }
+  // What batches run writes into prepared_, which lives until the batcher lets go of this.
+  if (error && admitted) batcher_->Abandon(work_);
   if (!error) {
     parts_.metrics->OnAudio(report.audio);
   } else if (reason::IsRefusal(error->reason)) {
     parts_.metrics->OnRejected(error->reason);
   }
-  // Others may hold the CallWork, and it this: nothing large stays behind.
-  clips_ = {};
-  rows_ = {};
   // gRPC keeps the request, the reply and the reply's bytes until they have left.
-  share_->ShrinkTo(request_.request_bytes + (error ? 0 : 2 * ReplyBytes(reply_rows)));
-  request_.sink->OnEnd(error ? &*error : nullptr, report, std::move(share_));
+  share->ShrinkTo(request_.request_bytes + 2 * reply_bytes);
+  request_.sink->OnEnd(error ? &*error : nullptr, report, std::move(share));
 }
 
 }  // namespace hearwire

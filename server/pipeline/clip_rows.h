@@ -18,8 +18,8 @@ class ClipRows {
  public:
   ClipRows(CallKind kind, int row_size);
 
-  // window_rows: the next ones, [count, row_size], at least one. last: none follow. Returns the clip's rows that are
-  // known by these, [count, row_size]: a view of window_rows, or of this until it is destroyed.
+  // window_rows: the next ones, [count, row_size], at least one in all. last: none follow. Returns the clip's rows that
+  // are known by these, [count, row_size]: a view of window_rows, or of this until it is destroyed.
   absl::Span<const float> Add(absl::Span<const float> window_rows, bool last);
 
  private:

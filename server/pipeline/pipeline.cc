@@ -20,7 +20,7 @@ class PooledPipeline final : public Pipeline {
       : options_(options),
         metrics_(metrics),
         admission_(options.max_calls, options.max_bytes_in_flight),
-        threads_("decode", options.threads) {}
+        threads_(options.threads) {}
 
   void Start(CallRequest request) override;
   void BeginShutdown() override { shutting_down_.store(true); }
@@ -35,7 +35,8 @@ class PooledPipeline final : public Pipeline {
   Metrics* const metrics_;
   std::atomic<bool> shutting_down_ = false;
   Admission admission_;
-  ThreadPool threads_;  // Last: its tasks use all of the above.
+  CallerRegistry callers_;
+  PreparationPool threads_;  // Last: its tasks use all of the above.
 };
 
 void PooledPipeline::Start(CallRequest request) {
@@ -46,7 +47,8 @@ void PooledPipeline::Start(CallRequest request) {
                   NotAdmitted(*refusal, options_.max_calls, options_.max_bytes_in_flight, *request.network->batcher));
   }
   const PipelineParts parts{options_, metrics_, &threads_, shutting_down_};
-  std::make_shared<CallRun>(parts, std::move(request), std::move(std::get<0>(admitted)))->Start();
+  auto caller = callers_.Enter(request.caller);
+  std::make_shared<CallRun>(parts, std::move(request), std::move(caller), std::move(std::get<0>(admitted)))->Start();
 }
 
 absl::Status OutOfRange(const char* option, int64_t value, int64_t least, int64_t most) {
@@ -60,7 +62,6 @@ absl::Status OutOfRange(const char* option, int64_t value, int64_t least, int64_
 absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Create(const PipelineOptions& options, Metrics* metrics) {
   constexpr int64_t kMost = int64_t{1} << 50;
   absl::Status status = OutOfRange("threads", options.threads, 1, 1024);
-  status.Update(OutOfRange("max_queued_frames", options.max_queued_frames, 1, kMost));
   status.Update(OutOfRange("max_reply_bytes", options.max_reply_bytes, 1024, (int64_t{2} << 30) - 1));
   status.Update(OutOfRange("max_calls", options.max_calls, 1, 1 << 20));
   status.Update(OutOfRange("max_bytes_in_flight", options.max_bytes_in_flight, 1, kMost));

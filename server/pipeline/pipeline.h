@@ -1,10 +1,11 @@
 // From a call's audio to its rows: decoding, spectrograms, batching, and the rows put together in order.
 //
 // What is in memory is bounded, whatever callers send:
-// - requests, decoded samples, spectrograms, rows and replies of all calls together by max_bytes_in_flight, reserved
-//   before they are made (a request is there already when it is counted; the service's message limit and streams bound
-//   that). A thread decodes one clip at a time and keeps its spectrogram, not its samples;
-// - calls by max_calls; windows that wait, by the batcher's queue.
+// - requests, what clips hold while they are prepared, spectrograms and rows that wait, and replies of all calls
+//   together by max_bytes_in_flight, reserved before they are made (a request is there already when it is counted; the
+//   service's message limit and streams bound that). Replies count until they have left. Of a clip, whatever its
+//   length, no more of its spectrogram is held than the batcher gives it credit for;
+// - calls by max_calls; work that waits, by the batcher's queue.
 
 #ifndef HEARWIRE_SERVER_PIPELINE_PIPELINE_H_
 #define HEARWIRE_SERVER_PIPELINE_PIPELINE_H_
@@ -20,10 +21,9 @@
 namespace hearwire {
 
 struct PipelineOptions {
-  // Threads that decode and make spectrograms. A call's clips run on several of them; calls take turns clip by clip.
+  // Threads that decode and make spectrograms. A call's clips run on several of them; calls take turns every few
+  // milliseconds.
   int threads = 2;
-  // As the batchers': a call with more frames than this never fits and is refused before its spectrograms are computed.
-  int64_t max_queued_frames = 1 << 20;
   // Largest reply, in bytes. At most 2 GiB less one, which is protobuf's limit.
   int64_t max_reply_bytes = 64 << 20;
   // Calls that have been started and not answered.
@@ -42,12 +42,13 @@ class Pipeline {
   // The batchers must have been shut down, so that every call is answered.
   virtual ~Pipeline() = default;
 
-  // Starts a call; never blocks. its sink gets its rows, or the first of:
-  // RESOURCE_EXHAUSTED: TOO_MANY_CALLS, MEMORY_FULL, QUEUE_FULL (try later), DEADLINE_TOO_SHORT, CALL_TOO_LARGE,
-  // REPLY_TOO_LARGE, AUDIO_TOO_LONG (never); INVALID_ARGUMENT: INVALID_AUDIO, and which clip: the first bad one, in the
-  // order of the request; DEADLINE_EXCEEDED, CANCELLED: looked at before each clip, when its windows are queued, and
-  // when a batch is cut; UNAVAILABLE: SHUTTING_DOWN, DEVICE_LOST; INTERNAL. All clips or none: a call's windows go to
-  // the batcher together.
+  // Starts a call; never blocks. Its sink gets its rows, or the first of:
+  // RESOURCE_EXHAUSTED: TOO_MANY_CALLS, MEMORY_FULL, QUEUE_FULL (try later), DEADLINE_TOO_SHORT,
+  // REPLY_TOO_LARGE,
+  // AUDIO_TOO_LONG (never); INVALID_ARGUMENT: INVALID_AUDIO, and which clip: the first bad one, in the order of the
+  // request; DEADLINE_EXCEEDED, CANCELLED: looked at when it is let in, before each slice of preparation, and when a
+  // batch is cut; UNAVAILABLE: SHUTTING_DOWN, DEVICE_LOST; INTERNAL. What the call needs is reserved when it is let in,
+  // or it is refused before anything is decoded; what its headers do not tell is reserved as it grows.
   virtual void Start(CallRequest request) = 0;
 
   // From now on new calls, and those that no batcher has taken yet, are answered UNAVAILABLE, SHUTTING_DOWN. Calls

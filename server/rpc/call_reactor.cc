@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "server/rpc/caller_name.h"
 #include "server/rpc/deadline.h"
 #include "server/rpc/request_id.h"
 #include "server/rpc/status.h"
@@ -37,6 +38,7 @@ void CallReactor::Run(CallRequest request, const AudioClips& clips, absl::Durati
   writer_ = std::move(writer);
   request.deadline = std::min(ReadDeadline(context_->raw_deadline()), start_ + max_deadline);
   work_ = request.work;
+  request.caller = CallerName(context_->peer());
   request.reply = writer_->size();
   request.sink = this;
   pipeline->Start(std::move(request));

@@ -70,11 +70,11 @@ def test_a_call_is_made_max_attempts_times_at_most(scripted, max_attempts):
 
 def test_a_pushback_of_minus_1_is_not_retried(scripted):
     scripted.answer = lambda request, context: fail(
-        context, grpc.StatusCode.RESOURCE_EXHAUSTED, "too large", [error_info("CALL_TOO_LARGE")], pushback_ms=-1
+        context, grpc.StatusCode.RESOURCE_EXHAUSTED, "too large", [error_info("REPLY_TOO_LARGE")], pushback_ms=-1
     )
     with hearwire.Client(scripted.address) as client, pytest.raises(hearwire.HearwireError) as caught:
         client.get_scene_embeddings(CLIP)
-    assert caught.value.reason == "CALL_TOO_LARGE"
+    assert caught.value.reason == "REPLY_TOO_LARGE"
     assert scripted.requests == 1
 
 

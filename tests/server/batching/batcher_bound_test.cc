@@ -18,7 +18,7 @@ namespace {
 class BatcherBoundTest : public BatcherTest {
  protected:
   BatcherBoundTest() {
-    options_.waiting_frames = waiting_;
+    options_.queued_frames = queued_;
     options_.queue.max_queued_frames = 100;
     gated_ = true;
     Start(1);
@@ -29,7 +29,7 @@ class BatcherBoundTest : public BatcherTest {
   }
   ~BatcherBoundTest() override { gate_.Open(); }
 
-  const std::shared_ptr<std::atomic<int64_t>> waiting_ = std::make_shared<std::atomic<int64_t>>(0);
+  const std::shared_ptr<QueuedFrames> queued_ = std::make_shared<QueuedFrames>();
   TestCall second_{0, 1, 1, 98};
   std::unique_ptr<Batcher> other_;
 };
@@ -40,14 +40,14 @@ TEST_F(BatcherBoundTest, WhatWaitsInOneLeavesNoRoomInTheOther) {
   EXPECT_EQ(RefusalOf(other_->Submit(b.work())), Refusal::kQueueFull);
   EXPECT_TRUE(other_->Submit(c.work()).ok());
   EXPECT_EQ(RefusalOf(batcher_->Submit(d.work())), Refusal::kQueueFull);
-  EXPECT_EQ(*waiting_, 100);
+  EXPECT_EQ(queued_->reserved, 100);
   EXPECT_EQ(observer_.pending_frames(), 100) << "of both together";
   gate_.Open();
   for (TestCall* call : {&a, &c}) EXPECT_TRUE(call->Wait().ok());
   EXPECT_TRUE(batcher_->Submit(d.work()).ok());
   EXPECT_TRUE(d.Wait().ok());
   for (Batcher* batcher : {batcher_.get(), other_.get()}) batcher->Shutdown(absl::UnavailableError("end"));
-  EXPECT_EQ(*waiting_, 0);
+  EXPECT_EQ(queued_->reserved, 0);
   EXPECT_EQ(observer_.pending_frames(), 0);
 }
 

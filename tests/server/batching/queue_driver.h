@@ -53,9 +53,9 @@ class QueueDriver {
     std::vector<WindowRequest>& coming = coming_[letter];
     int64_t frames = 0;
     for (int i = 0; i < windows; ++i) frames += coming[static_cast<size_t>(i)].window.frame_count();
-    work(letter)->requests.insert(work(letter)->requests.end(), coming.begin(), coming.begin() + windows);
+    std::vector<WindowRequest> next(coming.begin(), coming.begin() + windows);
     coming.erase(coming.begin(), coming.begin() + windows);
-    return queue_.Append(work(letter).get(), frames, complete, At(now));
+    return queue_.Append(work(letter).get(), std::move(next), frames, complete, At(now));
   }
   // One frame per window.
   absl::Status Push(char letter, int windows, double now = 0) {

@@ -97,7 +97,7 @@ class PipelineHarness {
     FakeBackend::BeforeEmbed before_embed = {};
   };
 
-  // backend: null: `fake`. The queue's size is one for both.
+  // backend: null: `fake`.
   explicit PipelineHarness(Options options, Backend* backend = nullptr);
   PipelineHarness() : PipelineHarness(Options{}) {}
   ~PipelineHarness() { batcher->Shutdown(absl::UnavailableError("the test has ended")); }
@@ -129,7 +129,6 @@ inline PipelineHarness::PipelineHarness(Options options, Backend* backend) {
   if (backend == nullptr) backend = &fake;
   fake.set_before_embed(options.before_embed);
   network.index = backend->AddNetwork(weights, network.info->mel).value();
-  options.batcher.queue.max_queued_frames = options.pipeline.max_queued_frames;
   batcher = Batcher::Create(options.batcher, backend, &observer).value();
   network.batcher = batcher.get();
   pipeline = Pipeline::Create(options.pipeline, &metrics).value();

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "server/concurrency/steady_time.h"
 #include "server/pipeline/pipeline.h"
 #include "tests/server/pipeline/pipeline_harness.h"
@@ -23,8 +24,8 @@ class GatedPipelineTest : public ::testing::Test {
  protected:
   ~GatedPipelineTest() override { gate_.Open(); }
 
-  PipelineHarness::Options Gated(PipelineOptions pipeline = {}) {
-    return {.pipeline = pipeline, .before_embed = [this](int, absl::Span<const WindowRequest>) {
+  PipelineHarness::Options Gated(PipelineOptions pipeline = {}, BatcherOptions batcher = {}) {
+    return {.pipeline = pipeline, .batcher = batcher, .before_embed = [this](int, absl::Span<const WindowRequest>) {
               gate_.Pass();
               return absl::OkStatus();
             }};
@@ -40,7 +41,8 @@ class GatedPipelineTest : public ::testing::Test {
 };
 
 TEST_F(GatedPipelineTest, PutsTheWindowsOfManyCallsIntoOneBatch) {
-  PipelineHarness harness(Gated());
+  // Whatever is being prepared is waited for.
+  PipelineHarness harness(Gated({}, {.queue = {.max_queue_delay = absl::Seconds(60)}}));
   std::future<Answer> first = Occupy(&harness);
   std::vector<std::future<Answer>> others;
   for (int i = 0; i < 5; ++i) others.push_back(harness.Start(harness.Request({Tone(0.5, 300 + 50 * i)})));
@@ -53,7 +55,7 @@ TEST_F(GatedPipelineTest, PutsTheWindowsOfManyCallsIntoOneBatch) {
 }
 
 TEST_F(GatedPipelineTest, RefusesWhatTheQueueCannotTakeNowAndSaysWhenToComeBack) {
-  PipelineHarness harness(Gated({.max_queued_frames = 250}));
+  PipelineHarness harness(Gated({}, {.queue = {.max_queued_frames = 250}}));
   std::future<Answer> running = Occupy(&harness);
   std::future<Answer> queued = harness.Start(harness.Request({Tone(2)}));
   // Of two calls of 200 frames, one waits; the other, whichever it is, is refused.
@@ -101,30 +103,58 @@ TEST_F(GatedPipelineTest, RefusesBytesBeyondWhatCallsMayHold) {
   EXPECT_TRUE(running.get().ok());
 }
 
-TEST_F(GatedPipelineTest, CountsTheSamplesOfAClipWhileItIsPrepared) {
-  // Four seconds have half a megabyte of samples, and a spectrogram of 205 kB.
-  PipelineHarness harness(Gated({.max_bytes_in_flight = 600'000}));
+TEST_F(GatedPipelineTest, CountsWhatAClipHoldsWhileItIsPrepared) {
+  // 2 MiB, whatever its length.
+  PipelineHarness harness(Gated({.max_bytes_in_flight = 2'000'000}));
   std::future<Answer> running = Occupy(&harness);
-  CallRequest long_request = harness.Request({Tone(4)});
-  long_request.request_bytes = 0;
-  const Answer refused = harness.Run(std::move(long_request));
+  const Answer refused = harness.Run(harness.Request({Tone(0.5)}));
   EXPECT_EQ(refused.reason(), reason::kMemoryFull);
   EXPECT_TRUE(refused.error().retry_after.has_value());
   EXPECT_EQ(refused.report.audio, absl::ZeroDuration());
   EXPECT_EQ(harness.metrics.count("rejected MEMORY_FULL"), 1);
+  gate_.Open();
+  EXPECT_TRUE(running.get().ok());
+  EXPECT_TRUE(harness.Run(harness.Request({Tone(4)})).ok()) << "alone, a call is taken whatever it holds";
+}
 
-  // Half a second's 64 kB (a piece's 131 kB more are reserved) fit, one after the other: they are given back.
+TEST_F(GatedPipelineTest, GivesBackWhatAClipHeldWhenItIsPrepared) {
+  // There is room for the clip of one at a time.
+  PipelineHarness harness(Gated({.max_bytes_in_flight = 3'000'000}));
+  std::future<Answer> running = Occupy(&harness);
   std::vector<std::future<Answer>> waiting;
   for (int i = 1; i <= 4; ++i) {
-    CallRequest request = harness.Request({Tone(0.5)});
-    request.request_bytes = 0;
-    waiting.push_back(harness.Start(std::move(request)));
+    waiting.push_back(harness.Start(harness.Request({Tone(0.5)})));
     harness.metrics.WaitForPendingFrames(i * kHalfASecond);
   }
   gate_.Open();
   EXPECT_TRUE(running.get().ok());
   for (std::future<Answer>& answer : waiting) EXPECT_TRUE(answer.get().ok());
-  EXPECT_TRUE(harness.Run(harness.Request({Tone(4)})).ok()) << "alone, a call is taken whatever it holds";
+}
+
+TEST_F(GatedPipelineTest, PreparesOfALongClipNoMoreThanTheNextBatchesNeed) {
+  PipelineHarness harness(Gated({}, {.queue = {.max_batch_frames = 400, .credit_frames = 800}}));
+  // 1201 windows of 16 frames; the worker holds one batch.
+  std::future<Answer> answer = harness.Start(harness.Request({Tone(60)}, CallKind::kTimestamps));
+  gate_.WaitForArrivals(1);
+  absl::SleepFor(absl::Milliseconds(100));  // Enough to prepare all of it.
+  EXPECT_LE(harness.metrics.pending_frames(), 800 + 400) << "a piece is half the credit at most";
+  gate_.Open();
+  const Answer rows = answer.get();
+  ASSERT_TRUE(rows.ok());
+  EXPECT_EQ(rows.result().rows_per_clip.at(0), 1201);
+}
+
+TEST_F(GatedPipelineTest, GivesUpALongCallWhilePreparationPauses) {
+  PipelineHarness harness(Gated({}, {.queue = {.max_batch_frames = 400, .credit_frames = 800}}));
+  CallRequest request = harness.Request({Tone(60)}, CallKind::kTimestamps);
+  const std::shared_ptr<CallWork> work = request.work;
+  std::future<Answer> answer = harness.Start(std::move(request));
+  gate_.WaitForArrivals(1);
+  work->cancelled.store(true);
+  gate_.Open();
+  EXPECT_EQ(answer.get().code(), absl::StatusCode::kCancelled);
+  EXPECT_LT(harness.fake.batches().size(), 40u);
+  EXPECT_TRUE(harness.Run(harness.Request({Tone(1)})).ok());
 }
 
 TEST_F(GatedPipelineTest, GivesUpACallWhoseCallerHasGoneWhileItWaits) {
@@ -221,12 +251,15 @@ TEST(PipelineTest, CountsTheBytesOfAReplyUntilItHasLeft) {
   EXPECT_TRUE(harness.Run(harness.Request({Tone(0.5)})).ok());
 }
 
-TEST(PipelineTest, LetsCallsTakeTurnsClipByClip) {
+TEST(PipelineTest, PreparesAShortCallBeforeTheRestOfALongOne) {
   PipelineHarness harness({.pipeline = {.threads = 1}});
-  std::future<Answer> long_call = harness.Start(harness.Request(std::vector<std::vector<float>>(100, Tone(10))));
+  // An hour's preparation takes seconds.
+  CallRequest hour = harness.Request({});
+  const std::vector<float> silence(size_t{3600} * kSampleRateHz);
+  hour = harness.Request({silence});
+  std::future<Answer> long_call = harness.Start(std::move(hour));
   EXPECT_TRUE(harness.Run(harness.Request({Tone(0.2)})).ok());
-  // The long call's windows go to the batcher together, and most of its clips are not decoded yet.
-  EXPECT_EQ(harness.fake.batches().size(), 1u);
+  EXPECT_NE(long_call.wait_for(std::chrono::seconds(0)), std::future_status::ready);
   EXPECT_TRUE(long_call.get().ok());
 }
 
@@ -240,43 +273,48 @@ TEST(PipelineTest, StopsPreparingWhenItShutsDown) {
   EXPECT_LT(answer.report.audio, absl::Seconds(1000));
 }
 
-// Lets every call in and refuses its windows; knows how many are being prepared.
+// Lets calls in, refuses their windows, and knows how many are being prepared.
 class RefusingBatcher : public Batcher {
  public:
-  absl::Status Reserve(std::shared_ptr<CallWork>, const Reservation&) override {
-    ++reserved;
+  absl::Status Submit(std::shared_ptr<CallWork> /*call*/) override { return absl::UnavailableError("refused"); }
+  absl::Status Admit(std::shared_ptr<CallWork> /*call*/, const Reservation& /*reservation*/) override {
+    ++admitted;
+    ++preparing;
     return absl::OkStatus();
   }
-  void Withdraw(CallWork*) override { --reserved; }
-  absl::Status Submit(std::shared_ptr<CallWork> call) override {
-    --reserved;
-    ++submitted;
-    if (preparing == 0 || !call->announced) submitted_unannounced = true;
-    --preparing;
+  absl::Status Append(CallWork* /*call*/, std::vector<WindowRequest> /*requests*/, bool complete) override {
+    if (preparing == 0) appended_unannounced = true;
+    if (complete) --preparing;
     return absl::UnavailableError("refused");
   }
+  void Abandon(std::shared_ptr<CallWork> call) override {
+    ++abandoned;
+    call->computed = nullptr;
+    std::exchange(call->done, nullptr)(absl::CancelledError("given up"), {});
+  }
+  int64_t credit_frames() const override { return 8192; }
   absl::Duration RetryDelay() const override { return absl::Seconds(1); }
   void BeginPreparation() override { ++preparing; }
   void EndPreparation() override { --preparing; }
   void Shutdown(const absl::Status&) override {}
 
-  std::atomic<int> reserved = 0;
   std::atomic<int> preparing = 0;
-  std::atomic<int> submitted = 0;
-  std::atomic<bool> submitted_unannounced = false;
+  std::atomic<int> admitted = 0;
+  std::atomic<int> abandoned = 0;
+  std::atomic<bool> appended_unannounced = false;
 };
 
-TEST(PipelineTest, TellsTheBatcherBeforeAndWhileItPreparesACall) {
+TEST(PipelineTest, TellsTheBatcherWhileItPreparesACallAndGivesUpWhatFails) {
   RefusingBatcher batcher;
   PipelineHarness harness;
   harness.network.batcher = &batcher;
   EXPECT_EQ(harness.Run(harness.Request({Tone(0.5), Tone(0.5)})).code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(harness.Run(harness.Request({{}})).code(), absl::StatusCode::kInvalidArgument);
   harness.pipeline.reset();
-  EXPECT_EQ(batcher.submitted, 1);
-  EXPECT_FALSE(batcher.submitted_unannounced);
+  EXPECT_EQ(batcher.admitted, 2);
+  EXPECT_EQ(batcher.abandoned, 2);
+  EXPECT_FALSE(batcher.appended_unannounced);
   EXPECT_EQ(batcher.preparing, 0);
-  EXPECT_EQ(batcher.reserved, 0);
 }
 
 }  // namespace

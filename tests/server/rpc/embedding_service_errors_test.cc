@@ -88,17 +88,12 @@ const std::vector<BadRequestCase>& BadRequests() {
        StatusCode::FAILED_PRECONDITION, "NETWORK_NOT_LOADED", "", "hearwire checkpoints fetch mn10_as --into DIR"},
       {"a clip too long", [](auto* request) { *request->mutable_clips(1) = ToneClip(6.1); },
        StatusCode::RESOURCE_EXHAUSTED, "AUDIO_TOO_LONG", "clips[1].pcm.samples", "6"},
-      {"a call larger than the queue",
-       [](auto* request) {
-         for (auto& clip : *request->mutable_clips()) clip = ToneClip(5);
-       },
-       StatusCode::RESOURCE_EXHAUSTED, "CALL_TOO_LARGE", "", "longest clip"},
   };
   return *cases;
 }
 
 TEST(EmbeddingServiceTest, AnswersBadRequestsByNameAndTheNextGoodOne) {
-  PipelineOptions pipeline{.max_queued_frames = 900};
+  PipelineOptions pipeline;
   pipeline.audio.max_decoded = absl::Seconds(6);
   EmbeddingServiceOptions service;
   service.max_clips = 8;
@@ -229,8 +224,8 @@ TEST(EmbeddingServiceTest, GivesNoCallLongerThanItsOwnLimit) {
 // A service whose one worker waits at `gate_` before each batch.
 class GatedServiceTest : public ::testing::Test {
  protected:
-  ServiceHarness::Options Gated(PipelineOptions pipeline = {}) {
-    return {.pipeline = pipeline, .before_embed = [this](int, absl::Span<const WindowRequest>) {
+  ServiceHarness::Options Gated(BatcherOptions batcher = {}) {
+    return {.batcher = batcher, .before_embed = [this](int, absl::Span<const WindowRequest>) {
               gate_.Pass();
               return absl::OkStatus();
             }};
@@ -244,7 +239,7 @@ class GatedServiceTest : public ::testing::Test {
 };
 
 TEST_F(GatedServiceTest, TellsCallersToComeBackWhenTheQueueIsFull) {
-  ServiceHarness harness(Gated({.max_queued_frames = kFrames}));
+  ServiceHarness harness(Gated({.queue = {.max_queued_frames = kFrames}}));
   std::future<Failure> running = Ask(&harness);
   gate_.WaitForArrivals(1);
   std::future<Failure> waiting = Ask(&harness);

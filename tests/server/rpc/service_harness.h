@@ -75,7 +75,6 @@ class ServiceHarness {
 inline ServiceHarness::ServiceHarness(Options options) {
   backend.set_before_embed(options.before_embed);
   networks_ = std::make_unique<NetworkCatalog>(NetworkCatalog::Load({}, &backend).value());
-  options.batcher.queue.max_queued_frames = options.pipeline.max_queued_frames;
   batcher = Batcher::Create(options.batcher, &backend, &observer_).value();
   networks_->PlaceAll(batcher.get());
   pipeline = Pipeline::Create(options.pipeline, &metrics).value();

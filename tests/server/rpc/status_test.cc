@@ -42,15 +42,15 @@ TEST(ToRpcStatusTest, NamesTheFieldInMessageAndBadRequest) {
 
 TEST(ToRpcStatusTest, GivesReasonAndFacts) {
   const RpcStatus answer = ToRpcStatus({.status = absl::ResourceExhaustedError("too large"),
-                                        .reason = reason::kCallTooLarge,
+                                        .reason = reason::kReplyTooLarge,
                                         .never_retry = true,
-                                        .facts = {{"longest_clip_seconds", "12.5"}}},
+                                        .facts = {{"reply_bytes", "125"}}},
                                        "");
   const auto info = Find<google::rpc::ErrorInfo>(answer.status);
   ASSERT_TRUE(info);
   EXPECT_EQ(info->domain(), "hearwire");
-  EXPECT_EQ(info->reason(), "CALL_TOO_LARGE");
-  EXPECT_EQ(info->metadata().at("longest_clip_seconds"), "12.5");
+  EXPECT_EQ(info->reason(), "REPLY_TOO_LARGE");
+  EXPECT_EQ(info->metadata().at("reply_bytes"), "125");
   EXPECT_THAT(answer.pushback_ms, Optional(std::string("-1")));
   EXPECT_FALSE(Find<google::rpc::RetryInfo>(answer.status));
   EXPECT_FALSE(Find<google::rpc::BadRequest>(answer.status));

@@ -43,7 +43,7 @@ class HearwireError(Exception):
         super().__init__(code, message, reason, metadata, field_violations, retry_delay, request_id, unreachable)
         self.code: grpc.StatusCode = code
         self.message = message
-        self.reason = reason  # Why, for programs, such as "CALL_TOO_LARGE"; empty when the server gave none.
+        self.reason = reason  # Why, for programs, such as "REPLY_TOO_LARGE"; empty when the server gave none.
         self.metadata: dict[str, str] = metadata or {}  # What belongs to the reason.
         self.field_violations = field_violations  # What the server objects to in the request.
         self.retry_delay = retry_delay  # Seconds the server asks to wait before trying again; None: it did not say.

@@ -1,0 +1,73 @@
+#include "server/pipeline/preparation_pool.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "server/concurrency/steady_time.h"
+
+namespace hearwire {
+namespace {
+
+// What a slice takes, about.
+constexpr absl::Duration kSlice = absl::Milliseconds(2);
+
+// Nobody pays for a larger share yet.
+constexpr int kWeight = 1;
+
+}  // namespace
+
+PreparationPool::PreparationPool(int threads) : order_(kSlice) {
+  for (int i = 0; i < std::max(threads, 1); ++i) {
+    threads_.emplace_back([this] {
+      pthread_setname_np(pthread_self(), "decode");
+      Run();
+    });
+  }
+}
+
+PreparationPool::~PreparationPool() {
+  {
+    MutexLock lock(&mu_);
+    closed_ = true;
+  }
+  wake_.SignalAll();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void PreparationPool::Schedule(int caller, int64_t samples_left, Slice slice) {
+  auto task = std::make_unique<Task>();
+  task->caller = caller;
+  task->slice = std::move(slice);
+  {
+    MutexLock lock(&mu_);
+    order_.Add(task.release(), kWeight, samples_left);
+  }
+  wake_.Signal();
+}
+
+void PreparationPool::Run() noexcept {
+  while (true) {
+    std::unique_ptr<Task> task;
+    {
+      MutexLock lock(&mu_);
+      while (order_.empty() && !closed_) wake_.WaitUntil(&mu_, SteadyTime::InfiniteFuture());
+      if (order_.empty()) return;
+      task.reset(static_cast<Task*>(order_.Take()));
+    }
+    const SteadyTime start = SteadyTime::Now();
+    const std::optional<int64_t> samples_left = task->slice();
+    const absl::Duration took = SteadyTime::Now() - start;
+    {
+      MutexLock lock(&mu_);
+      order_.Return(task.get(), took, samples_left.has_value(), samples_left.value_or(0));
+      if (samples_left) (void)task.release();  // The order has it again.
+    }
+    // A task that has ended is destroyed here, without the lock: the call may end with it.
+  }
+}
+
+}  // namespace hearwire
