@@ -54,9 +54,10 @@ class TrialObserver final : public BatchObserver {
 
 // Members use those above them.
 struct Engine {
-  std::unique_ptr<Backend> backend = nullptr;  // Null: it was given up.
+  std::unique_ptr<Backend> backend = nullptr;  // Null: it was given up or let go.
   BatcherOptions batching = {};
   std::vector<int> indices = {};  // The backend's, by the catalog's order. Negative: it does not hold the network.
+  std::vector<absl::Status> shortages = {};  // By the catalog's order. Not OK: why it has too little memory for it.
   std::unique_ptr<TrialObserver> observer = nullptr;
   std::unique_ptr<Batcher> batcher = nullptr;  // Null until it is started.
 };

@@ -47,8 +47,9 @@ class PlacedEngines final : public Engines {
   bool HasNetworks(size_t engine) const { return std::find(places_.begin(), places_.end(), engine) != places_.end(); }
 
   absl::StatusOr<int> AddNetwork(const std::shared_ptr<const NetworkWeights>& weights, const MelSettings& mel);
-  absl::Status Try(const Engine& engine, absl::Duration trial, std::vector<std::optional<EngineRate>>* rates);
+  absl::Status Try(Engine* engine, absl::Duration trial, std::vector<std::optional<EngineRate>>* rates);
   void LogPlacement(const std::vector<NetworkRates>& rates) const;
+  void LetIdleGo();
   absl::Status StartEngine(size_t engine);
   absl::StatusOr<SelfTestReport> TestEngine(size_t engine, const SelfTest& self_test);
   // OK: the last engine makes up for it. Else what to say of the last one's failure.
@@ -118,28 +119,29 @@ absl::StatusOr<int> PlacedEngines::AddNetwork(const std::shared_ptr<const Networ
       continue;
     }
     engine.indices.push_back(index.ok() ? *index : -1);
+    engine.shortages.push_back(index.status());
   }
   return engines_.back().indices.back();
 }
 
-absl::Status PlacedEngines::Try(const Engine& engine, absl::Duration trial,
-                                std::vector<std::optional<EngineRate>>* rates) {
-  const absl::StatusOr<std::unique_ptr<Embedder>> embedder = engine.backend->NewEmbedder();
+absl::Status PlacedEngines::Try(Engine* engine, absl::Duration trial, std::vector<std::optional<EngineRate>>* rates) {
+  const absl::StatusOr<std::unique_ptr<Embedder>> embedder = engine->backend->NewEmbedder();
   if (!embedder.ok()) return embedder.status();
   // Workers of a CPU compute beside each other; those of another device share it.
-  const double workers = engine.backend->device() == "cpu" ? engine.batching.workers : 1;
-  for (size_t i = 0; i < engine.indices.size(); ++i) {
-    if (engine.indices[i] < 0) continue;
+  const double workers = engine->backend->device() == "cpu" ? engine->batching.workers : 1;
+  for (size_t i = 0; i < engine->indices.size(); ++i) {
+    if (engine->indices[i] < 0) continue;
     const LoadedNetwork& network = networks_->networks()[i];
-    RateTrial asked{.network = engine.indices[i],
+    RateTrial asked{.network = engine->indices[i],
                     .shape = network.shape,
                     .mel = network.info->mel,
                     .window_samples = kWindowSamples,
-                    .max_batch_frames = engine.batching.queue.max_batch_frames,
+                    .max_batch_frames = engine->batching.queue.max_batch_frames,
                     .limit = trial / 2};
     absl::StatusOr<double> windows = MeasureEmbeddingRate(embedder->get(), asked);
     asked.window_samples = kSceneWindowSamples;
     absl::StatusOr<double> scenes = windows.ok() ? MeasureEmbeddingRate(embedder->get(), asked) : windows;
+    engine->shortages[i] = scenes.status();
     if (scenes.ok()) {
       (*rates)[i] = {.windows_per_second = workers * *windows, .scenes_per_second = workers * *scenes};
     } else if (!absl::IsResourceExhausted(scenes.status())) {
@@ -158,7 +160,10 @@ absl::Status PlacedEngines::PlaceByTrial(absl::Duration trial) {
     absl::Status status;
     engines_[i].backend->PrepareFor({});  // The trial prepares for what it measures by itself.
     // An embedder is one thread's.
-    std::thread([&] { status = Try(engines_[i], trial, &of_engine); }).join();
+    std::thread([&] { status = Try(&engines_[i], trial, &of_engine); }).join();
+    const bool runs_any =
+        std::any_of(of_engine.begin(), of_engine.end(), [](const auto& rate) { return rate.has_value(); });
+    if (status.ok() && !runs_any && !IsLast(i)) status = engines_[i].shortages.front();
     if (!status.ok()) {
       if (status = GiveUp(i, status); !status.ok()) return status;
       continue;
@@ -169,12 +174,22 @@ absl::Status PlacedEngines::PlaceByTrial(absl::Duration trial) {
   if (alone) return absl::OkStatus();
   places_ = PlaceNetworks(rates);
   LogPlacement(rates);
+  LetIdleGo();
   return absl::OkStatus();
+}
+
+// A device's memory is for others when nothing runs there. The last engine stays: it runs whatever the others do not.
+void PlacedEngines::LetIdleGo() {
+  for (size_t i = 0; i < engines_.size(); ++i) {
+    if (engines_[i].backend == nullptr || HasNetworks(i) || IsLast(i)) continue;
+    Log(LogLevel::kInfo, "a device is let go: no network runs on it", {{"device", engines_[i].backend->device()}});
+    Retire(std::exchange(engines_[i], {}));
+  }
 }
 
 void PlacedEngines::LogPlacement(const std::vector<NetworkRates>& rates) const {
   for (size_t i = 0; i < places_.size(); ++i) {
-    std::vector<std::string> windows, scenes;
+    std::vector<std::string> windows, scenes, shortages;
     for (size_t engine = 0; engine < engines_.size(); ++engine) {
       if (engines_[engine].backend == nullptr) continue;
       const std::string device = engines_[engine].backend->device();
@@ -182,12 +197,14 @@ void PlacedEngines::LogPlacement(const std::vector<NetworkRates>& rates) const {
       const auto text = [&](double value) { return absl::StrCat(device, " ", static_cast<int64_t>(value)); };
       windows.push_back(rate ? text(rate->windows_per_second) : device + " too little memory");
       scenes.push_back(rate ? text(rate->scenes_per_second) : device + " too little memory");
+      if (!rate) shortages.push_back(absl::StrCat(device, ": ", engines_[engine].shortages[i].message()));
     }
-    Log(LogLevel::kInfo, "network placed where it is faster",
-        {{"network", networks_->networks()[i].info->name},
-         {"device", engines_[places_[i]].backend->device()},
-         {"windows_per_second", absl::StrJoin(windows, ", ")},
-         {"scenes_per_second", absl::StrJoin(scenes, ", ")}});
+    std::vector<LogField> fields = {{"network", networks_->networks()[i].info->name},
+                                    {"device", engines_[places_[i]].backend->device()},
+                                    {"windows_per_second", absl::StrJoin(windows, ", ")},
+                                    {"scenes_per_second", absl::StrJoin(scenes, ", ")}};
+    if (!shortages.empty()) fields.emplace_back("too_little_memory", absl::StrJoin(shortages, "; "));
+    Log(LogLevel::kInfo, "network placed where it is faster", fields);
   }
 }
 

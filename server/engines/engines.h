@@ -49,8 +49,9 @@ class Engines {
   static constexpr absl::Duration kTrial = absl::Milliseconds(300);
 
   // Loads the networks into every engine's backend and decides where each runs. A network that an engine has no memory
-  // for, runs on another. With several engines each network is tried on each, and runs where it is faster (see
-  // PlaceNetworks); the log says where that is, with the rates. specs: in the order of preference, at least one.
+  // for, runs on another; an engine that has memory for none of them has failed. With several engines each network is
+  // tried on each, and runs where it is faster (see PlaceNetworks); the log says where that is, with the rates. An
+  // engine that no network is placed on is let go, but for the last. specs: in the order of preference, at least one.
   static absl::StatusOr<std::unique_ptr<Engines>> Load(std::vector<EngineSpec> specs,
                                                        const NetworkCatalogOptions& networks,
                                                        absl::Duration trial = kTrial);

@@ -296,6 +296,7 @@ TEST_F(EnginesTest, ANetworkWithoutRoomOnTheGpuRunsOnTheCpu) {
   EXPECT_EQ(InUse(), "cpu: hearwire_mn01 mn01_as") << "the first is faster there";
   EXPECT_EQ(Warnings(), 0) << log_;
   EXPECT_THAT(log_, HasSubstr("network=mn01_as device=cpu windows_per_second=\"cuda:0 too little memory, cpu "));
+  EXPECT_THAT(log_, HasSubstr(" too_little_memory=\"cuda:0: CUDA out of memory\"\n"));
 }
 
 TEST_F(EnginesTest, AnotherNetworkKeepsItsPlaceOnTheGpu) {
@@ -313,6 +314,43 @@ TEST_F(EnginesTest, AGpuWithoutRoomForAWindowRunsNothing) {
   failing_step_ = "the trial";
   ASSERT_TRUE(Begin().ok());
   EXPECT_EQ(InUse(), "cpu: hearwire_mn01 mn01_as");
+  EXPECT_EQ(Warnings(), 1) << log_;
+  EXPECT_THAT(log_, AllOf(HasSubstr("device=cuda:0 instead=cpu"), HasSubstr("CUDA out of memory")));
+}
+
+TEST_F(EnginesTest, AGpuWithoutRoomForANetworkRunsNothing) {
+  gpu_->set_before_add_network([](int) { return absl::ResourceExhaustedError("CUDA out of memory"); });
+  ASSERT_TRUE(Begin().ok());
+  EXPECT_EQ(InUse(), "cpu: hearwire_mn01 mn01_as");
+  EXPECT_EQ(Warnings(), 1) << log_;
+  EXPECT_THAT(log_, AllOf(HasSubstr("device=cuda:0 instead=cpu"), HasSubstr("CUDA out of memory")));
+}
+
+TEST_F(EnginesTest, AGpuOnWhichNothingIsFasterIsLetGo) {
+  auto held = std::make_shared<bool>();
+  const std::weak_ptr<bool> by_gpu = held;
+  gpu_->set_before_embed([held = std::move(held)](int, auto) {
+    absl::SleepFor(absl::Milliseconds(8));
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(Begin().ok());
+  EXPECT_EQ(InUse(), "cpu: hearwire_mn01 mn01_as");
+  EXPECT_TRUE(by_gpu.expired()) << "its memory is for others";
+  EXPECT_EQ(Warnings(), 0) << log_;
+  EXPECT_THAT(log_, HasSubstr("a device is let go: no network runs on it device=cuda:0\n"));
+  EXPECT_EQ(tested_, 2u);
+}
+
+TEST_F(EnginesTest, TheLastStaysAsTheReserve) {
+  slow_on_gpu_ = -1;
+  cpu_->set_before_embed([](int, auto) {
+    absl::SleepFor(absl::Milliseconds(4));
+    return absl::OkStatus();
+  });
+  failing_step_ = "a batch";
+  ASSERT_TRUE(Begin().ok());
+  EXPECT_EQ(InUse(), "cpu: hearwire_mn01 mn01_as") << "the GPU had both";
+  EXPECT_THAT(log_, Not(HasSubstr("let go")));
 }
 
 TEST_F(EnginesTest, ShareOneBoundOfWhatWaits) {
