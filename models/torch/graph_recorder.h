@@ -7,9 +7,8 @@
 //   - A capture lets other threads allocate and launch (thread-local mode), and only one at a time runs here.
 //   - While one runs, LibTorch refuses to empty its cache of device memory. A worker that wants to, because memory is
 //     short, does not get it and runs in smaller parts.
-//   - cuDNN must not time plans within a capture: chunks run first by themselves, on the same thread, so their plans
-//   are
-//     there.
+//   - cuDNN must not time plans within a capture. So chunks run first by themselves, on the same thread; their plans
+//     are there then.
 //   - Before LibTorch 2.12 a capture that fails leaves its memory behind.
 
 #ifndef HEARWIRE_MODELS_TORCH_GRAPH_RECORDER_H_

@@ -119,9 +119,10 @@ absl::Status WarmUp(absl::Span<const WarmUpChunk> chunks,
   if (shortage.ok()) return absl::OkStatus();
   if (!any_ran) return shortage;
   if (warn) {
-    warn(absl::StrCat("the device has too little memory to warm up with ", too_large.windows, " windows of ",
-                      too_large.frames, " frames: these and larger ones are left out, and will take longer when they ",
-                      "first come (", shortage.message(), ")"));
+    warn(absl::StrCat("the device has too little memory to warm up with ", too_large.windows,
+                      too_large.windows == 1 ? " window of " : " windows of ", too_large.frames,
+                      " frames: these and larger ones are left out, and will take longer when they first come (",
+                      shortage.message(), ")"));
   }
   return absl::OkStatus();
 }

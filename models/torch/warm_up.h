@@ -21,8 +21,8 @@
 
 namespace hearwire {
 
-// Plans that LibTorch keeps for a thread, some 200 kB each. Its own limit is 10,000. Timestamps and scenes of any
-// lengths on one network of width 1 need some 840.
+// Plans that LibTorch keeps for a thread. Its own limit is 10,000. Timestamps and scenes of any lengths on one network
+// of width 1 need some 840.
 inline constexpr int kMaxCudnnPlans = 3000;
 
 // So many of them are made beforehand. The rest is for chunks of other shapes, so that these do not drive out the

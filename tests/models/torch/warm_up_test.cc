@@ -215,7 +215,7 @@ TEST_F(SmallDeviceTest, WarnsOnceOfTheSmallestThatFails) {
   SmallSlot slot(400);
   EXPECT_TRUE(WarmUpOn(slot).ok());
   EXPECT_THAT(slot.ran, ElementsAre(WarmUpChunk{0, {24, 16, 128}}));
-  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("1 windows of 1000 frames")));
+  EXPECT_THAT(warnings_, ElementsAre(HasSubstr(" 1 window of 1000 frames")));
 }
 
 TEST_F(SmallDeviceTest, FailsWhereNothingRuns) {
