@@ -22,8 +22,10 @@ std::string NameOf(GoldenKind kind) {
   return "";
 }
 
-std::vector<GoldenCase> CommittedGoldenCases() {
-  const std::string dir = HEARWIRE_SOURCE_DIR "/tests/golden/hearwire_mn01/";
+std::vector<GoldenCase> CommittedGoldenCases() { return CommittedGoldenCases(HEARWIRE_SOURCE_DIR "/tests/golden"); }
+
+std::vector<GoldenCase> CommittedGoldenCases(const std::string& goldens) {
+  const std::string dir = goldens + "/hearwire_mn01/";
   const Config* const config = FindConfig(kEmbeddedConfigName);
   std::vector<GoldenCase> cases;
   for (const Sound& sound : GoldenSounds()) {

@@ -32,6 +32,9 @@ struct GoldenCase {
 // The default network's, committed in the repository.
 std::vector<GoldenCase> CommittedGoldenCases();
 
+// The same in a copy of tests/golden.
+std::vector<GoldenCase> CommittedGoldenCases(const std::string& goldens);
+
 // Those of the shared data; empty when it is absent. INVALID_ARGUMENT: its index is not what it should be.
 absl::StatusOr<std::vector<GoldenCase>> SharedGoldenCases();
 

@@ -2,7 +2,7 @@
 
 kit_test.py BUILD TORCH_LIB FAKE_DRIVER_FOLDER [unittest's arguments]
 
-Golden data is read from HEARWIRE_SHARED; without it the default network's goldens are compared alone.
+Golden data is read from HEARWIRE_SHARED, too; without it the default network's goldens are compared alone.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class KitTest(unittest.TestCase):
         (self.kit / "bin").symlink_to(BUILD / "bin")
         (self.kit / "lib").symlink_to(BUILD / "lib")
         (self.kit / "tests/gpu_probe").symlink_to(BUILD / "tests/gpu_probe")
+        (self.kit / "tests/golden").symlink_to(HERE.parent / "golden")
         (self.kit / "tests/torch_chunks_test").symlink_to(BUILD / "tests/torch_chunks_test")
         self.script(self.folder / "path/nvidia-smi", NVIDIA_SMI)
 
@@ -217,11 +218,30 @@ class KitTest(unittest.TestCase):
         self.assertIn("no step faster; --list tells them", done.stderr)
 
     def test_parts_name_steps(self):
-        for seconds, names in PARTS.values():
+        for _, names in PARTS.values():
             self.assertLessEqual({*names}, {*STEPS})
             self.assertEqual(len(names), len({*names}))
-            self.assertLessEqual(seconds, 360)
+        for part, most in {"first": 360, "second": 240}.items():
+            self.assertLessEqual(PARTS[part][0], most)
         self.assertLessEqual({*STEPS}, {name for _, names in PARTS.values() for name in names})
+
+    def test_leaves_out_what_needs_a_checkpoint_that_it_lacks(self):
+        self.break_probe("#!/bin/sh\necho RESULT the probe ran: $1\n")
+        command = self.command("server16", "device_lost", "official")
+        command[command.index("cpu")] = "cuda"
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        self.assertEqual([re.sub(r"[0-9.]+$", "", line) for line in done.stdout.splitlines()], [
+            "STEP server16 skipped: the kit was built without mn10_as.pt",
+            "WARNING device_lost in part: the kit was built without mn10_as.pt",
+            "RESULT the probe ran: lose-device",
+            "STEP device_lost rc=0 seconds=",
+            "STEP official skipped: the kit was built without mn04_as.pt",
+            "STEPS failed=none seconds=",
+        ])  # fmt: skip
+        (self.kit / "models").mkdir()
+        (self.kit / "models/mn04_as.pt").touch()
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        self.assertIn("RESULT the probe ran: network\n", done.stdout)
 
     def test_every_step_has_a_command_line_that_its_program_takes(self):
         """Without a driver each says so, which is later than it looks at its arguments."""

@@ -38,7 +38,7 @@ class Runner:
 
     def __init__(self, *, kit: pathlib.Path, out: pathlib.Path, device: str, seconds: float,
                  torch_libraries: pathlib.Path, golden: pathlib.Path | None):  # fmt: skip
-        self._kit, self._out, self._device = kit, out, device
+        self._models, self._out, self._device = kit / "models", out, device
         self._begin = time.monotonic()
         self._end = self._begin + seconds
         self._failed: list[str] = []
@@ -73,9 +73,17 @@ class Runner:
         if end - begin < _FEWEST_SECONDS:
             self._say(f"STEP {step.name} skipped: no time left")
             return
+        commands = step.on_cpu if self._device == "cpu" and step.on_cpu else step.commands
+        able = [command for command in commands if not command.needs or (self._models / command.needs).exists()]
+        if len(able) < len(commands):
+            absent = ", ".join(sorted({command.needs for command in commands if command not in able}))
+            if not able:
+                self._say(f"STEP {step.name} skipped: the kit was built without {absent}")
+                return
+            self._say(f"WARNING {step.name} in part: the kit was built without {absent}")
         print(f"=== {step.name} (at most {end - begin:.0f} s): {step.what}", file=self._log)
         code = 0
-        for command in step.on_cpu if self._device == "cpu" and step.on_cpu else step.commands:
+        for command in able:
             code = self._run_command(command, end) or code
             if time.monotonic() >= end:
                 break

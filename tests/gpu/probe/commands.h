@@ -15,16 +15,19 @@
 
 namespace hearwire {
 
-// Goldens against the reference: those of HEARWIRE_SHARED, and of the default network where the repository is at hand.
-// Cases whose files are absent are counted and left out. name_part: only configs whose name holds it; empty: all.
+// Goldens against the reference: those of HEARWIRE_SHARED, and of the default network in `committed`, a copy of
+// tests/golden; empty: the repository's. Cases whose files are absent are counted and left out. name_part: only configs
+// whose name holds it; empty: all.
 // Fails when an error is over `tolerance`, a case cannot be run, or there is none.
-absl::Status MeasureParity(const Setting& setting, double tolerance, const std::string& name_part);
+absl::Status MeasureParity(const Setting& setting, double tolerance, const std::string& name_part,
+                           const std::string& committed);
 
 // Rows of windows alone, in batches of several sizes, and again; and those of the native backend. Fails when a row in
 // a batch is further than `tolerance` from the same row alone, in units of the row's largest value.
 absl::Status MeasureEquality(const Setting& setting, double width, double tolerance);
 
-// Rates. Each amount is run for `seconds` by every one of `workers` threads at once.
+// Rates. Each amount is run for `seconds` by every one of `workers` threads at once. Fails when the rows after that are
+// not those of the first call (CheckReversed), by more than 1e-4 of the largest value; 1e-2 in float16.
 absl::Status MeasureSpeed(const Setting& setting, double width, int workers, double seconds,
                           const std::vector<Amount>& amounts);
 

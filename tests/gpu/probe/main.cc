@@ -25,7 +25,7 @@ struct Arguments {
   int count = 24;
   int frames = 16;
   int windows = 64;
-  std::string config_part, path, checkpoint, clip;
+  std::string config_part, committed, path, checkpoint, clip;
   std::vector<std::string> amounts = {"windows:1", "windows:256"};
 };
 
@@ -35,15 +35,17 @@ class Program {
       : app_("Drives one of Hearwire's backends on any device and prints lines that begin with RESULT.", "gpu_probe") {
     app_.require_subcommand(1);
     auto* const parity = AddOnBackend("parity", "Goldens of HEARWIRE_SHARED", false, [this] {
-      return MeasureParity(arguments_.setting, arguments_.tolerance, arguments_.config_part);
+      return MeasureParity(arguments_.setting, arguments_.tolerance, arguments_.config_part, arguments_.committed);
     });
     parity->add_option("--tolerance", arguments_.tolerance, "Largest error that is accepted")->capture_default_str();
+    parity->add_option("--committed", arguments_.committed, "A copy of tests/golden [the repository's]");
     parity->add_option("--configs", arguments_.config_part, "Only configs whose name has this in it");
     AddOnBackend("equality", "Rows alone, in batches of several sizes, and of the native backend", true,
                  [this] { return MeasureEquality(arguments_.setting, arguments_.width, arguments_.tolerance); })
         ->add_option("--tolerance", arguments_.tolerance, "Largest difference that is accepted")
         ->capture_default_str();
-    auto* const speed = AddOnBackend("speed", "Rates", false, [this] { return Speed(); });
+    auto* const speed = AddOnBackend("speed", "Rates, and whether a later call has the rows of the first", false,
+                                     [this] { return Speed(); });
     speed->add_option("--width", arguments_.widths, "Of the networks, one after the other")
         ->delimiter(',')
         ->capture_default_str();

@@ -33,8 +33,9 @@ struct Sum {
 
 }  // namespace
 
-absl::Status MeasureParity(const Setting& setting, double tolerance, const std::string& name_part) {
-  std::vector<GoldenCase> cases = CommittedGoldenCases();
+absl::Status MeasureParity(const Setting& setting, double tolerance, const std::string& name_part,
+                           const std::string& committed) {
+  std::vector<GoldenCase> cases = committed.empty() ? CommittedGoldenCases() : CommittedGoldenCases(committed);
   const absl::StatusOr<std::vector<GoldenCase>> shared = SharedGoldenCases();
   if (!shared.ok()) return shared.status();
   cases.insert(cases.end(), shared->begin(), shared->end());

@@ -58,6 +58,21 @@ absl::Status Work::CheckRows() const {
   return absl::OkStatus();
 }
 
+absl::Status CheckReversed(Embedder& embedder, Work& work, absl::Span<const float> rows, double tolerance) {
+  std::fill(work.rows.begin(), work.rows.end(), std::numeric_limits<float>::quiet_NaN());
+  std::reverse(work.requests.begin(), work.requests.end());
+  if (absl::Status status = embedder.Embed(0, work.requests); !status.ok()) return status;
+  if (absl::Status status = work.CheckRows(); !status.ok()) return status;
+  double largest = 0, difference = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    largest = std::max(largest, std::abs(static_cast<double>(rows[i])));
+    difference = std::max(difference, std::abs(static_cast<double>(work.rows[i]) - rows[i]));
+  }
+  if (difference <= tolerance * largest) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("rows of a later call, with its windows in the reverse order, are off by ",
+                                          difference / largest, " of the largest value"));
+}
+
 Work MakeRandomWork(const NetworkWeights& weights, int frames, int count, const Readout& readout, uint32_t seed) {
   Work work;
   // Long windows are few: their values take memory.

@@ -38,6 +38,12 @@ struct Work {
   absl::Status CheckRows() const;
 };
 
+// Runs network 0 on the work again, its windows in the reverse order, and looks whether each has its row of before:
+// `rows`, as Work::rows. What an embedder keeps from one batch to the next, such as a recorded graph, shows so when it
+// answers with other windows than these. Of one window alone nothing shows but that its row is the same. INTERNAL: a
+// value is further than `tolerance` from before, in units of the largest value. Other failures: of the embedder.
+absl::Status CheckReversed(Embedder& embedder, Work& work, absl::Span<const float> rows, double tolerance);
+
 // `count` windows of `frames` frames. At most 512 different ones, the rest are these again.
 Work MakeRandomWork(const NetworkWeights& weights, int frames, int count, const Readout& readout, uint32_t seed = 1);
 
