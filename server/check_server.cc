@@ -48,7 +48,7 @@ absl::Status Check(const ServerOptions& options, const ServerSeams& seams) {
 
 }  // namespace
 
-int CheckServer(ServerOptions options, const ServerSeams& seams) {
+int CheckServer(const ServerOptions& options, const ServerSeams& seams) {
   StartLog(options.log_format, options.log_level);
   const absl::Status status = Check(options, seams);
   if (status.ok()) return 0;

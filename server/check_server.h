@@ -11,7 +11,7 @@ namespace hearwire {
 // Loads the networks, starts the workers and tests them; opens no port. Returns the program's exit code: 0 after a line
 // on standard output for each thing tested, with the largest error found there, or kExitCannotStart after one line on
 // standard error that says what is wrong. Of `seams` the backends and the self-test count.
-int CheckServer(ServerOptions options, const ServerSeams& seams);
+int CheckServer(const ServerOptions& options, const ServerSeams& seams);
 
 }  // namespace hearwire
 

@@ -22,8 +22,8 @@ struct CudaTuning {
   // 1 x 1 convolutions as matrix products, which add the bias and a ReLU by themselves and need no plan of cuDNN; else
   // as convolutions of cuDNN.
   bool pointwise_products = true;
-  // Depthwise convolutions on maps with their channels first, where in float32 ATen's own kernel runs and adds the bias;
-  // else on maps with their channels last, by cuDNN.
+  // Depthwise convolutions on maps with their channels first, where in float32 ATen's own kernel runs and adds the
+  // bias; else on maps with their channels last, by cuDNN.
   bool nchw_depthwise = false;
   // Chunks that come again and again are recorded as CUDA graphs, which send all launches at once. Needs
   // libhearwire_torch_graphs.so beside the module.

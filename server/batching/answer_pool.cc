@@ -8,7 +8,7 @@
 namespace hearwire {
 namespace {
 
-void Tell(Answer answer, BatchObserver* observer) {
+void Tell(const Answer& answer, BatchObserver* observer) {
   if (answer.windows > 0 && answer.computed != nullptr) (*answer.computed)(answer.first_window, answer.windows);
   if (!answer.ended) return;
   const CallWork::Progress& progress = answer.call->progress;
@@ -20,7 +20,10 @@ void Tell(Answer answer, BatchObserver* observer) {
 }  // namespace
 
 void TellHere(Answers* answers, BatchObserver* observer) {
-  for (Answer& answer : *answers) Tell(std::move(answer), observer);
+  for (Answer& waiting : *answers) {
+    const Answer answer = std::move(waiting);  // Destroyed before the next one is told.
+    Tell(answer, observer);
+  }
   answers->clear();
 }
 
@@ -40,7 +43,8 @@ void AnswerPool::Take(Answers* answers) {
   for (size_t i = 0; i < tasks; ++i) {
     threads_.Schedule([this, handover] {
       for (size_t answer; (answer = handover->next++) < handover->answers.size();) {
-        Tell(std::move(handover->answers[answer]), observer_);
+        const Answer told = std::move(handover->answers[answer]);
+        Tell(told, observer_);
       }
     });
   }

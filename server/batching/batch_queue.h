@@ -114,8 +114,8 @@ class BatchQueue {
   // Both together for a call whose windows are all there. It may have been let in before: then it is refused if it is
   // larger than was reserved and does not fit as it is, or with DEADLINE_EXCEEDED or CANCELLED if it was dropped.
   // frames: call->total_frames(), counted by whoever holds no lock.
-  absl::Status Push(std::shared_ptr<CallWork> call, int64_t frames, SteadyTime now, std::vector<DroppedCall>* dropped,
-                    int64_t elsewhere = 0);
+  absl::Status Push(const std::shared_ptr<CallWork>& call, int64_t frames, SteadyTime now,
+                    std::vector<DroppedCall>* dropped, int64_t elsewhere = 0);
 
   // Frames that a call which was let in may add now.
   int64_t Credit(const CallWork& call) const;

@@ -157,7 +157,7 @@ bool BatchQueue::Append(CallWork* call, std::vector<WindowRequest> requests, int
   return true;
 }
 
-absl::Status BatchQueue::Push(std::shared_ptr<CallWork> call, int64_t frames, SteadyTime now,
+absl::Status BatchQueue::Push(const std::shared_ptr<CallWork>& call, int64_t frames, SteadyTime now,
                               std::vector<DroppedCall>* dropped, int64_t elsewhere) {
   const bool cancelled = call->cancelled.load(std::memory_order_relaxed);
   if (call->waiting.reserved && call->waiting.self == nullptr && !cancelled) {
@@ -166,10 +166,10 @@ absl::Status BatchQueue::Push(std::shared_ptr<CallWork> call, int64_t frames, St
   if (!call->waiting.reserved || frames > call->waiting.left || cancelled || call->deadline <= now) {
     Remove(call.get());
     const Reservation all{.frames = frames, .windows = static_cast<int64_t>(call->requests.size())};
-    const absl::Status status = Admit(call, all, now, dropped, elsewhere);
+    absl::Status status = Admit(call, all, now, dropped, elsewhere);
     if (!status.ok()) return status;
   }
-  Append(call.get(), std::move(call->requests), frames, true, now);
+  Append(call.get(), std::exchange(call->requests, {}), frames, true, now);
   return absl::OkStatus();
 }
 

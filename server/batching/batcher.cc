@@ -121,7 +121,7 @@ absl::Status WorkerBatcher::Submit(std::shared_ptr<CallWork> call) {
     if (call->announced) --preparing_;
     if (!refusal_.ok()) return refusal_;
     const int64_t elsewhere = frames_.Take(frames);
-    status = queue_.Push(std::move(call), frames, SteadyTime::Now(), &dropped_, elsewhere);
+    status = queue_.Push(call, frames, SteadyTime::Now(), &dropped_, elsewhere);
     FailDropped();
     CountFrames();
     WakeWorkers();

@@ -227,8 +227,9 @@ void CallRun::NoteFault(int clip, CallError error) {
 }
 
 bool CallRun::GoOn() {
+  const int failed_clip = failed_clip_;
   const bool has_clip = !ended_ && (error_ ? std::any_of(waiting_clips_.begin(), waiting_clips_.end(),
-                                                         [&](const auto& clip) { return clip->index < failed_clip_; })
+                                                         [&](const auto& clip) { return clip->index < failed_clip; })
                                            : !waiting_clips_.empty() || next_clip_ < clip_count_);
   if (has_clip && (error_ || prepared_frames_ < credit_frames_)) return true;
   --tasks_;

@@ -41,8 +41,7 @@ class ClipFeed {
   absl::StatusOr<std::unique_ptr<WindowStream>> windows_;
   std::vector<float> piece_;
   int64_t samples_ = 0;
-  bool decoded_ = false;  // To the end.
-  bool waiting_ = true;   // The windows, for samples.
+  bool waiting_ = true;  // The windows, for samples.
 };
 
 }  // namespace hearwire
