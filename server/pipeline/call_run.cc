@@ -11,9 +11,6 @@
 namespace hearwire {
 namespace {
 
-// How long a task prepares before others have their turn.
-constexpr absl::Duration kSlice = absl::Milliseconds(2);
-
 // What a clip holds while it is being prepared: decoder, resampler, kernel, and the samples of a scene window.
 constexpr int64_t kOpenClipBytes = 2 << 20;
 
@@ -195,7 +192,7 @@ void CallRun::CloseClip() {
 }
 
 std::optional<CallError> CallRun::Prepare(OpenClip* clip, std::vector<StreamWindow>* windows, bool* ended) const {
-  const SteadyTime end = SteadyTime::Now() + kSlice;
+  const SteadyTime end = SteadyTime::Now() + PreparationPool::kSliceTime;
   do {
     auto step = clip->feed.Step(windows);
     if (CallError* error = std::get_if<CallError>(&step)) return std::move(*error);

@@ -12,15 +12,12 @@
 namespace hearwire {
 namespace {
 
-// What a slice takes, about.
-constexpr absl::Duration kSlice = absl::Milliseconds(2);
-
 // Nobody pays for a larger share yet.
 constexpr int kWeight = 1;
 
 }  // namespace
 
-PreparationPool::PreparationPool(int threads) : order_(kSlice) {
+PreparationPool::PreparationPool(int threads) : order_(kSliceTime) {
   for (int i = 0; i < std::max(threads, 1); ++i) {
     threads_.emplace_back([this] {
       pthread_setname_np(pthread_self(), "decode");

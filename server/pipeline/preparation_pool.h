@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "server/batching/preparation_order.h"
 #include "server/concurrency/mutex.h"
 
@@ -18,7 +19,10 @@ namespace hearwire {
 // has waited long has its turn too: see PreparationOrder.
 class PreparationPool {
  public:
-  // Goes on with some work for a few milliseconds. Returns how many samples its call has left to be decoded, when it is
+  // What a slice should take, about.
+  static constexpr absl::Duration kSliceTime = absl::Milliseconds(2);
+
+  // Goes on with some work for kSliceTime. Returns how many samples its call has left to be decoded, when it is
   // to go on as soon as it has its turn; nothing when it is not. Must not throw: that ends the program.
   using Slice = std::function<std::optional<int64_t>()>;
 
