@@ -305,7 +305,25 @@ class ScriptedStub final : public v1::EmbeddingService::StubInterface {
   HEARWIRE_UNUSED_METHOD(GetTimestampEmbeddings)
   HEARWIRE_UNUSED_METHOD(GetTags)
   HEARWIRE_UNUSED_METHOD(ListConfigs)
+  HEARWIRE_UNUSED_METHOD(Classify)
+  HEARWIRE_UNUSED_METHOD(ListHeads)
 #undef HEARWIRE_UNUSED_METHOD
+
+  grpc::Status Classify(grpc::ClientContext*, const v1::ClassifyRequest&, v1::ClassifyResponse*) override {
+    return grpc::Status::OK;
+  }
+  grpc::Status ListHeads(grpc::ClientContext*, const v1::ListHeadsRequest&, v1::ListHeadsResponse*) override {
+    return grpc::Status::OK;
+  }
+  using Stream = grpc::ClientReaderWriterInterface<v1::StreamEmbeddingsRequest, v1::StreamEmbeddingsResponse>;
+  using AsyncStream = grpc::ClientAsyncReaderWriterInterface<v1::StreamEmbeddingsRequest, v1::StreamEmbeddingsResponse>;
+  Stream* StreamEmbeddingsRaw(grpc::ClientContext*) override { return nullptr; }
+  AsyncStream* AsyncStreamEmbeddingsRaw(grpc::ClientContext*, grpc::CompletionQueue*, void*) override {
+    return nullptr;
+  }
+  AsyncStream* PrepareAsyncStreamEmbeddingsRaw(grpc::ClientContext*, grpc::CompletionQueue*) override {
+    return nullptr;
+  }
 };
 
 TEST(ClientTest, RefusesRepliesThatContradictThemselves) {
