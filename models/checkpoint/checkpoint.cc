@@ -1,23 +1,17 @@
 #include "models/checkpoint/checkpoint.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "models/checkpoint/pickle.h"
 #include "models/checkpoint/quote.h"
+#include "models/checkpoint/read_file.h"
 #include "models/checkpoint/sha256.h"
 #include "models/checkpoint/zip_records.h"
 
@@ -29,7 +23,7 @@ static_assert(std::endian::native == std::endian::little, "checkpoints' numbers 
 constexpr std::string_view kPickleRecord = "/data.pkl";
 constexpr std::string_view kBatchCounter = ".num_batches_tracked";
 // The largest published checkpoint, mn40_as, has 274 MB.
-constexpr off_t kMaxFileBytes = off_t{2} << 30;
+constexpr int64_t kMaxFileBytes = int64_t{2} << 30;
 
 // The folder that all records are in: that of the pickle.
 absl::StatusOr<std::string_view> FindFolder(const ZipRecords& records) {
@@ -163,26 +157,9 @@ absl::StatusOr<Checkpoint> ParseCheckpoint(std::string_view bytes, std::string_v
 }
 
 absl::StatusOr<Checkpoint> LoadCheckpoint(const std::string& path) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) return absl::ErrnoToStatus(errno, absl::StrCat(path, " cannot be opened"));
-  const absl::Cleanup close_file = [file] { close(file); };
-  struct stat info;
-  if (fstat(file, &info) != 0) return absl::ErrnoToStatus(errno, path);
-  if (!S_ISREG(info.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, ": not a regular file"));
-  if (info.st_size > kMaxFileBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": has ", info.st_size, " bytes; a checkpoint has at most ", kMaxFileBytes));
-  }
-  const size_t size = static_cast<size_t>(info.st_size);
-  const auto bytes = std::make_unique_for_overwrite<char[]>(size);
-  for (size_t done = 0; done < size;) {
-    const ssize_t count = read(file, bytes.get() + done, size - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return absl::ErrnoToStatus(errno, absl::StrCat(path, " cannot be read"));
-    if (count == 0) return absl::InvalidArgumentError(absl::StrCat(path, ": shrank while it was read"));
-    done += static_cast<size_t>(count);
-  }
-  return ParseCheckpoint(std::string_view(bytes.get(), size), path);
+  const absl::StatusOr<FileBytes> bytes = ReadFile(path, kMaxFileBytes, "a checkpoint");
+  if (!bytes.ok()) return bytes.status();
+  return ParseCheckpoint(bytes->view(), path);
 }
 
 }  // namespace hearwire
