@@ -14,6 +14,7 @@ MODELS = {"models", "models/configs", "models/checkpoint", "models/log_mel"}
 ALLOWED = {
     "models/configs": set(),
     "models/checkpoint": {"models/configs"},
+    "models/heads": {"models/configs", "models/checkpoint"},
     "models/log_mel": {"models/configs"},
     "models": MODELS,
     "models/weights": {"models/configs"},
@@ -26,7 +27,15 @@ ALLOWED = {
     "server/audio": set(),
     "server/batching": MODELS | {"server/concurrency"},
     "server/pipeline": MODELS
-    | {"models/weights", "server/audio", "server/batching", "server/concurrency", "server/telemetry"},
+    | {
+        "models/heads",
+        "models/weights",
+        "server/audio",
+        "server/batching",
+        "server/concurrency",
+        "server/names",
+        "server/telemetry",
+    },
     "server/engines": MODELS | {"server/batching", "server/concurrency", "server/pipeline", "server/telemetry"},
     "server/rpc": MODELS | {"server/audio", "server/concurrency", "server/names", "server/pipeline", "server/telemetry"},
     "server": MODELS
