@@ -27,25 +27,32 @@
 
 namespace hearwire {
 
-enum class CallKind {
-  kScene,       // One row per clip; the mean of its windows' rows when it is long.
-  kTimestamps,  // One row every 50 ms.
-  kTags,        // As kScene, then the sigmoid of every value: the readout is the logits.
+enum class LaneKind {
+  kScene,       // The windows of which a clip's scene is the mean: one for most clips.
+  kTimestamps,  // A window every 50 ms.
 };
 
-// How many bytes a reply takes: fixed + clips x per_clip + rows x per_row. An upper bound.
-struct ReplySize {
-  int64_t fixed = 0;
-  int64_t per_clip = 0;
-  int64_t per_row = 0;
-};
-
-struct CallRequest {
-  CallKind kind = CallKind::kScene;
+// What one network makes of every clip of a call.
+struct LaneRequest {
+  LaneKind kind = LaneKind::kScene;
   const LoadedNetwork* network = nullptr;  // Placed.
   Readout readout = {};
   int timestamp_window_samples = 0;  // kTimestamps only.
   int64_t min_samples = 0;           // The shortest clip that has a window.
+  // The sink's owner sets work->cancelled when nobody waits for the answer any more; the rest is the pipeline's.
+  std::shared_ptr<CallWork> work = std::make_shared<CallWork>();
+};
+
+// How many bytes a reply takes: fixed + clips x per_clip + rows of each lane x its per_row. An upper bound. A scene
+// lane has one row a clip.
+struct ReplySize {
+  int64_t fixed = 0;
+  int64_t per_clip = 0;
+  std::vector<int64_t> per_row = {};
+};
+
+struct CallRequest {
+  std::vector<LaneRequest> lanes = {};  // At least one.
   // Views; what they view lives until the sink's OnEnd.
   std::vector<AudioSource> clips = {};
   int64_t request_bytes = 0;  // What the views keep in memory.
@@ -53,8 +60,6 @@ struct CallRequest {
   SteadyTime deadline = SteadyTime::InfiniteFuture();
   // Who asks: calls of one name are one caller's, and callers share the server.
   std::string caller = {};
-  // The sink's owner sets work->cancelled when nobody waits for the answer any more; the rest is the pipeline's.
-  std::shared_ptr<CallWork> work = std::make_shared<CallWork>();
   // Outlives the call. It may be called on the caller's thread before Start returns.
   ReplySink* sink = nullptr;
 };

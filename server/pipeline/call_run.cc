@@ -1,18 +1,19 @@
 #include "server/pipeline/call_run.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
-#include "models/configs/network_shape.h"
 #include "server/audio/non_finite.h"
 #include "server/pipeline/call_errors.h"
-#include "server/pipeline/clip_size.h"
 
 namespace hearwire {
 namespace {
 
-// What a clip holds while it is being prepared: decoder, resampler, kernel, and the samples of a scene window.
-constexpr int64_t kOpenClipBytes = 2 << 20;
+// What a clip holds while it is being prepared: decoder and resampler, and for each lane the kernel and the samples of
+// a scene window.
+constexpr int64_t kDecoderBytes = 1 << 20;
+constexpr int64_t kLaneBytes = 1 << 20;
 
 absl::Duration SamplesToTime(int64_t samples) {
   return absl::Seconds(static_cast<double>(samples) / static_cast<double>(kSampleRateHz));
@@ -23,100 +24,39 @@ int64_t FramesOf(const std::vector<StreamWindow>& windows) {
   return windows.empty() ? 0 : static_cast<int64_t>(windows.size()) * windows.front().window.frame_count();
 }
 
+int64_t FramesOf(const LaneWindows& lanes) {
+  int64_t frames = 0;
+  for (const std::vector<StreamWindow>& windows : lanes) frames += FramesOf(windows);
+  return frames;
+}
+
+int64_t OpenClipBytes(const CallRequest& request) {
+  return kDecoderBytes + static_cast<int64_t>(request.lanes.size()) * kLaneBytes;
+}
+
+int64_t LeastCredit(const CallRequest& request) {
+  int64_t least = std::numeric_limits<int64_t>::max();
+  for (const LaneRequest& lane : request.lanes) least = std::min(least, lane.network->batcher->credit_frames());
+  return least;
+}
+
 }  // namespace
 
 CallRun::CallRun(const PipelineParts& parts, CallRequest request, std::unique_ptr<CallerRegistry::Number> caller,
                  std::unique_ptr<Admission::Share> share)
     : parts_(parts),
       request_(std::move(request)),
-      batcher_(request_.network->batcher),
-      credit_frames_(batcher_->credit_frames()),
-      row_size_(ReadoutSize(request_.network->shape, request_.network->info->mel.n_mels, request_.readout)),
+      credit_frames_(LeastCredit(request_)),
       clip_count_(static_cast<int>(request_.clips.size())),
-      work_(request_.work),
       caller_(std::move(caller)),
-      clip_rows_(request_.clips.size(), ClipRows(request_.kind, row_size_)),
-      share_(std::move(share)),
-      prepared_(row_size_) {}
-
-void CallRun::Start() {
-  const KnownSize known = MeasureClips();
-  if (std::optional<CallError> error = ReserveRoom(known)) return Finish(std::move(error));
-  work_->network = request_.network->index;
-  work_->caller = caller_->value();
-  work_->deadline = request_.deadline;
-  // These hold this, and this the work: the batcher lets go of them when it is done with the call.
-  work_->computed = std::make_shared<const ComputedFunction>(
-      [run = shared_from_this()](int64_t first, int64_t count) { run->OnComputed(first, count); });
-  work_->done = [run = shared_from_this()](const absl::Status& status, const BatchTimes& times) {
-    run->OnBatched(status, times);
-  };
-  const absl::Status status = batcher_->Admit(work_, {.frames = known.frames, .windows = known.windows});
-  if (!status.ok()) {
-    work_->computed = nullptr;
-    work_->done = nullptr;
-    if (absl::IsCancelled(status) || absl::IsDeadlineExceeded(status)) parts_.metrics->OnCancelled("decode");
-    return Finish(FromBatcher(status, *batcher_));
-  }
-  const int tasks = std::min(clip_count_, parts_.options.threads);
-  {
-    MutexLock lock(&mu_);
-    admitted_ = true;
-    announced_ = true;
-    tasks_ = tasks;
-    samples_left_ = known.samples;
-  }
-  for (int i = 0; i < tasks; ++i) Schedule(known.samples);
-}
-
-// --- Sizes.
-
-CallRun::KnownSize CallRun::MeasureClips() const {
-  KnownSize known;
-  for (int clip = 0; clip < clip_count_; ++clip) {
-    const int64_t samples = LeastSamples(request_, clip, parts_.options.audio);
-    const WindowCount count = CountWindows(request_, samples);
-    known.samples += samples;
-    known.frames += count.total_frames();
-    known.windows += count.windows;
-    known.rows += request_.kind == CallKind::kTimestamps ? count.windows : 1;
-    known.complete = known.complete && std::holds_alternative<PcmAudio>(request_.clips[clip]);
-  }
-  return known;
-}
-
-std::optional<CallError> CallRun::ReserveRoom(const KnownSize& known) {
-  MutexLock lock(&mu_);
-  if (std::optional<CallError> error = TakeRows(known.rows, !known.complete)) return error;
-  const int64_t frames = known.complete ? std::min(known.frames, credit_frames_) : credit_frames_;
-  const int64_t windows = frames / (known.frames / known.windows) + 1;
-  const int64_t frame_bytes = request_.network->info->mel.n_mels * static_cast<int64_t>(sizeof(float));
-  const int64_t window_bytes =
-      row_size_ * static_cast<int64_t>(sizeof(float)) + static_cast<int64_t>(sizeof(WindowRequest));
-  if (!share_->Grow(frames * frame_bytes + windows * window_bytes)) return NoMemory();
-  return std::nullopt;
-}
-
-std::optional<CallError> CallRun::TakeRows(int64_t rows, bool at_least) {
-  if (rows <= reply_rows_) return std::nullopt;
-  const int64_t bytes = ReplyBytes(rows);
-  if (bytes > parts_.options.max_reply_bytes) return ReplyTooLarge(bytes, parts_.options.max_reply_bytes, at_least);
-  // Twice: the message, and its bytes on their way out.
-  const int64_t before = reply_rows_ > 0 ? ReplyBytes(reply_rows_) : 0;
-  if (!share_->Grow(2 * (bytes - before))) return NoMemory();
-  reply_rows_ = rows;
-  return std::nullopt;
-}
-
-CallError CallRun::NoMemory() const {
-  return NotAdmitted(Admission::Refusal::kMemoryFull, parts_.options.max_calls, parts_.options.max_bytes_in_flight,
-                     *batcher_);
+      share_(std::move(share)) {
+  for (size_t i = 0; i < request_.lanes.size(); ++i) lanes_.emplace_back(request_.lanes[i], request_.reply.per_row[i]);
 }
 
 // --- Preparation.
 
 void CallRun::Schedule(int64_t samples_left) {
-  parts_.threads->Schedule(work_->caller, samples_left, [run = shared_from_this()] { return run->PrepareSlice(); });
+  parts_.threads->Schedule(caller_->value(), samples_left, [run = shared_from_this()] { return run->PrepareSlice(); });
 }
 
 std::optional<int64_t> CallRun::PrepareSlice() {
@@ -126,7 +66,7 @@ std::optional<int64_t> CallRun::PrepareSlice() {
     MutexLock lock(&mu_);
     if (!ended_) clip = TakeClip();
   }
-  std::vector<StreamWindow> windows;
+  LaneWindows windows(request_.lanes.size());
   bool clip_ended = false;
   absl::Duration spent;
   if (clip != nullptr) {
@@ -177,7 +117,7 @@ std::unique_ptr<CallRun::OpenClip> CallRun::TakeClip() {
     return clip;
   }
   if (error_ || next_clip_ == clip_count_) return nullptr;
-  if (!share_->Grow(kOpenClipBytes)) {
+  if (!share_->Grow(OpenClipBytes(request_))) {
     NoteFault(next_clip_, NoMemory());
     return nullptr;
   }
@@ -188,10 +128,10 @@ std::unique_ptr<CallRun::OpenClip> CallRun::TakeClip() {
 
 void CallRun::CloseClip() {
   --open_clips_;
-  share_->Shrink(kOpenClipBytes);
+  share_->Shrink(OpenClipBytes(request_));
 }
 
-std::optional<CallError> CallRun::Prepare(OpenClip* clip, std::vector<StreamWindow>* windows, bool* ended) const {
+std::optional<CallError> CallRun::Prepare(OpenClip* clip, LaneWindows* windows, bool* ended) const {
   const SteadyTime end = SteadyTime::Now() + PreparationPool::kSliceTime;
   do {
     auto step = clip->feed.Step(windows);
@@ -201,20 +141,30 @@ std::optional<CallError> CallRun::Prepare(OpenClip* clip, std::vector<StreamWind
   return std::nullopt;
 }
 
-std::optional<CallError> CallRun::Append(int clip, bool ended, std::vector<StreamWindow> windows) {
-  if (windows.empty() && !ended) return std::nullopt;
+std::optional<CallError> CallRun::Append(int clip, bool ended, LaneWindows windows) {
   const bool complete = ended && open_clips_ == 0 && next_clip_ == clip_count_;
-  if (request_.kind == CallKind::kTimestamps) {
-    timestamp_rows_ += static_cast<int64_t>(windows.size());
-    if (std::optional<CallError> error = TakeRows(timestamp_rows_, !complete)) return error;
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    if (std::optional<CallError> error = AppendTo(&lanes_[i], clip, ended, complete, std::move(windows[i]))) {
+      return error;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<CallError> CallRun::AppendTo(CallLane* lane, int clip, bool ended, bool complete,
+                                           std::vector<StreamWindow> windows) {
+  if (windows.empty() && !ended) return std::nullopt;
+  lane->windows += static_cast<int64_t>(windows.size());
+  if (lane->request->kind == LaneKind::kTimestamps) {
+    if (std::optional<CallError> error = TakeReplyRoom(lane, lane->windows, !complete)) return error;
   }
   prepared_frames_ += FramesOf(windows);
-  std::vector<WindowRequest> requests = prepared_.Add(clip, std::move(windows), ended, request_.readout);
-  if (complete) announced_ = false;  // The batcher knows it by this.
-  const absl::Status status = batcher_->Append(work_.get(), std::move(requests), complete);
+  std::vector<WindowRequest> requests = lane->prepared.Add(clip, std::move(windows), ended, lane->request->readout);
+  if (complete) lane->announced = false;  // The batcher knows it by this.
+  const absl::Status status = lane->batcher->Append(lane->request->work.get(), std::move(requests), complete);
   if (status.ok()) return std::nullopt;
   if (std::optional<CallError> stop = WhyStop()) return stop;
-  return FromBatcher(status, *batcher_);
+  return FromBatcher(status, *lane->batcher);
 }
 
 void CallRun::NoteFault(int clip, CallError error) {
@@ -236,30 +186,32 @@ bool CallRun::GoOn() {
 }
 
 void CallRun::Announce(bool announced) {
-  if (announced == announced_) return;
-  announced_ = announced;
-  if (announced) {
-    batcher_->BeginPreparation();
-  } else {
-    batcher_->EndPreparation();
+  for (CallLane& lane : lanes_) {
+    if (announced == lane.announced) continue;
+    lane.announced = announced;
+    if (announced) {
+      lane.batcher->BeginPreparation();
+    } else {
+      lane.batcher->EndPreparation();
+    }
   }
 }
 
 std::optional<CallError> CallRun::WhyStop() const {
   if (SteadyTime::Now() >= request_.deadline) return DeadlinePassed();
-  if (work_->cancelled.load()) return CallerGone();
+  if (request_.lanes.front().work->cancelled.load()) return CallerGone();
   if (parts_.shutting_down.load()) return ShuttingDown();
   return std::nullopt;
 }
 
 // --- Answers.
 
-void CallRun::OnComputed(int64_t first_window, int64_t count) {
+void CallRun::OnComputed(size_t lane, int64_t first_window, int64_t count) {
   int resumed = 0;
   int64_t samples_left = 0;
   {
     MutexLock lock(&mu_);
-    prepared_frames_ -= prepared_.OnComputed(first_window, count);
+    prepared_frames_ -= lanes_[lane].prepared.OnComputed(first_window, count);
     if (!ended_ && !error_ && prepared_frames_ <= credit_frames_ / 2) {
       resumed = std::exchange(paused_tasks_, 0);
       tasks_ += resumed;
@@ -271,18 +223,18 @@ void CallRun::OnComputed(int64_t first_window, int64_t count) {
   Deliver();
 }
 
-void CallRun::OnBatched(const absl::Status& status, const BatchTimes& times) {
+void CallRun::OnBatched(size_t lane, const absl::Status& status, const BatchTimes& times) {
   {
     MutexLock lock(&mu_);
-    report_.times.queued = times.queued;
-    report_.times.inference = times.inference;
-    batched_ = status.ok();
+    report_.times.queued = std::max(report_.times.queued, times.queued);
+    report_.times.inference += times.inference;
+    lanes_[lane].batched = status.ok();
   }
   // gRPC cancels calls whose deadline passes; the deadline is what they failed for.
   if (absl::IsCancelled(status) && SteadyTime::Now() >= request_.deadline) return Finish(DeadlinePassed());
-  if (!status.ok()) return Finish(FromBatcher(status, *batcher_));
+  if (!status.ok()) return Finish(FromBatcher(status, *request_.lanes[lane].network->batcher));
   parts_.metrics->OnRows(times.queued, times.inference);
-  if (work_->cancelled.load()) {
+  if (request_.lanes[lane].work->cancelled.load()) {
     parts_.metrics->OnCancelled("inference");
     return Finish(CallerGone());
   }
@@ -291,16 +243,16 @@ void CallRun::OnBatched(const absl::Status& status, const BatchTimes& times) {
 
 void CallRun::Deliver() {
   while (true) {
-    std::optional<PreparedWindows::Piece> piece;
+    std::optional<std::pair<size_t, PreparedWindows::Piece>> piece;
     {
       MutexLock lock(&mu_);
       if (delivering_ || ended_) return;
-      piece = prepared_.Take();
-      if (!piece && !(batched_ && prepared_.empty())) return;
+      piece = TakePiece();
+      if (!piece && !IsAllDelivered()) return;
       delivering_ = piece.has_value();
     }
     if (!piece) return Finish(std::nullopt);
-    std::optional<CallError> error = GiveRows(*piece);
+    std::optional<CallError> error = GiveRows(piece->first, piece->second);
     {
       MutexLock lock(&mu_);
       delivering_ = false;
@@ -310,22 +262,37 @@ void CallRun::Deliver() {
   }
 }
 
-std::optional<CallError> CallRun::GiveRows(const PreparedWindows::Piece& piece) {
-  const absl::Span<const float> rows(piece.rows.get(), static_cast<size_t>(piece.windows) * row_size_);
+std::optional<std::pair<size_t, PreparedWindows::Piece>> CallRun::TakePiece() {
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    if (auto piece = lanes_[i].prepared.Take()) return std::pair(i, *std::move(piece));
+  }
+  return std::nullopt;
+}
+
+bool CallRun::IsAllDelivered() const {
+  return std::all_of(lanes_.begin(), lanes_.end(),
+                     [](const CallLane& lane) { return lane.batched && lane.prepared.empty(); });
+}
+
+std::optional<CallError> CallRun::GiveRows(size_t lane, const PreparedWindows::Piece& piece) {
+  const absl::Span<const float> rows(piece.rows.get(), static_cast<size_t>(piece.values));
   if (FindNonFinite(rows) >= 0) {
     return BadClip(request_, piece.clip,
                    "its embedding is not finite: the network overflows on samples as large as these; 1.0 is full "
                    "scale");
   }
-  const absl::Span<const float> known = clip_rows_[piece.clip].Add(rows, piece.last_of_clip);
-  return known.empty() ? std::nullopt : request_.sink->OnRows(piece.clip, known);
+  return request_.sink->OnRows({.lane = static_cast<int>(lane),
+                                .clip = piece.clip,
+                                .first_window = piece.first_of_clip,
+                                .rows = rows,
+                                .last = piece.last_of_clip});
 }
 
 void CallRun::Finish(std::optional<CallError> error) {
   CallReport report;
   std::unique_ptr<Admission::Share> share;
   std::vector<std::unique_ptr<OpenClip>> clips;
-  bool admitted;
+  std::vector<const LaneRequest*> admitted;
   int64_t reply_bytes;
   {
     MutexLock lock(&mu_);
@@ -335,19 +302,21 @@ void CallRun::Finish(std::optional<CallError> error) {
       return;
     }
     ended_ = true;
-    admitted = admitted_;
+    for (const CallLane& lane : lanes_) {
+      if (lane.admitted) admitted.push_back(lane.request);
+    }
     report = report_;
     share = std::move(share_);
     clips.swap(waiting_clips_);
-    reply_bytes = error ? 0 : ReplyBytes(reply_rows_);
+    reply_bytes = error ? 0 : reply_bytes_;
     if (tasks_ == 0) Announce(false);  // Else the last task does.
   }
-  // What batches run writes into prepared_, which lives until the batcher lets go of this.
-  if (error && admitted) batcher_->Abandon(work_);
   if (!error) {
     parts_.metrics->OnAudio(report.audio);
-  } else if (reason::IsRefusal(error->reason)) {
-    parts_.metrics->OnRejected(error->reason);
+  } else {
+    // What batches run writes into the lanes, which live until the batchers let go of this.
+    for (const LaneRequest* lane : admitted) lane->network->batcher->Abandon(lane->work);
+    if (reason::IsRefusal(error->reason)) parts_.metrics->OnRejected(error->reason);
   }
   // gRPC keeps the request, the reply and the reply's bytes until they have left.
   share->ShrinkTo(request_.request_bytes + 2 * reply_bytes);

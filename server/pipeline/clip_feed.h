@@ -1,10 +1,12 @@
-// One clip on its way from bytes to windows, step by step.
+// One clip on its way from bytes to the windows of all lanes, step by step.
 
 #ifndef HEARWIRE_SERVER_PIPELINE_CLIP_FEED_H_
 #define HEARWIRE_SERVER_PIPELINE_CLIP_FEED_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -15,8 +17,11 @@
 
 namespace hearwire {
 
-// Decodes a clip and cuts it into windows. What it holds does not grow with the clip, but for the scene of a clip of at
-// most 10 s, whose samples are held until its end. One thread at a time.
+// The windows that a step has made, of each lane.
+using LaneWindows = std::vector<std::vector<StreamWindow>>;
+
+// Decodes a clip, once, and cuts it into windows for each lane. What it holds does not grow with the clip, but for the
+// scene of a clip of at most 10 s, whose samples are held until its end. One thread at a time.
 class ClipFeed {
  public:
   // request: its clips' bytes outlive this; the rest need not.
@@ -24,24 +29,27 @@ class ClipFeed {
 
   enum class Progress { kMore, kEnd };
 
-  // Goes on by a few milliseconds of work at most, and appends the windows that are complete. The errors are the
-  // clip's: INVALID_ARGUMENT, or RESOURCE_EXHAUSTED for one over the limit; nothing may follow.
-  std::variant<Progress, CallError> Step(std::vector<StreamWindow>* windows);
+  // Goes on by a few milliseconds of work at most, and appends the windows that are complete to those of their lane,
+  // *windows having as many as there are. The errors are the clip's: INVALID_ARGUMENT, or RESOURCE_EXHAUSTED for one
+  // over the limit; nothing may follow.
+  std::variant<Progress, CallError> Step(LaneWindows* windows);
 
   // Decoded so far, at kSampleRateHz.
   int64_t samples() const { return samples_; }
 
  private:
-  std::variant<Progress, CallError> Decode();
-  std::variant<Progress, CallError> Cut(std::vector<StreamWindow>* windows);
+  std::optional<CallError> Decode();
+  std::optional<CallError> Cut(LaneWindows* windows);
   CallError Bad(absl::Status status) const;
 
   const CallError bad_clip_;  // What every error of the clip has in common.
   ClipDecoder decoder_;
-  absl::StatusOr<std::unique_ptr<WindowStream>> windows_;
+  absl::Status status_;                                 // Why there are no streams.
+  std::vector<std::unique_ptr<WindowStream>> streams_;  // Of each lane.
+  size_t cut_ = 0;                                      // Streams that wait for samples, or have ended.
+  bool decoded_ = false;
   std::vector<float> piece_;
   int64_t samples_ = 0;
-  bool waiting_ = true;  // The windows, for samples.
 };
 
 }  // namespace hearwire

@@ -7,14 +7,15 @@
 namespace hearwire {
 
 int64_t LeastSamples(const CallRequest& request, int clip, const AudioLimits& limits) {
-  // Shorter ones are refused.
-  return std::max(CountDecodedSamples(request.clips[clip], limits, kSampleRateHz), request.min_samples);
+  int64_t samples = CountDecodedSamples(request.clips[clip], limits, kSampleRateHz);
+  for (const LaneRequest& lane : request.lanes) samples = std::max(samples, lane.min_samples);
+  return samples;
 }
 
-WindowCount CountWindows(const CallRequest& request, int64_t samples) {
-  const MelSettings& mel = request.network->info->mel;
-  return request.kind == CallKind::kTimestamps ? CountTimestampWindows(samples, request.timestamp_window_samples, mel)
-                                               : CountSceneWindows(samples, mel);
+WindowCount CountWindows(const LaneRequest& lane, int64_t samples) {
+  const MelSettings& mel = lane.network->info->mel;
+  return lane.kind == LaneKind::kTimestamps ? CountTimestampWindows(samples, lane.timestamp_window_samples, mel)
+                                            : CountSceneWindows(samples, mel);
 }
 
 }  // namespace hearwire

@@ -11,11 +11,12 @@
 
 namespace hearwire {
 
-// The least that a clip can have, in samples at kSampleRateHz: what its source says, or the shortest that is taken.
+// The least that a clip can have, in samples at kSampleRateHz: what its source says, or the shortest of which every
+// lane makes something.
 int64_t LeastSamples(const CallRequest& request, int clip, const AudioLimits& limits);
 
-// Windows of a clip of so many samples, at least request.min_samples.
-WindowCount CountWindows(const CallRequest& request, int64_t samples);
+// Windows that the lane makes of a clip of so many samples, at least lane.min_samples.
+WindowCount CountWindows(const LaneRequest& lane, int64_t samples);
 
 }  // namespace hearwire
 

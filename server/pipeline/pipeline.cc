@@ -43,8 +43,8 @@ void PooledPipeline::Start(CallRequest request) {
   if (shutting_down_.load()) return Refuse(request, ShuttingDown());
   auto admitted = admission_.Admit(request.request_bytes);
   if (const auto* refusal = std::get_if<Admission::Refusal>(&admitted)) {
-    return Refuse(request,
-                  NotAdmitted(*refusal, options_.max_calls, options_.max_bytes_in_flight, *request.network->batcher));
+    return Refuse(request, NotAdmitted(*refusal, options_.max_calls, options_.max_bytes_in_flight,
+                                       *request.lanes.front().network->batcher));
   }
   const PipelineParts parts{options_, metrics_, &threads_, shutting_down_};
   auto caller = callers_.Enter(request.caller);

@@ -11,9 +11,11 @@ std::vector<WindowRequest> PreparedWindows::Add(int clip, std::vector<StreamWind
   piece.clip = clip;
   piece.last_of_clip = last_of_clip;
   piece.first = next_window_;
+  piece.first_of_clip = windows.empty() ? 0 : windows.front().index;
   piece.windows = static_cast<int64_t>(windows.size());
+  piece.values = piece.windows * row_size_;
   // Not zeroed: every row is written before anybody reads it.
-  piece.rows.reset(new float[windows.size() * static_cast<size_t>(row_size_)]);
+  piece.rows.reset(new float[static_cast<size_t>(piece.values)]);
   next_window_ += piece.windows;
 
   std::vector<WindowRequest> requests;

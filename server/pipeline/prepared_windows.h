@@ -16,19 +16,22 @@
 
 namespace hearwire {
 
-// Windows are numbered as they come, over all clips of the call. They come in pieces of one clip; batches compute them
-// in any order; pieces leave in the order in which they came, each when it is computed whole. Not thread-safe.
+// Of one lane. Windows are numbered as they come, over all clips of the call. They come in pieces of one clip; batches
+// compute them in any order; pieces leave in the order in which they came, each when it is computed whole. Not
+// thread-safe.
 class PreparedWindows {
  public:
   struct Piece {
     int clip = 0;
     bool last_of_clip = false;
-    int64_t first = 0;  // Number of its first window.
+    int64_t first = 0;          // Number of its first window.
+    int64_t first_of_clip = 0;  // Likewise among all those of the clip.
     int64_t windows = 0;
     int64_t frames = 0;                 // Of them, together.
     int64_t computed = 0;               // Of its windows.
     std::vector<FrameRefs> frame_refs;  // What the windows view; let go once they are computed.
-    std::unique_ptr<float[]> rows;      // [windows, row_size]
+    std::unique_ptr<float[]> rows;      // [windows, row_size], so many values.
+    int64_t values = 0;
   };
 
   explicit PreparedWindows(int row_size) : row_size_(row_size) {}

@@ -3,6 +3,7 @@
 #ifndef HEARWIRE_SERVER_PIPELINE_REPLY_SINK_H_
 #define HEARWIRE_SERVER_PIPELINE_REPLY_SINK_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 
@@ -12,15 +13,24 @@
 
 namespace hearwire {
 
+// The next rows that a lane has made of a clip: of its windows, in order. Lanes and clips come in any order.
+struct WindowRows {
+  int lane = 0;
+  int clip = 0;
+  // Number of the first window among all those of the clip, if there is one here.
+  int64_t first_window = 0;
+  absl::Span<const float> rows;  // [windows, row_size], finite. None only with the last.
+  bool last = false;             // The lane has no more of this clip.
+};
+
 // One for each call. The pipeline calls it from threads of its own, one at a time, never after OnEnd. It must not
 // block.
 class ReplySink {
  public:
   virtual ~ReplySink() = default;
 
-  // The next rows of one of the call's clips, [count, row_size], finite. A clip's rows come in order; clips come in any
-  // order. An error fails the call: OnEnd brings it back.
-  virtual std::optional<CallError> OnRows(int clip, absl::Span<const float> rows) = 0;
+  // An error fails the call: OnEnd brings it back.
+  virtual std::optional<CallError> OnRows(const WindowRows& rows) = 0;
 
   // Exactly once. error: null when every row of every clip has come. held: the call's place among those in flight, and
   // the bytes of its reply; the sink keeps it until the reply has left. Null when the call was not let in. The sink may

@@ -37,7 +37,7 @@ void CallReactor::Run(CallRequest request, const AudioClips& clips, absl::Durati
   clips_ = &clips;
   writer_ = std::move(writer);
   request.deadline = std::min(ReadDeadline(context_->raw_deadline()), start_ + max_deadline);
-  work_ = request.work;
+  for (const LaneRequest& lane : request.lanes) works_.push_back(lane.work);
   request.caller = CallerName(context_->peer());
   request.reply = writer_->size();
   request.sink = this;
@@ -45,11 +45,11 @@ void CallReactor::Run(CallRequest request, const AudioClips& clips, absl::Durati
 }
 
 void CallReactor::OnCancel() {
-  if (work_ != nullptr) work_->cancelled.store(true);
+  for (const std::shared_ptr<CallWork>& work : works_) work->cancelled.store(true);
 }
 
-std::optional<CallError> CallReactor::OnRows(int clip, absl::Span<const float> rows) {
-  std::optional<RequestFault> fault = writer_->WriteRows(clip, rows);
+std::optional<CallError> CallReactor::OnRows(const WindowRows& rows) {
+  std::optional<RequestFault> fault = writer_->WriteRows(rows);
   if (!fault) return std::nullopt;
   fault_field_ = std::move(fault->field);
   return std::move(fault->error);

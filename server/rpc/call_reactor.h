@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "server/concurrency/steady_time.h"
@@ -62,7 +63,7 @@ class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
     delete this;
   }
 
-  std::optional<CallError> OnRows(int clip, absl::Span<const float> rows) override;
+  std::optional<CallError> OnRows(const WindowRows& rows) override;
   void OnEnd(const CallError* error, const CallReport& report, std::unique_ptr<Admission::Share> held) override;
 
   // To the sinks; reason: of a failure. Finishing the call comes after it, for this may be gone then.
@@ -80,7 +81,8 @@ class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
   std::string fault_field_;                 // Of what the writer refused.
   std::unique_ptr<Admission::Share> held_;  // Until the reply has left.
   std::atomic<int64_t>* in_flight_ = nullptr;
-  std::shared_ptr<CallWork> work_;  // Set before the handler returns, if at all; OnCancel comes later.
+  // Of each lane. Set before the handler returns, if at all; OnCancel comes later.
+  std::vector<std::shared_ptr<CallWork>> works_;
 };
 
 }  // namespace hearwire

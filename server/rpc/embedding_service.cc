@@ -102,7 +102,7 @@ void EmbeddingServiceImpl::Run(CallReactor* call, const Request& message, CallRe
 }
 
 template <typename Request, typename Response>
-CallReactor* EmbeddingServiceImpl::Embed(CallReactor* call, CallKind kind, const Request& message, Response* response) {
+CallReactor* EmbeddingServiceImpl::Embed(CallReactor* call, LaneKind kind, const Request& message, Response* response) {
   const std::string& name = message.config().empty() ? options_.default_config : message.config();
   call->set_config(name);
   if (!Admit(call)) return call;
@@ -115,11 +115,12 @@ CallReactor* EmbeddingServiceImpl::Embed(CallReactor* call, CallKind kind, const
     return call;
   }
   const Config& config = *served.config;
-  request.kind = kind;
-  request.network = served.network;
-  request.readout = config.readout;
-  request.timestamp_window_samples = config.timestamp_window_samples;
-  request.min_samples = kind == CallKind::kTimestamps ? config.min_timestamp_samples() : config.min_scene_samples();
+  request.lanes.push_back(
+      {.kind = kind,
+       .network = served.network,
+       .readout = config.readout,
+       .timestamp_window_samples = config.timestamp_window_samples,
+       .min_samples = kind == LaneKind::kTimestamps ? config.min_timestamp_samples() : config.min_scene_samples()});
   Run(call, message, std::move(request),
       NewReplyWriter({config.name, served.network, options_.precision}, config.embedding_size(), message.clips_size(),
                      element_type, response));
@@ -129,13 +130,13 @@ CallReactor* EmbeddingServiceImpl::Embed(CallReactor* call, CallKind kind, const
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetSceneEmbeddings(grpc::CallbackServerContext* context,
                                                                    const v1::GetSceneEmbeddingsRequest* request,
                                                                    v1::GetSceneEmbeddingsResponse* response) {
-  return Embed(NewCall(context, "GetSceneEmbeddings"), CallKind::kScene, *request, response);
+  return Embed(NewCall(context, "GetSceneEmbeddings"), LaneKind::kScene, *request, response);
 }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTimestampEmbeddings(grpc::CallbackServerContext* context,
                                                                        const v1::GetTimestampEmbeddingsRequest* request,
                                                                        v1::GetTimestampEmbeddingsResponse* response) {
-  return Embed(NewCall(context, "GetTimestampEmbeddings"), CallKind::kTimestamps, *request, response);
+  return Embed(NewCall(context, "GetTimestampEmbeddings"), LaneKind::kTimestamps, *request, response);
 }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTags(grpc::CallbackServerContext* context,
@@ -154,10 +155,10 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTags(grpc::CallbackServerCont
   // There are no more tags than classes.
   const uint32_t asked = message->top_k() == 0 ? kClassCount : message->top_k();
   const int top_k = static_cast<int>(std::min<uint32_t>(asked, kClassCount));
-  request.kind = CallKind::kTags;
-  request.network = served.network;
-  request.readout = LogitsReadout();
-  request.min_samples = served.config->min_scene_samples();
+  request.lanes.push_back({.kind = LaneKind::kScene,
+                           .network = served.network,
+                           .readout = LogitsReadout(),
+                           .min_samples = served.config->min_scene_samples()});
   Run(call, *message, std::move(request),
       NewTagsWriter({"", served.network, options_.precision}, message->clips_size(), top_k, response));
   return call;

@@ -88,7 +88,7 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
 
   // Both methods of embeddings. Returns `call`, which runs or has failed.
   template <typename Request, typename Response>
-  CallReactor* Embed(CallReactor* call, CallKind kind, const Request& message, Response* response);
+  CallReactor* Embed(CallReactor* call, LaneKind kind, const Request& message, Response* response);
 
   // Hands a call whose request has been read to the pipeline.
   template <typename Request>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 #include <string>
@@ -12,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "models/configs/audioset.h"
 #include "models/log_mel/clip_windows.h"
+#include "server/pipeline/scene_mean.h"
 #include "server/rpc/float16.h"
 #include "server/rpc/write_reply.h"
 
@@ -73,6 +75,23 @@ void StartMatrix(int rows, int columns, v1::ElementType type, v1::Matrix* matrix
   matrix->set_element_type(type);
 }
 
+// The scenes of a call's clips.
+class SceneMeans {
+ public:
+  SceneMeans(int clips, int row_size) : row_size_(row_size), means_(static_cast<size_t>(clips)) {}
+
+  // Nothing until the clip's last rows.
+  absl::Span<const float> Add(const WindowRows& rows) {
+    SceneMean& mean = means_[static_cast<size_t>(rows.clip)];
+    mean.Add(rows.rows, row_size_);
+    return rows.last ? mean.Mean() : absl::Span<const float>();
+  }
+
+ private:
+  const int row_size_;
+  std::vector<SceneMean> means_;
+};
+
 // What every reply ends with.
 template <typename Reply>
 class EndedReplyWriter : public ReplyWriter {
@@ -95,23 +114,29 @@ class SceneWriter final : public EndedReplyWriter<v1::GetSceneEmbeddingsResponse
  public:
   SceneWriter(const ReplySpace& space, int row_size, int clips, v1::ElementType type,
               v1::GetSceneEmbeddingsResponse* reply)
-      : EndedReplyWriter(space, reply), type_(type), row_bytes_(row_size * ElementBytes(type)) {
+      : EndedReplyWriter(space, reply),
+        type_(type),
+        row_bytes_(row_size * ElementBytes(type)),
+        means_(clips, row_size) {
     StartMatrix(clips, row_size, type, reply->mutable_embeddings());
   }
 
-  ReplySize size() const override { return {.fixed = kFixedBytes, .per_row = row_bytes_}; }
+  ReplySize size() const override { return {.fixed = kFixedBytes, .per_row = {row_bytes_}}; }
 
-  std::optional<RequestFault> WriteRows(int clip, absl::Span<const float> row) override {
+  std::optional<RequestFault> WriteRows(const WindowRows& rows) override {
+    const absl::Span<const float> row = means_.Add(rows);
+    if (row.empty()) return std::nullopt;
     v1::Matrix& matrix = *reply_->mutable_embeddings();
     std::string& data = *matrix.mutable_data();
     if (data.empty()) data.resize(static_cast<size_t>(matrix.rows() * row_bytes_));
-    const std::optional<float> beyond = WriteElements(row, type_, &data[static_cast<size_t>(clip * row_bytes_)]);
-    return beyond ? std::optional(BeyondFloat16(*beyond, clip)) : std::nullopt;
+    const std::optional<float> beyond = WriteElements(row, type_, &data[static_cast<size_t>(rows.clip * row_bytes_)]);
+    return beyond ? std::optional(BeyondFloat16(*beyond, rows.clip)) : std::nullopt;
   }
 
  private:
   const v1::ElementType type_;
   const int64_t row_bytes_;
+  SceneMeans means_;
 };
 
 class TimestampWriter final : public EndedReplyWriter<v1::GetTimestampEmbeddingsResponse> {
@@ -125,17 +150,17 @@ class TimestampWriter final : public EndedReplyWriter<v1::GetTimestampEmbeddings
   ReplySize size() const override {
     return {.fixed = kFixedBytes,
             .per_clip = kBytesPerTimestampClip,
-            .per_row = row_size_ * ElementBytes(type_) + static_cast<int64_t>(sizeof(double))};
+            .per_row = {row_size_ * ElementBytes(type_) + static_cast<int64_t>(sizeof(double))}};
   }
 
-  std::optional<RequestFault> WriteRows(int clip, absl::Span<const float> rows) override {
-    v1::TimestampEmbeddings& embeddings = *reply_->mutable_clips(clip);
+  std::optional<RequestFault> WriteRows(const WindowRows& rows) override {
+    v1::TimestampEmbeddings& embeddings = *reply_->mutable_clips(rows.clip);
     v1::Matrix& matrix = *embeddings.mutable_embeddings();
-    if (const std::optional<float> beyond = AppendElements(rows, type_, matrix.mutable_data())) {
-      return BeyondFloat16(*beyond, clip);
+    if (const std::optional<float> beyond = AppendElements(rows.rows, type_, matrix.mutable_data())) {
+      return BeyondFloat16(*beyond, rows.clip);
     }
     const uint32_t first = matrix.rows();
-    const uint32_t end = first + static_cast<uint32_t>(rows.size() / static_cast<size_t>(row_size_));
+    const uint32_t end = first + static_cast<uint32_t>(rows.rows.size() / static_cast<size_t>(row_size_));
     matrix.set_rows(end);
     embeddings.mutable_timestamps_ms()->Reserve(static_cast<int>(end));
     for (uint32_t row = first; row < end; ++row) {
@@ -152,16 +177,20 @@ class TimestampWriter final : public EndedReplyWriter<v1::GetTimestampEmbeddings
 class TagsWriter final : public EndedReplyWriter<v1::GetTagsResponse> {
  public:
   TagsWriter(const ReplySpace& space, int clips, int top_k, v1::GetTagsResponse* reply)
-      : EndedReplyWriter(space, reply), top_k_(top_k) {
+      : EndedReplyWriter(space, reply), top_k_(top_k), means_(clips, kClassCount) {
     for (int i = 0; i < clips; ++i) reply->add_clips();
   }
 
   ReplySize size() const override {
     static const int64_t longest_name = LongestClassName();
-    return {.fixed = kFixedBytes, .per_row = top_k_ * (kBytesPerTag + longest_name)};
+    return {.fixed = kFixedBytes, .per_row = {top_k_ * (kBytesPerTag + longest_name)}};
   }
 
-  std::optional<RequestFault> WriteRows(int clip, absl::Span<const float> probabilities) override {
+  std::optional<RequestFault> WriteRows(const WindowRows& rows) override {
+    const absl::Span<const float> logits = means_.Add(rows);
+    if (logits.empty()) return std::nullopt;
+    std::vector<float> probabilities(logits.begin(), logits.end());
+    for (float& value : probabilities) value = static_cast<float>(1.0 / (1.0 + std::exp(-double{value})));
     const auto names = AudioSetClassNames();
     std::vector<size_t> order(probabilities.size());
     std::iota(order.begin(), order.end(), 0);
@@ -170,7 +199,7 @@ class TagsWriter final : public EndedReplyWriter<v1::GetTagsResponse> {
     });
     order.resize(static_cast<size_t>(top_k_));
     for (const size_t index : order) {
-      v1::Tag* tag = reply_->mutable_clips(clip)->add_tags();
+      v1::Tag* tag = reply_->mutable_clips(rows.clip)->add_tags();
       tag->set_index(static_cast<uint32_t>(index));
       tag->set_name(std::string(names[index]));
       tag->set_probability(probabilities[index]);
@@ -180,6 +209,7 @@ class TagsWriter final : public EndedReplyWriter<v1::GetTagsResponse> {
 
  private:
   const int top_k_;
+  SceneMeans means_;
 };
 
 }  // namespace

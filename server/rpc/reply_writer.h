@@ -33,7 +33,7 @@ class ReplyWriter {
 
   // As ReplySink::OnRows. INVALID_ARGUMENT, for the element type, when a value is beyond what float16 holds (65504): it
   // is not sent as infinity, nor cut off; the message names the clip.
-  virtual std::optional<RequestFault> WriteRows(int clip, absl::Span<const float> rows) = 0;
+  virtual std::optional<RequestFault> WriteRows(const WindowRows& rows) = 0;
 
   // Once, when all rows have been written: the space, and where the time went.
   virtual void WriteEnd(absl::Duration total, const CallTimes& times) = 0;

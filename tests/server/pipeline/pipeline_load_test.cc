@@ -134,7 +134,7 @@ TEST_F(GatedPipelineTest, GivesBackWhatAClipHeldWhenItIsPrepared) {
 TEST_F(GatedPipelineTest, PreparesOfALongClipNoMoreThanTheNextBatchesNeed) {
   PipelineHarness harness(Gated({}, {.queue = {.max_batch_frames = 400, .credit_frames = 800}}));
   // 1201 windows of 16 frames; the worker holds one batch.
-  std::future<Answer> answer = harness.Start(harness.Request({Tone(60)}, CallKind::kTimestamps));
+  std::future<Answer> answer = harness.Start(harness.Request({Tone(60)}, LaneKind::kTimestamps));
   gate_.WaitForArrivals(1);
   absl::SleepFor(absl::Milliseconds(100));  // Enough to prepare all of it.
   EXPECT_LE(harness.metrics.pending_frames(), 800 + 400) << "a piece is half the credit at most";
@@ -146,8 +146,8 @@ TEST_F(GatedPipelineTest, PreparesOfALongClipNoMoreThanTheNextBatchesNeed) {
 
 TEST_F(GatedPipelineTest, GivesUpALongCallWhilePreparationPauses) {
   PipelineHarness harness(Gated({}, {.queue = {.max_batch_frames = 400, .credit_frames = 800}}));
-  CallRequest request = harness.Request({Tone(60)}, CallKind::kTimestamps);
-  const std::shared_ptr<CallWork> work = request.work;
+  CallRequest request = harness.Request({Tone(60)}, LaneKind::kTimestamps);
+  const std::shared_ptr<CallWork> work = request.lanes[0].work;
   std::future<Answer> answer = harness.Start(std::move(request));
   gate_.WaitForArrivals(1);
   work->cancelled.store(true);
@@ -161,7 +161,7 @@ TEST_F(GatedPipelineTest, GivesUpACallWhoseCallerHasGoneWhileItWaits) {
   PipelineHarness harness(Gated());
   std::future<Answer> running = Occupy(&harness);
   CallRequest request = harness.Request({Tone(0.5)});
-  const std::shared_ptr<CallWork> work = request.work;
+  const std::shared_ptr<CallWork> work = request.lanes[0].work;
   std::future<Answer> waiting = harness.Start(std::move(request));
   harness.metrics.WaitForPendingFrames(kHalfASecond);
   work->cancelled.store(true);
@@ -176,7 +176,7 @@ TEST_F(GatedPipelineTest, GivesUpACallWhoseCallerHasGoneWhileItWaits) {
 TEST_F(GatedPipelineTest, GivesUpACallWhoseCallerLeftWhileItRan) {
   PipelineHarness harness(Gated());
   CallRequest request = harness.Request({Tone(0.5)});
-  const std::shared_ptr<CallWork> work = request.work;
+  const std::shared_ptr<CallWork> work = request.lanes[0].work;
   std::future<Answer> running = harness.Start(std::move(request));
   gate_.WaitForArrivals(1);
   work->cancelled.store(true);
@@ -209,7 +209,7 @@ TEST(PipelineTest, DecodesNothingForACallThatIsTooLate) {
 TEST(PipelineTest, DecodesNothingForACallerWhoHasGone) {
   PipelineHarness harness;
   CallRequest request = harness.Request({Tone(0.5)});
-  request.work->cancelled.store(true);
+  request.lanes[0].work->cancelled.store(true);
   const Answer answer = harness.Run(std::move(request));
   EXPECT_EQ(answer.code(), absl::StatusCode::kCancelled);
   EXPECT_EQ(answer.report.audio, absl::ZeroDuration());

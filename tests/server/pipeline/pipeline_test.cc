@@ -65,7 +65,7 @@ TEST(PipelineTest, GivesOneRowPerSceneInTheOrderOfTheClips) {
 TEST(PipelineTest, GivesARowPerTimestamp) {
   PipelineHarness harness;
   const std::vector<std::vector<float>> clips = {Tone(0.5, 300), Tone(0.2, 600)};
-  const Answer answer = harness.Run(harness.Request(clips, CallKind::kTimestamps));
+  const Answer answer = harness.Run(harness.Request(clips, LaneKind::kTimestamps));
   ASSERT_TRUE(answer.ok()) << answer.error().status;
   std::vector<std::vector<float>> expected;
   std::vector<int64_t> counts;
@@ -81,16 +81,34 @@ TEST(PipelineTest, GivesARowPerTimestamp) {
   EXPECT_EQ(answer.result().rows, Concatenated(expected));
 }
 
-TEST(PipelineTest, MakesTagsProbabilities) {
+TEST(PipelineTest, GivesEveryLaneItsRowsOfEveryClip) {
   PipelineHarness harness;
-  const CallRequest request = harness.Request({Tone(1)}, CallKind::kTags);
-  const Readout readout = request.readout;
-  const Answer answer = harness.Run(request);
-  ASSERT_TRUE(answer.ok());
-  std::vector<float> expected = FakeScene(harness, Tone(1), readout);
-  for (float& value : expected) value = static_cast<float>(1 / (1 + std::exp(-static_cast<double>(value))));
-  EXPECT_EQ(answer.result().rows, expected);
-  EXPECT_EQ(answer.result().row_size, kClassCount);
+  const std::vector<std::vector<float>> clips = {Tone(11, 300), Tone(0.2, 600)};
+  CallRequest request = harness.Request(clips, LaneKind::kTimestamps);
+  Readout logits;
+  logits.features.Add(Feature::kLogits);
+  request.lanes.push_back(harness.Request({}).lanes[0]);
+  request.lanes.push_back(harness.Request({}).lanes[0]);
+  request.lanes[2].readout = logits;
+  request.reply.per_row = {100, 100, 100};
+  const Answer answer = harness.Run(std::move(request));
+  ASSERT_TRUE(answer.ok()) << answer.error().status;
+  EXPECT_EQ(answer.result(0).rows, harness.Run(harness.Request(clips, LaneKind::kTimestamps)).result().rows);
+  EXPECT_EQ(answer.result(1).rows, harness.Run(harness.Request(clips)).result().rows);
+  std::vector<std::vector<float>> scenes;
+  for (const auto& clip : clips) scenes.push_back(FakeScene(harness, clip, logits));
+  EXPECT_EQ(answer.result(2).rows, Concatenated(scenes));
+  EXPECT_EQ(answer.report.audio, absl::Milliseconds(11200)) << "a clip is decoded once";
+}
+
+TEST(PipelineTest, RefusesAClipThatIsTooShortForOneOfTheLanes) {
+  PipelineHarness harness;
+  CallRequest request = harness.Request({Tone(0.05)});
+  request.lanes.push_back(harness.Request({}, LaneKind::kTimestamps).lanes[0]);
+  request.reply.per_row = {100, 100};
+  const Answer answer = harness.Run(std::move(request));
+  ASSERT_EQ(answer.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(answer.error().status.message()), HasSubstr("2561"));
 }
 
 TEST(PipelineTest, NamesTheFirstBadClip) {
@@ -123,11 +141,11 @@ TEST(PipelineTest, SaysHowLongAClipMustBe) {
   clip.resize(514);
   EXPECT_TRUE(harness.Run(harness.Request({clip})).ok());
   clip.resize(2560);
-  const Answer timestamps = harness.Run(harness.Request({clip}, CallKind::kTimestamps));
+  const Answer timestamps = harness.Run(harness.Request({clip}, LaneKind::kTimestamps));
   ASSERT_EQ(timestamps.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(timestamps.error().status.message()), HasSubstr("2561"));
   clip.resize(2561);
-  EXPECT_TRUE(harness.Run(harness.Request({clip}, CallKind::kTimestamps)).ok());
+  EXPECT_TRUE(harness.Run(harness.Request({clip}, LaneKind::kTimestamps)).ok());
 }
 
 TEST(PipelineTest, RefusesSamplesWhoseSpectrogramOverflows) {
@@ -174,19 +192,19 @@ TEST(PipelineTest, TakesACallWithMoreFramesThanMayWaitAtOnce) {
   const Answer scene = harness.Run(harness.Request({Tone(30)}));
   ASSERT_TRUE(scene.ok());
   EXPECT_EQ(scene.result().rows, roomy.Run(roomy.Request({Tone(30)})).result().rows);
-  EXPECT_TRUE(harness.Run(harness.Request({Tone(10), Tone(20)}, CallKind::kTimestamps)).ok());
+  EXPECT_TRUE(harness.Run(harness.Request({Tone(10), Tone(20)}, LaneKind::kTimestamps)).ok());
 }
 
 TEST(PipelineTest, DecodesNothingOfACallWhoseLengthsSayThatItsReplyIsTooLarge) {
   PipelineHarness harness({.pipeline = {.max_reply_bytes = 20000}});
   // Two seconds have 41 rows of 736 bytes.
-  const Answer long_reply = harness.Run(harness.Request({Tone(2)}, CallKind::kTimestamps));
+  const Answer long_reply = harness.Run(harness.Request({Tone(2)}, LaneKind::kTimestamps));
   EXPECT_EQ(long_reply.reason(), reason::kReplyTooLarge);
   EXPECT_EQ(long_reply.report.audio, absl::ZeroDuration());
   // A WAV file's length is known too.
   const std::string wav = MakeWav(MakeNoise(1000, 1, 4));
   const auto run_file = [&](std::string_view bytes) {
-    CallRequest request = harness.Request({}, CallKind::kTimestamps);
+    CallRequest request = harness.Request({}, LaneKind::kTimestamps);
     request.clips.push_back(EncodedAudio{bytes});
     return harness.Run(std::move(request));
   };
@@ -196,7 +214,7 @@ TEST(PipelineTest, DecodesNothingOfACallWhoseLengthsSayThatItsReplyIsTooLarge) {
   EXPECT_EQ(run_file(std::string_view(wav).substr(0, wav.size() - 2)).reason(), reason::kInvalidAudio)
       << "cut off, whatever it claims";
   // Of other files nothing is known but that they have a window.
-  CallRequest mixed = harness.Request({Tone(4)}, CallKind::kTimestamps);
+  CallRequest mixed = harness.Request({Tone(4)}, LaneKind::kTimestamps);
   mixed.clips.push_back(EncodedAudio{"no audio"});
   const Answer at_least = harness.Run(std::move(mixed));
   EXPECT_EQ(at_least.reason(), reason::kReplyTooLarge);
@@ -206,7 +224,7 @@ TEST(PipelineTest, DecodesNothingOfACallWhoseLengthsSayThatItsReplyIsTooLarge) {
 TEST(PipelineTest, RefusesAReplyOverTheLimitAndSaysItsSize) {
   PipelineHarness harness({.pipeline = {.max_reply_bytes = 10000}});
   // 21 rows of 184 floats, 100 bytes fixed, 10 for the clip.
-  const Answer answer = harness.Run(harness.Request({Tone(1)}, CallKind::kTimestamps));
+  const Answer answer = harness.Run(harness.Request({Tone(1)}, LaneKind::kTimestamps));
   ASSERT_EQ(answer.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(answer.reason(), reason::kReplyTooLarge);
   EXPECT_TRUE(answer.error().never_retry);

@@ -1,0 +1,31 @@
+// The scene of a clip: the mean of its windows' rows.
+
+#ifndef HEARWIRE_SERVER_PIPELINE_SCENE_MEAN_H_
+#define HEARWIRE_SERVER_PIPELINE_SCENE_MEAN_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+
+namespace hearwire {
+
+// Takes the rows of one clip's windows in order, in any pieces. Sums in double; holds one row, whatever the clip's
+// length. Not thread-safe.
+class SceneMean {
+ public:
+  // rows: the next ones, [count, row_size]. The size is the same in all pieces.
+  void Add(absl::Span<const float> rows, int row_size);
+
+  // Of all rows so far, at least one: [row_size], a view of this. That of an only one is it, to the bit.
+  absl::Span<const float> Mean();
+
+ private:
+  int64_t windows_ = 0;
+  std::vector<double> sum_;  // [row_size], from the second row on.
+  std::vector<float> row_;   // [row_size]: the first row, then the mean.
+};
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_PIPELINE_SCENE_MEAN_H_
