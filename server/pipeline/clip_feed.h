@@ -3,22 +3,17 @@
 #ifndef HEARWIRE_SERVER_PIPELINE_CLIP_FEED_H_
 #define HEARWIRE_SERVER_PIPELINE_CLIP_FEED_H_
 
-#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <variant>
 #include <vector>
 
-#include "models/log_mel/window_stream.h"
 #include "server/audio/clip_decoder.h"
 #include "server/audio/decode_audio.h"
 #include "server/pipeline/call.h"
+#include "server/pipeline/window_cutter.h"
 
 namespace hearwire {
-
-// The windows that a step has made, of each lane.
-using LaneWindows = std::vector<std::vector<StreamWindow>>;
 
 // Decodes a clip, once, and cuts it into windows for each lane. What it holds does not grow with the clip, but for the
 // scene of a clip of at most 10 s, whose samples are held until its end. One thread at a time.
@@ -29,9 +24,9 @@ class ClipFeed {
 
   enum class Progress { kMore, kEnd };
 
-  // Goes on by a few milliseconds of work at most, and appends the windows that are complete to those of their lane,
-  // *windows having as many as there are. The errors are the clip's: INVALID_ARGUMENT, or RESOURCE_EXHAUSTED for one
-  // over the limit; nothing may follow.
+  // Goes on by a few milliseconds of work at most, and appends the windows that are complete to those of their lane;
+  // *windows has as many as there are. The errors are the clip's: INVALID_ARGUMENT, or RESOURCE_EXHAUSTED for one over
+  // the limit; nothing may follow.
   std::variant<Progress, CallError> Step(LaneWindows* windows);
 
   // Decoded so far, at kSampleRateHz.
@@ -39,14 +34,11 @@ class ClipFeed {
 
  private:
   std::optional<CallError> Decode();
-  std::optional<CallError> Cut(LaneWindows* windows);
   CallError Bad(absl::Status status) const;
 
   const CallError bad_clip_;  // What every error of the clip has in common.
   ClipDecoder decoder_;
-  absl::Status status_;                                 // Why there are no streams.
-  std::vector<std::unique_ptr<WindowStream>> streams_;  // Of each lane.
-  size_t cut_ = 0;                                      // Streams that wait for samples, or have ended.
+  WindowCutter cutter_;
   bool decoded_ = false;
   std::vector<float> piece_;
   int64_t samples_ = 0;

@@ -9,7 +9,7 @@
 #include "server/concurrency/thread_pool.h"
 #include "server/pipeline/admission.h"
 #include "server/pipeline/call_errors.h"
-#include "server/pipeline/call_run.h"
+#include "server/pipeline/clips_run.h"
 
 namespace hearwire {
 namespace {
@@ -48,7 +48,7 @@ void PooledPipeline::Start(CallRequest request) {
   }
   const PipelineParts parts{options_, metrics_, &threads_, shutting_down_};
   auto caller = callers_.Enter(request.caller);
-  std::make_shared<CallRun>(parts, std::move(request), std::move(caller), std::move(std::get<0>(admitted)))->Start();
+  std::make_shared<ClipsRun>(parts, std::move(request), std::move(caller), std::move(std::get<0>(admitted)))->Start();
 }
 
 absl::Status OutOfRange(const char* option, int64_t value, int64_t least, int64_t most) {

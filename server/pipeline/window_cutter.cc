@@ -1,0 +1,64 @@
+#include "server/pipeline/window_cutter.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/status/statusor.h"
+
+namespace hearwire {
+
+int64_t FramesOf(const std::vector<StreamWindow>& windows) {
+  // All windows of a clip have as many.
+  return windows.empty() ? 0 : static_cast<int64_t>(windows.size()) * windows.front().window.frame_count();
+}
+
+int64_t FramesOf(const LaneWindows& lanes) {
+  int64_t frames = 0;
+  for (const std::vector<StreamWindow>& windows : lanes) frames += FramesOf(windows);
+  return frames;
+}
+
+WindowCutter::WindowCutter(const std::vector<LaneRequest>& lanes, WindowStreamOptions options) {
+  for (const LaneRequest& lane : lanes) {
+    options.mel = lane.network->info->mel;
+    absl::StatusOr<std::unique_ptr<WindowStream>> stream =
+        lane.kind == LaneKind::kTimestamps ? WindowStream::ForTimestamps(lane.timestamp_window_samples, options)
+                                           : WindowStream::ForScenes(options);
+    status_.Update(stream.status());
+    if (stream.ok()) streams_.push_back(*std::move(stream));
+  }
+  lane_ = streams_.size();
+}
+
+absl::Status WindowCutter::Append(absl::Span<const float> samples) {
+  if (!status_.ok()) return status_;
+  for (const auto& stream : streams_) {
+    if (absl::Status status = stream->Append(samples); !status.ok()) return status;
+  }
+  lane_ = 0;
+  return absl::OkStatus();
+}
+
+absl::Status WindowCutter::Finish() {
+  if (!status_.ok()) return status_;
+  for (const auto& stream : streams_) {
+    if (absl::Status status = stream->Finish(); !status.ok()) return status;
+  }
+  lane_ = 0;
+  return absl::OkStatus();
+}
+
+absl::Status WindowCutter::Step(LaneWindows* windows) {
+  const absl::StatusOr<WindowStream::Progress> progress = streams_[lane_]->Step(&(*windows)[lane_]);
+  if (progress.ok() && *progress != WindowStream::Progress::kMore) ++lane_;
+  return progress.status();
+}
+
+int64_t WindowCutter::resume_sample() const {
+  int64_t least = std::numeric_limits<int64_t>::max();
+  for (const auto& stream : streams_) least = std::min(least, stream->resume_sample());
+  return least;
+}
+
+}  // namespace hearwire
