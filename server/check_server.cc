@@ -7,6 +7,7 @@
 
 #include "server/engine_options.h"
 #include "server/machine.h"
+#include "server/pipeline/head_catalog.h"
 #include "server/run_server.h"
 #include "server/telemetry/log.h"
 
@@ -29,6 +30,9 @@ absl::Status Check(const ServerOptions& options, const ServerSeams& seams) {
       Engines::Load(MakeEngineSpecs(ReadMachine("", ReadAffinity()), *std::move(backends), options),
                     {options.model_repository, options.networks, seams.make_reference});
   if (!engines.ok()) return engines.status();
+  const absl::StatusOr<HeadCatalog> heads = HeadCatalog::Load(
+      {options.heads, options.head_mismatch == HeadMismatch::kWarn, (*engines)->precision()}, (*engines)->networks());
+  if (!heads.ok()) return heads.status();
   if (absl::Status status = (*engines)->Start(&observer); !status.ok()) return status;
   const absl::StatusOr<SelfTestReport> report = (*engines)->Test(seams.self_test);
   if (!report.ok()) return report.status();

@@ -74,6 +74,8 @@ std::vector<LogField> DescribeOptions(const ServerOptions& options) {
       {"model-repository", options.model_repository},
       {"networks", absl::StrJoin(options.networks, ",")},
       {"default-config", options.default_config},
+      {"heads", options.heads},
+      {"head-mismatch", ToText(options.head_mismatch)},
       {"device", ToText(options.device)},
       {"backend", ToText(options.backend)},
       {"precision", ToText(options.precision)},
@@ -126,6 +128,8 @@ std::string_view ToText(BackendChoice backend) {
 std::string_view ToText(Precision precision) { return precision == Precision::kFloat32 ? "float32" : "float16"; }
 
 std::string_view ToText(PinWorkers pin) { return pin == PinWorkers::kAuto ? "auto" : "off"; }
+
+std::string_view ToText(HeadMismatch mismatch) { return mismatch == HeadMismatch::kRefuse ? "refuse" : "warn"; }
 
 std::string_view ToText(LogFormat format) { return format == LogFormat::kText ? "text" : "json"; }
 

@@ -19,6 +19,7 @@ enum class DeviceChoice { kAuto, kCpu, kCuda };
 enum class BackendChoice { kAuto, kNative, kTorch };
 enum class Precision { kFloat32, kFloat16 };
 enum class PinWorkers { kAuto, kOff };
+enum class HeadMismatch { kRefuse, kWarn };
 
 // The frames of the self-test's longest window: a shorter queue could not start.
 inline constexpr int64_t kLeastQueuedFrames = 100;
@@ -29,6 +30,8 @@ struct ServerOptions {
   std::string model_repository;       // Folder of checkpoints. Empty: only the embedded network.
   std::vector<std::string> networks;  // To load from it. Empty: every checkpoint that is found.
   std::string default_config = std::string(kEmbeddedConfigName);
+  std::string heads;                                   // Folder of heads. Empty: none.
+  HeadMismatch head_mismatch = HeadMismatch::kRefuse;  // Of a head trained in another embedding space.
 
   DeviceChoice device = DeviceChoice::kAuto;     // kAuto: CUDA when the backend and a driver are there.
   BackendChoice backend = BackendChoice::kAuto;  // kAuto: native on the CPU, torch on CUDA.
@@ -91,6 +94,7 @@ std::string_view ToText(DeviceChoice device);
 std::string_view ToText(BackendChoice backend);
 std::string_view ToText(Precision precision);
 std::string_view ToText(PinWorkers pin);
+std::string_view ToText(HeadMismatch mismatch);
 std::string_view ToText(LogFormat format);
 std::string_view ToText(LogLevel level);
 

@@ -269,6 +269,11 @@ void Flags::AddNetworkFlags() {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   lists_ = {"networks"};
   AddText("default-config", "NAME", "Config of requests that name none", &options_.default_config);
+  AddText("heads", "FOLDER", "Folder of heads, NAME.safetensors each; without it Classify answers nothing",
+          &options_.heads);
+  AddChoice<HeadMismatch>("head-mismatch", {HeadMismatch::kRefuse, HeadMismatch::kWarn},
+                          "What to do with a head that was trained in another embedding space",
+                          &options_.head_mismatch);
 }
 
 void Flags::AddComputeFlags() {

@@ -16,6 +16,7 @@
 #include "server/grpc_server.h"
 #include "server/health_service.h"
 #include "server/names/nearest_names.h"
+#include "server/pipeline/head_catalog.h"
 #include "server/pipeline/metrics_observer.h"
 #include "server/pipeline/pipeline.h"
 #include "server/rpc/embedding_service.h"
@@ -109,6 +110,7 @@ class ComposedServer final : public Server {
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<MetricsObserver> observer_;
   std::unique_ptr<Engines> engines_;
+  HeadCatalog heads_;
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<EmbeddingServiceImpl> service_;
   ListeningServer grpc_;
@@ -142,6 +144,10 @@ absl::Status ComposedServer::LoadNetworks() {
   if (!engines.ok()) return engines.status();
   engines_ = *std::move(engines);
   const NetworkCatalog& networks = engines_->networks();
+  absl::StatusOr<HeadCatalog> heads = HeadCatalog::Load(
+      {options_.heads, options_.head_mismatch == HeadMismatch::kWarn, engines_->precision()}, networks);
+  if (!heads.ok()) return heads.status();
+  heads_ = *std::move(heads);
 
   MetricsOptions metrics;
   metrics.version = HEARWIRE_VERSION;
@@ -150,6 +156,14 @@ absl::Status ComposedServer::LoadNetworks() {
     Log(LogLevel::kInfo, "network loaded",
         {{"network", network.info->name}, {"source", network.source}, {"sha256", network.sha256}});
     metrics.networks.emplace_back(network.info->name);
+  }
+  for (const std::string& warning : heads_.warnings()) Log(LogLevel::kWarning, warning);
+  for (const LoadedHead& loaded : heads_.heads()) {
+    Log(LogLevel::kInfo, "head loaded",
+        {{"head", loaded.head.name},
+         {"config", loaded.head.config},
+         {"source", loaded.source},
+         {"sha256", loaded.head.sha256}});
   }
   for (const Config& config : Configs()) {
     if (networks.Find(config.network->name) != nullptr) metrics.configs.emplace_back(config.name);

@@ -57,6 +57,8 @@ TEST_F(ParseOptionsTest, TakesEveryFlag) {
                                            "--networks",
                                            "mn20_as",
                                            "--default-config=mn10_logits",
+                                           "--heads=/heads",
+                                           "--head-mismatch=warn",
                                            "--device=cuda",
                                            "--backend=torch",
                                            "--precision=float16",
@@ -82,6 +84,8 @@ TEST_F(ParseOptionsTest, TakesEveryFlag) {
   EXPECT_EQ(options.model_repository, "/models");
   EXPECT_THAT(options.networks, ElementsAre("mn04_as", "mn10_as", "mn20_as"));
   EXPECT_EQ(options.default_config, "mn10_logits");
+  EXPECT_EQ(options.heads, "/heads");
+  EXPECT_EQ(options.head_mismatch, HeadMismatch::kWarn);
   EXPECT_EQ(options.device, DeviceChoice::kCuda);
   EXPECT_EQ(options.backend, BackendChoice::kTorch);
   EXPECT_EQ(options.precision, Precision::kFloat16);
@@ -115,6 +119,8 @@ TEST_F(ParseOptionsTest, HasTheDefaultsOfTheStruct) {
   EXPECT_EQ(options.lame_duck, absl::Seconds(2));
   EXPECT_EQ(options.drain_deadline, absl::Seconds(7));
   EXPECT_EQ(options.default_config, "hearwire_mn01_all_b_mel_avgs");
+  EXPECT_EQ(options.heads, "");
+  EXPECT_EQ(options.head_mismatch, HeadMismatch::kRefuse);
   EXPECT_THAT(options.networks, IsEmpty());
 }
 

@@ -1,0 +1,139 @@
+"""Heads: small classifiers on embeddings, from files in a folder."""
+
+import json
+import struct
+import subprocess
+
+import pytest
+
+from head_files import Head, write_safetensors
+from hearwire_server import BIN, PATIENCE, Server, pb
+
+
+@pytest.fixture(scope="module")
+def config(server):
+    """The embedded network's config, as a server without heads describes it."""
+    configs = server.stub.ListConfigs(pb.ListConfigsRequest(loaded_only=True), timeout=10 * PATIENCE).configs
+    return next(config for config in configs if config.is_default)
+
+
+def ended(folder, *flags):
+    """A start that must fail: its one line of complaint."""
+    process = subprocess.run(
+        [BIN / "hearwire-server", "--grpc-port=0", "--metrics-port=0", "--log-level=error", f"--heads={folder}", *flags],
+        capture_output=True,
+        text=True,
+        timeout=60 * PATIENCE,
+    )
+    assert process.returncode == 1, process.stderr
+    assert process.stdout == ""
+    assert len(process.stderr.splitlines()) == 1, process.stderr
+    return process.stderr
+
+
+def test_heads_are_loaded_and_logged(config, tmp_path):
+    Head(config, [3]).write(tmp_path / "cats.safetensors")
+    Head(config, [8, 2], kind="timestamps").write(tmp_path / "Dogs-2.safetensors")
+    with Server(env={"HEARWIRE_HEADS": str(tmp_path)}) as server:
+        log = server.log()
+        assert log.count("head loaded") == 2 and "cats.safetensors" in log and "Dogs-2.safetensors" in log
+
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-4])
+
+
+def lie_of_gigabytes(path):
+    path.write_bytes(struct.pack("<Q", 8 << 30) + path.read_bytes()[8:])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    "damage, said",
+    [
+        (cut, "truncated"),
+        (lie_of_gigabytes, "at most 1048576"),
+        (empty, "has 0 bytes"),
+    ],
+)
+def test_a_damaged_head_ends_the_start_with_its_name(config, tmp_path, damage, said):
+    Head(config, [3]).write(tmp_path / "good.safetensors")
+    Head(config, [3]).write(tmp_path / "bad.safetensors")
+    damage(tmp_path / "bad.safetensors")
+    line = ended(tmp_path)
+    assert f"{tmp_path}/bad.safetensors" in line and said in line
+
+
+@pytest.mark.parametrize(
+    "metadata, said",
+    [
+        ({"format": "another"}, "hearwire.head.v1"),
+        ({"config": "mn99"}, "mn99"),
+        ({"config": "mn10_all_b_mel_avgs"}, "hearwire checkpoints fetch mn10_as"),
+        ({"labels": json.dumps(["a", "b"])}, "has 2 labels, and its last layer 3"),
+        ({"weights_sha256": "0" * 64}, "0" * 64),
+        ({"frontend": "another"}, "frontend 'another'"),
+        ({"precision": "float16"}, "precision 'float16', this server's is 'float32'"),
+    ],
+)
+def test_a_head_that_does_not_fit_ends_the_start_with_its_name(config, tmp_path, metadata, said):
+    Head(config, [3], **metadata).write(tmp_path / "odd.safetensors")
+    line = ended(tmp_path)
+    assert f"{tmp_path}/odd.safetensors" in line and said in line
+
+
+def test_the_self_test_reads_heads_too(config, tmp_path):
+    Head(config, [3]).write(tmp_path / "a.safetensors")
+    command = [BIN / "hearwire-server", "--self-test", "--log-level=error", f"--heads={tmp_path}"]
+    assert subprocess.run(command, capture_output=True, timeout=60 * PATIENCE).returncode == 0
+    cut(tmp_path / "a.safetensors")
+    assert "a.safetensors" in ended(tmp_path, "--self-test")
+
+
+def test_another_space_may_be_allowed(config, tmp_path):
+    Head(config, [3], weights_sha256="0" * 64).write(tmp_path / "other.safetensors")
+    with Server(f"--heads={tmp_path}", "--head-mismatch=warn") as server:
+        warnings = [line for line in server.log().splitlines() if "warning" in line]
+        assert len(warnings) == 1 and "other.safetensors" in warnings[0] and "0" * 64 in warnings[0]
+
+
+def test_links_out_of_the_folder_and_odd_names_are_refused(config, tmp_path):
+    folder = tmp_path / "heads"
+    folder.mkdir()
+    Head(config, [3]).write(tmp_path / "a.safetensors")
+    (folder / "a.safetensors").symlink_to("../a.safetensors")
+    assert "leads out of the folder" in ended(folder)
+    (folder / "a.safetensors").unlink()
+    Head(config, [3]).write(folder / "a b\n.safetensors")
+    assert "needs another name" in ended(folder)
+    (folder / "a b\n.safetensors").unlink()
+    Head(config, [3]).write(folder / "a.safetensors")
+    Head(config, [3]).write(folder / "A.safetensors")
+    assert "one name" in ended(folder)
+
+
+def test_values_that_are_not_finite_are_refused(config, tmp_path):
+    head = Head(config, [3])
+    for value in (float("nan"), float("inf")):
+        head.tensors["0.bias"][1] = value
+        head.write(tmp_path / "a.safetensors")
+        line = ended(tmp_path)
+        assert "a.safetensors" in line and "0.bias holds a value that is not finite" in line
+
+
+def test_a_folder_that_is_not_there_ends_the_start(tmp_path):
+    assert "--heads" in ended(tmp_path / "nothing")
+
+
+def test_an_empty_folder_is_a_warning(tmp_path):
+    with Server(f"--heads={tmp_path}") as server:
+        assert "no head was found" in server.log()
+
+
+def test_files_without_tensors_are_refused(config, tmp_path):
+    write_safetensors(tmp_path / "a.safetensors", {}, Head(config, [3]).metadata)
+    assert "0.weight is missing" in ended(tmp_path)
