@@ -21,7 +21,6 @@ namespace hearwire {
 namespace {
 
 constexpr int64_t kMaxFileBytes = int64_t{256} << 20;
-constexpr size_t kMaxNameLength = 100;
 constexpr size_t kSha256Digits = 64;
 constexpr double kMaxLogit = 1e300;
 
@@ -136,17 +135,22 @@ Tensor HeadReader::Take(const std::string& name, size_t axes) {
 }
 
 void ReadInput(HeadReader& reader, Head* head) {
-  if (!reader.Has("mean") && !reader.Has("scale")) return;
-  const Tensor mean = reader.Take("mean", 1);
-  const Tensor scale = reader.Take("scale", 1);
-  if (mean.shape != scale.shape) {
-    reader.Fail("tensor mean has the shape ", ShapeText(mean.shape), " and tensor scale ", ShapeText(scale.shape),
-                "; they must be the same");
+  if (reader.Has("mean")) {
+    const Tensor mean = reader.Take("mean", 1);
+    head->mean.assign(mean.values.begin(), mean.values.end());
   }
-  head->mean.assign(mean.values.begin(), mean.values.end());
-  for (const float value : scale.values) {
-    if (value <= 0) reader.Fail("tensor scale holds ", value, "; it must be above 0");
-    head->inverse_scale.push_back(1.0 / static_cast<double>(value));
+  if (reader.Has("scale")) {
+    const Tensor scale = reader.Take("scale", 1);
+    for (const float value : scale.values) {
+      if (value <= 0) reader.Fail("tensor scale holds ", value, "; it must be above 0");
+      head->inverse_scale.push_back(1.0 / static_cast<double>(value));
+    }
+  }
+  if (head->mean.empty()) head->mean.assign(head->inverse_scale.size(), 0.0);
+  if (head->inverse_scale.empty()) head->inverse_scale.assign(head->mean.size(), 1.0);
+  if (head->mean.size() != head->inverse_scale.size()) {
+    reader.Fail("tensor mean has ", head->mean.size(), " values and tensor scale ", head->inverse_scale.size(),
+                "; they must have as many");
   }
 }
 
@@ -160,8 +164,7 @@ void ReadLayers(HeadReader& reader, Head* head) {
     if (!reader.status().ok()) return;
     if (inputs != 0 && weight.shape[1] != static_cast<int64_t>(inputs)) {
       return reader.Fail("tensor ", weight_name, " has the shape ", ShapeText(weight.shape), "; it must be [h, ",
-                         inputs, "], for ", i == 0 ? "mean and scale have" : "the layer before it has", " ", inputs,
-                         " values");
+                         inputs, "], as many as ", i == 0 ? "mean or scale" : "the layer before it", " has values");
     }
     if (bias.shape[0] != weight.shape[0]) {
       return reader.Fail("tensor ", bias_name, " has the shape ", ShapeText(bias.shape), "; it must be [",
@@ -182,11 +185,11 @@ void ReadOutput(HeadReader& reader, Head* head) {
   if (!reader.status().ok()) return;
   const auto logits = static_cast<size_t>(head->layers.back().out_channels);
   const size_t labels = head->labels.size();
-  if (logits == 1 && labels == 2) {
+  if (logits == 1 && labels == 2 && head->output == Head::Output::kSigmoid) {
     head->output = Head::Output::kBinarySigmoid;
   } else if (logits != labels) {
     reader.Fail("has ", labels, " labels, and its last layer ", logits,
-                " values; there must be as many, or two labels for one value");
+                " values; there must be as many, or two labels for the sigmoid of one value");
   } else if (labels == 1 && head->output == Head::Output::kSoftmax) {
     reader.Fail("has one label and a softmax, whose score is always 1; it must be a sigmoid, or have more labels");
   }
@@ -233,8 +236,7 @@ void ReadSpace(HeadReader& reader, Head* head) {
 
 bool IsHeadName(std::string_view name) {
   const auto fits = [](char c) { return absl::ascii_isalnum(c) || c == '.' || c == '-' || c == '_'; };
-  return !name.empty() && name.size() <= kMaxNameLength && absl::ascii_isalnum(name[0]) &&
-         std::all_of(name.begin(), name.end(), fits);
+  return !name.empty() && name[0] != '.' && std::all_of(name.begin(), name.end(), fits);
 }
 
 absl::StatusOr<Head> ParseHead(std::string_view bytes, std::string_view name) {

@@ -1,9 +1,9 @@
 // Heads: small classifiers on the embeddings of one config, each read from one safetensors file.
 //
-// Tensors: "mean" [d] and "scale" [d] (both or neither), then layers "0.weight" [h, d], "0.bias" [h], "1.weight", …
-// Metadata: format ("hearwire.head.v1"), config, kind ("scene" or "timestamps"), weights_sha256, frontend and precision
-// (the last two may be left out), activation ("relu", "hardswish" or "gelu", between layers: one layer needs none),
-// output ("softmax" or "sigmoid"), labels (a JSON list of strings), and whatever else its maker says.
+// Tensors: "mean" [d] and "scale" [d] (either may be left out), then layers "0.weight" [h, d], "0.bias" [h],
+// "1.weight", … Metadata: format ("hearwire.head.v1"), config, kind ("scene" or "timestamps"), weights_sha256, frontend
+// and precision (the last two may be left out), activation ("relu", "hardswish" or "gelu", between layers: one layer
+// needs none), output ("softmax" or "sigmoid"), labels (a JSON list of strings), and whatever else its maker says.
 
 #ifndef HEARWIRE_MODELS_HEADS_HEAD_H_
 #define HEARWIRE_MODELS_HEADS_HEAD_H_
@@ -37,7 +37,7 @@ struct Head {
   std::vector<std::string> labels;
   Output output = Output::kSoftmax;
   Activation activation = Activation::kRelu;
-  // The input is (x - mean) x inverse_scale; both [d], or empty.
+  // The input is (x - mean) x inverse_scale; both [d], or both empty.
   std::vector<double> mean;
   std::vector<double> inverse_scale;
   std::vector<LinearWeights> layers;  // At least one.
@@ -52,7 +52,7 @@ struct Head {
   bool multi_label() const { return output == Output::kSigmoid; }
 };
 
-// Of letters, digits, dots, dashes and underscores, a letter or digit first, at most 100.
+// Of letters, digits, dots, dashes and underscores; no dot first.
 bool IsHeadName(std::string_view name);
 
 // Reads a head from memory. INVALID_ARGUMENT says what is wrong and what would be right: as ParseSafetensors; a piece

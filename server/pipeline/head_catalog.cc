@@ -58,8 +58,7 @@ absl::StatusOr<std::vector<HeadFile>> ListFiles(const std::string& folder) {
   for (HeadFile& file : files) {
     if (!IsHeadName(file.name)) {
       return Invalid("the head ", Quote(file.path),
-                     " needs another name: at most 100 letters, digits, dots, dashes and ",
-                     "underscores, a letter or digit first");
+                     " needs another name: letters, digits, dots, dashes and underscores, ", "and no dot first");
     }
     // Files that differ by case alone are one file on other systems, and one name to whoever says it.
     const auto [same, is_new] = seen.emplace(absl::AsciiStrToLower(file.name), &file);

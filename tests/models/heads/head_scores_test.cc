@@ -95,6 +95,7 @@ TEST(HeadScoresTest, OfOneLogitAreTheSecondLabelsAndWhatIsLeft) {
   file.tensors["0.weight"].values = {1, 2};
   file.tensors["0.bias"].values = {-1};
   file.metadata["labels"] = R"(["no", "yes"])";
+  file.metadata["output"] = "sigmoid";
   // (3 - 1) / 2 x 1 + (5 - 1) / 4 x 2 - 1 = 2
   const float yes = static_cast<float>(1 / (1 + std::exp(-2.0)));
   EXPECT_THAT(Scores(Parse(file), {3, 5}), ElementsAre(FloatEq(1 - yes), FloatEq(yes)));

@@ -74,16 +74,27 @@ TEST(HeadTest, NeedsNeitherStandardisationNorAnActivationOfOneLayer) {
   EXPECT_FALSE(head->multi_label());
 }
 
-TEST(HeadTest, TakesOneLogitForTwoLabels) {
-  for (const char* output : {"softmax", "sigmoid"}) {
-    HeadFile file = MakeHeadFile("mn10_as", {6, 1});
-    file.metadata["labels"] = R"(["no", "yes"])";
-    file.metadata["output"] = output;
-    const absl::StatusOr<Head> head = ParseHead(file.Bytes(), "binary");
+TEST(HeadTest, NeedsOnlyOneOfMeanAndScale) {
+  for (const char* missing : {"mean", "scale"}) {
+    HeadFile file = MakeHeadFile("mn10_as", {6, 4});
+    file.tensors.erase(missing);
+    const absl::StatusOr<Head> head = ParseHead(file.Bytes(), "half");
     ASSERT_TRUE(head.ok()) << head.status();
-    EXPECT_EQ(head->output, Head::Output::kBinarySigmoid);
-    EXPECT_FALSE(head->multi_label());
+    const bool no_mean = missing == std::string("mean");
+    EXPECT_EQ(head->mean[3], no_mean ? 0.0 : double{file.tensors["mean"].values[3]});
+    EXPECT_EQ(head->inverse_scale[3], no_mean ? 1.0 / double{file.tensors["scale"].values[3]} : 1.0);
   }
+}
+
+TEST(HeadTest, TakesOneSigmoidForTwoLabels) {
+  HeadFile file = MakeHeadFile("mn10_as", {6, 1});
+  file.metadata["labels"] = R"(["no", "yes"])";
+  EXPECT_THAT(ParseHead(file.Bytes(), "binary").status().message(), HasSubstr("two labels for the sigmoid of one"));
+  file.metadata["output"] = "sigmoid";
+  const absl::StatusOr<Head> head = ParseHead(file.Bytes(), "binary");
+  ASSERT_TRUE(head.ok()) << head.status();
+  EXPECT_EQ(head->output, Head::Output::kBinarySigmoid);
+  EXPECT_FALSE(head->multi_label());
 }
 
 TEST(HeadTest, RefusesMetadataThatIsMissing) {
@@ -120,7 +131,7 @@ TEST(HeadTest, RefusesAsManyLabelsAsThereAreNoLogits) {
 }
 
 TEST(HeadTest, RefusesTensorsThatAreMissing) {
-  for (const char* name : {"0.weight", "0.bias", "1.bias", "1.weight", "mean", "scale"}) {
+  for (const char* name : {"0.weight", "0.bias", "1.bias", "1.weight"}) {
     EXPECT_THAT(Refused([&](HeadFile& file) { file.tensors.erase(name); }),
                 AllOf(HasSubstr(name), HasSubstr("missing")));
   }
@@ -145,10 +156,11 @@ TEST(HeadTest, RefusesShapesThatDoNotFitEachOther) {
   const auto with = [](const char* name, HeadFile::Values values) {
     return Refused([&](HeadFile& file) { file.tensors[name] = values; });
   };
-  EXPECT_THAT(with("mean", {{5}, {0, 0, 0, 0, 0}}), AllOf(HasSubstr("mean has the shape [5]"), HasSubstr("scale [6]")));
+  EXPECT_THAT(with("mean", {{5}, {0, 0, 0, 0, 0}}), HasSubstr("mean has 5 values and tensor scale 6"));
   EXPECT_THAT(with("1.weight", {{4, 3}, std::vector<float>(12)}),
               AllOf(HasSubstr("1.weight has the shape [4, 3]"), HasSubstr("must be [h, 5]")));
-  EXPECT_THAT(with("0.weight", {{5, 7}, std::vector<float>(35)}), HasSubstr("must be [h, 6], for mean and scale"));
+  EXPECT_THAT(with("0.weight", {{5, 7}, std::vector<float>(35)}),
+              HasSubstr("must be [h, 6], as many as mean or scale"));
   EXPECT_THAT(with("0.bias", {{4}, {0, 0, 0, 0}}), AllOf(HasSubstr("0.bias has the shape [4]"), HasSubstr("[5]")));
   EXPECT_THAT(with("0.bias", {{5, 1}, {0, 0, 0, 0, 0}}), HasSubstr("one axis"));
   EXPECT_THAT(with("0.weight", {{30}, std::vector<float>(30)}), HasSubstr("two axes"));
@@ -181,12 +193,10 @@ TEST(HeadTest, RefusesScoresThatCouldOverflow) {
 }
 
 TEST(HeadTest, HasANameOfFewCharacters) {
-  for (const char* name : {"a", "7", "esc50", "Birds_of-2026.v2", "a.safetensors"})
+  for (const char* name : {"a", "7", "esc50", "Birds_of-2026.v2", "a.safetensors", "-a", "_"})
     EXPECT_TRUE(IsHeadName(name)) << name;
-  for (const char* name : {"", ".a", "-a", "_a", "a b", "a/b", "ü", "a\n", "a\"", "a,b"})
+  for (const char* name : {"", ".", ".a", "a b", "a/b", "ü", "a\n", "a\"", "a,b"})
     EXPECT_FALSE(IsHeadName(name)) << name;
-  EXPECT_TRUE(IsHeadName(std::string(100, 'a')));
-  EXPECT_FALSE(IsHeadName(std::string(101, 'a')));
 }
 
 TEST(HeadTest, IsLoadedFromAFileThatMessagesName) {

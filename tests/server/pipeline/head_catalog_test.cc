@@ -125,8 +125,7 @@ TEST_F(HeadCatalogTest, RefusesABadHeadAndNamesItsFile) {
 }
 
 TEST_F(HeadCatalogTest, RefusesNamesThatAHeadCannotHave) {
-  for (const char* name :
-       {".safetensors", "._a.safetensors", "my head.safetensors", "ä.safetensors", "-a.safetensors"}) {
+  for (const char* name : {".safetensors", "._a.safetensors", "my head.safetensors", "ä.safetensors"}) {
     Put(name);
     EXPECT_THAT(Refused(absl::StatusCode::kInvalidArgument), HasSubstr("needs another name")) << name;
     fs::remove(folder_ + "/" + name);
