@@ -195,7 +195,7 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
   serving.precision = engines_->precision();
   serving.on_call = [slow_call = options_.slow_call](const CallRecord& call) { LogCall(call, slow_call); };
   absl::StatusOr<std::unique_ptr<EmbeddingServiceImpl>> service =
-      EmbeddingServiceImpl::Create(serving, &engines_->networks(), pipeline_.get(), metrics_.get());
+      EmbeddingServiceImpl::Create(serving, &engines_->networks(), &heads_, pipeline_.get(), metrics_.get());
   if (!service.ok()) return service.status();
   service_ = *std::move(service);
   return absl::OkStatus();

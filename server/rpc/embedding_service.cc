@@ -49,7 +49,8 @@ Readout LogitsReadout() {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<EmbeddingServiceImpl>> EmbeddingServiceImpl::Create(
-    const EmbeddingServiceOptions& options, const NetworkCatalog* networks, Pipeline* pipeline, Metrics* metrics) {
+    const EmbeddingServiceOptions& options, const NetworkCatalog* networks, const HeadCatalog* heads,
+    Pipeline* pipeline, Metrics* metrics) {
   if (options.max_clips < 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("service: max_clips is ", options.max_clips, "; it must be at least 1"));
@@ -66,14 +67,16 @@ absl::StatusOr<std::unique_ptr<EmbeddingServiceImpl>> EmbeddingServiceImpl::Crea
     return absl::Status(code, absl::StrCat("--default-config: ", status.message()));
   }
   return std::unique_ptr<EmbeddingServiceImpl>(new EmbeddingServiceImpl(
-      options, networks, pipeline, metrics, std::string(std::get<ServedConfig>(served).network->info->name)));
+      options, networks, heads, pipeline, metrics, std::string(std::get<ServedConfig>(served).network->info->name)));
 }
 
 EmbeddingServiceImpl::EmbeddingServiceImpl(const EmbeddingServiceOptions& options, const NetworkCatalog* networks,
-                                           Pipeline* pipeline, Metrics* metrics, std::string default_network)
+                                           const HeadCatalog* heads, Pipeline* pipeline, Metrics* metrics,
+                                           std::string default_network)
     : options_(options),
       default_network_(std::move(default_network)),
       networks_(networks),
+      heads_(heads),
       pipeline_(pipeline),
       metrics_(metrics) {}
 
@@ -177,6 +180,19 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListConfigs(grpc::CallbackServer
     if (loaded == nullptr && request->loaded_only()) continue;
     WriteConfig(config, loaded, config.name == options_.default_config, options_.precision, response->add_configs());
   }
+  call->Succeed();
+  return call;
+}
+
+grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListHeads(grpc::CallbackServerContext* context,
+                                                          const v1::ListHeadsRequest* /*request*/,
+                                                          v1::ListHeadsResponse* response) {
+  CallReactor* const call = NewCall(context, "ListHeads");
+  if (state_.load() == State::kDraining) {
+    call->Fail(Draining());
+    return call;
+  }
+  for (const LoadedHead& loaded : heads_->heads()) WriteHead(loaded, options_.precision, response->add_heads());
   call->Succeed();
   return call;
 }

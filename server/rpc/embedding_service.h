@@ -20,6 +20,7 @@
 #include "hearwire/v1/embedding.grpc.pb.h"
 #include "models/configs/config.h"
 #include "server/pipeline/call.h"
+#include "server/pipeline/head_catalog.h"
 #include "server/pipeline/network_catalog.h"
 #include "server/pipeline/pipeline.h"
 #include "server/telemetry/call_log.h"
@@ -48,7 +49,8 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
   // FAILED_PRECONDITION: its network is not loaded. The pointers must outlive the service.
   static absl::StatusOr<std::unique_ptr<EmbeddingServiceImpl>> Create(const EmbeddingServiceOptions& options,
                                                                       const NetworkCatalog* networks,
-                                                                      Pipeline* pipeline, Metrics* metrics);
+                                                                      const HeadCatalog* heads, Pipeline* pipeline,
+                                                                      Metrics* metrics);
 
   // Before the first Open, calls are answered UNAVAILABLE, STARTING (try again in a second). Call it when the self-test
   // has passed.
@@ -74,12 +76,14 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
                                     v1::GetTagsResponse* response) override;
   grpc::ServerUnaryReactor* ListConfigs(grpc::CallbackServerContext* context, const v1::ListConfigsRequest* request,
                                         v1::ListConfigsResponse* response) override;
+  grpc::ServerUnaryReactor* ListHeads(grpc::CallbackServerContext* context, const v1::ListHeadsRequest* request,
+                                      v1::ListHeadsResponse* response) override;
 
  private:
   enum class State { kStarting, kOpen, kDraining };
 
-  EmbeddingServiceImpl(const EmbeddingServiceOptions& options, const NetworkCatalog* networks, Pipeline* pipeline,
-                       Metrics* metrics, std::string default_network);
+  EmbeddingServiceImpl(const EmbeddingServiceOptions& options, const NetworkCatalog* networks, const HeadCatalog* heads,
+                       Pipeline* pipeline, Metrics* metrics, std::string default_network);
 
   CallReactor* NewCall(grpc::CallbackServerContext* context, std::string_view method) const;
 
@@ -97,6 +101,7 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
   const EmbeddingServiceOptions options_;
   const std::string default_network_;
   const NetworkCatalog* const networks_;
+  const HeadCatalog* const heads_;
   Pipeline* const pipeline_;
   Metrics* const metrics_;
   std::atomic<State> state_ = State::kStarting;

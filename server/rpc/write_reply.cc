@@ -41,4 +41,15 @@ void WriteConfig(const Config& config, const LoadedNetwork* loaded, bool is_defa
   if (loaded != nullptr) WriteSpace(config.name, *loaded, precision, message->mutable_space());
 }
 
+void WriteHead(const LoadedHead& loaded, std::string_view precision, v1::Head* message) {
+  const Head& head = loaded.head;
+  message->set_name(head.name);
+  message->set_config(head.config);
+  message->set_kind(head.kind == Head::Kind::kScene ? v1::HEAD_KIND_SCENE : v1::HEAD_KIND_TIMESTAMPS);
+  message->mutable_labels()->Add(head.labels.begin(), head.labels.end());
+  message->set_multi_label(head.multi_label());
+  WriteSpace(head.config, *loaded.network, precision, message->mutable_space());
+  message->set_sha256(head.sha256);
+}
+
 }  // namespace hearwire

@@ -10,6 +10,7 @@
 #include "hearwire/v1/embedding.pb.h"
 #include "models/configs/config.h"
 #include "server/pipeline/call.h"
+#include "server/pipeline/head_catalog.h"
 
 namespace hearwire {
 
@@ -24,6 +25,9 @@ void WriteTimings(absl::Duration total, const CallTimes& times, v1::Timings* tim
 // config's attributes; loaded: null when its network is not.
 void WriteConfig(const Config& config, const LoadedNetwork* loaded, bool is_default, std::string_view precision,
                  v1::Config* message);
+
+// What ListHeads says of a head. Its space is the one whose embeddings it reads here.
+void WriteHead(const LoadedHead& loaded, std::string_view precision, v1::Head* message);
 
 }  // namespace hearwire
 

@@ -5,6 +5,7 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <utility>
@@ -33,7 +34,7 @@ constexpr std::array kUnknownCodes = {absl::StatusCode::kNotFound, absl::StatusC
 constexpr std::array kConfigMethods = {std::string_view("GetSceneEmbeddings"),
                                        std::string_view("GetTimestampEmbeddings")};
 constexpr std::array kNetworkMethods = {std::string_view("GetTags")};
-constexpr std::string_view kListConfigs = "ListConfigs";
+constexpr std::array kListMethods = {std::string_view("ListConfigs"), std::string_view("ListHeads")};
 constexpr std::array kStages = {std::string_view("decode"), std::string_view("queue"), std::string_view("inference")};
 
 Histogram::BucketBoundaries DurationBuckets() {
@@ -122,7 +123,7 @@ PrometheusMetrics::PrometheusMetrics(const MetricsOptions& options, std::shared_
     for (const std::string& network : options.networks) AddCallCounters(method, network);
     AddCallCounters(method, kUnknown);
   }
-  AddCallCounters(kListConfigs, "");
+  for (const std::string_view method : kListMethods) AddCallCounters(method, "");
   AddCallCounters(kUnknown, kUnknown);
 
   queue_duration_ =
@@ -184,7 +185,8 @@ void PrometheusMetrics::OnPlaced(const std::vector<PlacedNetwork>& networks) {
 
 void PrometheusMetrics::OnCall(std::string_view method, std::string_view config, absl::StatusCode code,
                                absl::Duration total) {
-  MethodConfig key{method, method == kListConfigs ? std::string_view() : config};
+  const bool lists = std::find(kListMethods.begin(), kListMethods.end(), method) != kListMethods.end();
+  MethodConfig key{method, lists ? std::string_view() : config};
   auto found = calls_.find(key);
   if (found == calls_.end()) {
     key.second = kUnknown;

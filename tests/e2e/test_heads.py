@@ -1,5 +1,6 @@
 """Heads: small classifiers on embeddings, from files in a folder."""
 
+import hashlib
 import json
 import struct
 import subprocess
@@ -37,6 +38,14 @@ def test_heads_are_loaded_and_logged(config, tmp_path):
     with Server(env={"HEARWIRE_HEADS": str(tmp_path)}) as server:
         log = server.log()
         assert log.count("head loaded") == 2 and "cats.safetensors" in log and "Dogs-2.safetensors" in log
+        heads = server.stub.ListHeads(pb.ListHeadsRequest(), timeout=10 * PATIENCE).heads
+        assert [(head.name, head.kind) for head in heads] == [
+            ("Dogs-2", pb.HEAD_KIND_TIMESTAMPS),
+            ("cats", pb.HEAD_KIND_SCENE),
+        ]
+        assert all(head.space == config.space and head.config == config.name for head in heads)
+        digest = hashlib.sha256((tmp_path / "cats.safetensors").read_bytes()).hexdigest()
+        assert heads[1].sha256 == digest and list(heads[1].labels) == ["label 0", "label 1", "label 2"]
 
 
 

@@ -309,9 +309,10 @@ TEST_F(GatedServiceTest, ComputesNothingForACallThatIsTooLate) {
 TEST(EmbeddingServiceTest, CreateRefusesADefaultThatItCannotServe) {
   FakeBackend backend;
   const NetworkCatalog networks = NetworkCatalog::Load({}, &backend).value();
+  const HeadCatalog heads;
   RecordedMetrics metrics;
   const auto status = [&](const EmbeddingServiceOptions& options) {
-    return EmbeddingServiceImpl::Create(options, &networks, nullptr, &metrics).status();
+    return EmbeddingServiceImpl::Create(options, &networks, &heads, nullptr, &metrics).status();
   };
   EmbeddingServiceOptions options;
   EXPECT_TRUE(status(options).ok());

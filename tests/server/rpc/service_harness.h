@@ -4,9 +4,13 @@
 #define HEARWIRE_TESTS_SERVER_RPC_SERVICE_HARNESS_H_
 
 #include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,11 +23,13 @@
 #include "hearwire/v1/embedding.grpc.pb.h"
 #include "server/batching/batcher.h"
 #include "server/concurrency/steady_time.h"
+#include "server/pipeline/head_catalog.h"
 #include "server/pipeline/metrics_observer.h"
 #include "server/pipeline/network_catalog.h"
 #include "server/pipeline/pipeline.h"
 #include "server/rpc/embedding_service.h"
 #include "tests/fixtures/fake_embedder.h"
+#include "tests/fixtures/head_file.h"
 #include "tests/fixtures/recorded_metrics.h"
 
 namespace hearwire {
@@ -44,6 +50,7 @@ class ServiceHarness {
     BatcherOptions batcher = {};
     EmbeddingServiceOptions service = {};
     FakeBackend::BeforeEmbed before_embed = {};
+    std::map<std::string, HeadFile> heads = {};  // By name.
     bool open = true;
   };
 
@@ -66,15 +73,30 @@ class ServiceHarness {
  private:
   MetricsObserver observer_{&metrics, {}};
   std::unique_ptr<NetworkCatalog> networks_;
+  HeadCatalog heads_;
   std::unique_ptr<grpc::Server> server_;
   Mutex mu_;
   CondVar changed_;
   std::vector<KeptRecord> records_ ABSL_GUARDED_BY(mu_);
 };
 
+// As a server loads them, from a folder that is gone afterwards.
+inline HeadCatalog LoadHeads(const std::map<std::string, HeadFile>& heads, const NetworkCatalog& networks) {
+  if (heads.empty()) return {};
+  std::string folder = testing::TempDir() + "hearwire-heads-XXXXXX";
+  mkdtemp(folder.data());
+  for (const auto& [name, head] : heads) {
+    std::ofstream(folder + "/" + name + ".safetensors", std::ios::binary) << head.Bytes();
+  }
+  HeadCatalog catalog = HeadCatalog::Load({.folder = folder, .precision = "float32"}, networks).value();
+  std::filesystem::remove_all(folder);
+  return catalog;
+}
+
 inline ServiceHarness::ServiceHarness(Options options) {
   backend.set_before_embed(options.before_embed);
   networks_ = std::make_unique<NetworkCatalog>(NetworkCatalog::Load({}, &backend).value());
+  heads_ = LoadHeads(options.heads, *networks_);
   batcher = Batcher::Create(options.batcher, &backend, &observer_).value();
   networks_->PlaceAll(batcher.get());
   pipeline = Pipeline::Create(options.pipeline, &metrics).value();
@@ -85,7 +107,7 @@ inline ServiceHarness::ServiceHarness(Options options) {
                         call.total, call.decode});
     changed_.SignalAll();
   };
-  service = EmbeddingServiceImpl::Create(options.service, networks_.get(), pipeline.get(), &metrics).value();
+  service = EmbeddingServiceImpl::Create(options.service, networks_.get(), &heads_, pipeline.get(), &metrics).value();
   if (options.open) service->Open();
   grpc::ServerBuilder builder;
   builder.RegisterService(service.get());

@@ -114,6 +114,7 @@ TEST_F(MetricsTest, CountsCallsByMethodConfigAndCode) {
   metrics_->OnCall("GetSceneEmbeddings", "config_a", absl::StatusCode::kInvalidArgument, absl::Milliseconds(20));
   metrics_->OnCall("GetSceneEmbeddings", "config_a", absl::StatusCode::kDataLoss, absl::Milliseconds(20));
   metrics_->OnCall("ListConfigs", "", absl::StatusCode::kOk, absl::Milliseconds(1));
+  metrics_->OnCall("ListHeads", "", absl::StatusCode::kOk, absl::Milliseconds(1));
   const std::map<std::string, double> samples = Scrape();
   EXPECT_EQ(samples.at(R"(hearwire_requests_total{code="OK",config="config_a",method="GetSceneEmbeddings"})"), 1);
   EXPECT_EQ(
@@ -122,6 +123,7 @@ TEST_F(MetricsTest, CountsCallsByMethodConfigAndCode) {
   EXPECT_EQ(samples.at(R"(hearwire_requests_total{code="DATA_LOSS",config="config_a",method="GetSceneEmbeddings"})"),
             1);
   EXPECT_EQ(samples.at(R"(hearwire_requests_total{code="OK",config="",method="ListConfigs"})"), 1);
+  EXPECT_EQ(samples.at(R"(hearwire_requests_total{code="OK",config="",method="ListHeads"})"), 1);
   EXPECT_EQ(samples.at(R"(hearwire_request_duration_seconds_count{config="config_a",method="GetSceneEmbeddings"})"), 3);
   EXPECT_NEAR(samples.at(R"(hearwire_request_duration_seconds_sum{config="config_a",method="GetSceneEmbeddings"})"),
               0.06, 1e-9);
