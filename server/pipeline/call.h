@@ -64,6 +64,16 @@ struct CallRequest {
   ReplySink* sink = nullptr;
 };
 
+// One stream: audio without end, in pieces.
+struct StreamRequest {
+  CallRequest call;  // Without clips and sink.
+  PcmAudio format;   // Without samples.
+  // Index of the first sample in the recording, at the input's rate, for a stream that goes on where another ended:
+  // 0 to PcmStream::kMaxFirstSample. Windows that reach before it are left out.
+  int64_t first_sample = 0;
+  std::shared_ptr<StreamSink> sink = {};
+};
+
 }  // namespace hearwire
 
 #endif  // HEARWIRE_SERVER_PIPELINE_CALL_H_

@@ -16,10 +16,11 @@ constexpr absl::Duration kLeastRetryDelay = absl::Milliseconds(50);
 }  // namespace
 
 CallError BadClip(const CallRequest& request, int clip, std::string_view message) {
-  const bool pcm = std::holds_alternative<PcmAudio>(request.clips[clip]);
+  const bool is_stream = request.clips.empty();
+  const bool pcm = is_stream || std::holds_alternative<PcmAudio>(request.clips[clip]);
   return {.status = absl::InvalidArgumentError(absl::string_view(message.data(), message.size())),
           .reason = reason::kInvalidAudio,
-          .clip = clip,
+          .clip = is_stream ? std::nullopt : std::optional(clip),
           .field = pcm ? AudioField::kSamples : AudioField::kEncoded};
 }
 

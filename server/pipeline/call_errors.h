@@ -14,7 +14,7 @@
 
 namespace hearwire {
 
-// INVALID_ARGUMENT with the clip's index and the field that holds its samples.
+// INVALID_ARGUMENT with the clip's index, which a stream's has not, and the field that holds its samples.
 CallError BadClip(const CallRequest& request, int clip, std::string_view message);
 
 // RESOURCE_EXHAUSTED that never passes. at_least: not every clip has been counted.

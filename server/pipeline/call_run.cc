@@ -105,6 +105,12 @@ std::optional<CallError> CallRun::AppendTo(CallLane* lane, int clip, bool ended,
   return FromBatcher(status, *lane->batcher);
 }
 
+void CallRun::Account(int64_t samples, absl::Duration spent) {
+  samples_left_ = std::max<int64_t>(samples_left_ - samples, 0);
+  report_.audio += absl::Seconds(static_cast<double>(samples) / static_cast<double>(kSampleRateHz));
+  report_.times.decode += spent;
+}
+
 void CallRun::Announce(bool announced) {
   for (CallLane& lane : lanes_) {
     if (announced == lane.announced) continue;

@@ -81,6 +81,8 @@ class CallRun : public std::enable_shared_from_this<CallRun> {
   // Hands a clip's next windows to the batchers. ended: they are the clip's last; complete: the call's last.
   std::optional<CallError> Append(int clip, bool ended, bool complete, LaneWindows windows)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // A slice has decoded so many samples, and took so long.
+  void Account(int64_t samples, absl::Duration spent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Tells the batchers whether windows will come soon.
   void Announce(bool announced) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Whether anybody still waits and the server still serves.

@@ -6,14 +6,6 @@
 #include "server/pipeline/call_errors.h"
 
 namespace hearwire {
-namespace {
-
-absl::Duration SamplesToTime(int64_t samples) {
-  return absl::Seconds(static_cast<double>(samples) / static_cast<double>(kSampleRateHz));
-}
-
-}  // namespace
-
 ClipsRun::ClipsRun(const PipelineParts& parts, CallRequest request, std::unique_ptr<CallerRegistry::Number> caller,
                    std::unique_ptr<Admission::Share> share)
     : CallRun(parts, std::move(request), std::move(caller), std::move(share), kAllCredit),
@@ -44,9 +36,7 @@ std::optional<int64_t> ClipsRun::PrepareSlice() {
     if (clip != nullptr && !ended_) {
       const int64_t samples = clip->feed.samples() - clip->reported_samples;
       clip->reported_samples += samples;
-      samples_left_ = std::max<int64_t>(samples_left_ - samples, 0);
-      report_.audio += SamplesToTime(samples);
-      report_.times.decode += spent;
+      Account(samples, spent);
       const int index = clip->index;
       if (clip_ended || error) {
         CloseClip();

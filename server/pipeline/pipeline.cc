@@ -10,6 +10,7 @@
 #include "server/pipeline/admission.h"
 #include "server/pipeline/call_errors.h"
 #include "server/pipeline/clips_run.h"
+#include "server/pipeline/stream_run.h"
 
 namespace hearwire {
 namespace {
@@ -23,13 +24,14 @@ class PooledPipeline final : public Pipeline {
         threads_(options.threads) {}
 
   void Start(CallRequest request) override;
+  std::shared_ptr<StreamCall> StartStream(StreamRequest request) override;
   void BeginShutdown() override { shutting_down_.store(true); }
 
  private:
-  void Refuse(const CallRequest& request, const CallError& error) {
-    metrics_->OnRejected(error.reason);
-    request.sink->OnEnd(&error, CallReport{}, nullptr);
-  }
+  // Lets the call in, or refuses it. Null: that.
+  std::unique_ptr<Admission::Share> Admit(const CallRequest& request, ReplySink* sink);
+
+  PipelineParts parts() { return {options_, metrics_, &threads_, shutting_down_}; }
 
   const PipelineOptions options_;
   Metrics* const metrics_;
@@ -39,16 +41,40 @@ class PooledPipeline final : public Pipeline {
   PreparationPool threads_;  // Last: its tasks use all of the above.
 };
 
-void PooledPipeline::Start(CallRequest request) {
-  if (shutting_down_.load()) return Refuse(request, ShuttingDown());
-  auto admitted = admission_.Admit(request.request_bytes);
-  if (const auto* refusal = std::get_if<Admission::Refusal>(&admitted)) {
-    return Refuse(request, NotAdmitted(*refusal, options_.max_calls, options_.max_bytes_in_flight,
-                                       *request.lanes.front().network->batcher));
+std::unique_ptr<Admission::Share> PooledPipeline::Admit(const CallRequest& request, ReplySink* sink) {
+  std::optional<CallError> refused;
+  if (shutting_down_.load()) {
+    refused = ShuttingDown();
+  } else {
+    auto admitted = admission_.Admit(request.request_bytes);
+    if (auto* share = std::get_if<std::unique_ptr<Admission::Share>>(&admitted)) return std::move(*share);
+    refused = NotAdmitted(std::get<Admission::Refusal>(admitted), options_.max_calls, options_.max_bytes_in_flight,
+                          *request.lanes.front().network->batcher);
   }
-  const PipelineParts parts{options_, metrics_, &threads_, shutting_down_};
+  metrics_->OnRejected(refused->reason);
+  sink->OnEnd(&*refused, CallReport{}, nullptr);
+  return nullptr;
+}
+
+void PooledPipeline::Start(CallRequest request) {
+  std::unique_ptr<Admission::Share> share = Admit(request, request.sink);
+  if (share == nullptr) return;
   auto caller = callers_.Enter(request.caller);
-  std::make_shared<ClipsRun>(parts, std::move(request), std::move(caller), std::move(std::get<0>(admitted)))->Start();
+  std::make_shared<ClipsRun>(parts(), std::move(request), std::move(caller), std::move(share))->Start();
+}
+
+std::shared_ptr<StreamCall> PooledPipeline::StartStream(StreamRequest request) {
+  auto feed = StreamFeed::Create(request, options_.audio);
+  if (const CallError* error = std::get_if<CallError>(&feed)) {
+    request.sink->OnEnd(error, CallReport{}, nullptr);
+    return nullptr;
+  }
+  std::unique_ptr<Admission::Share> share = Admit(request.call, request.sink.get());
+  if (share == nullptr) return nullptr;
+  auto caller = callers_.Enter(request.call.caller);
+  auto run = std::make_shared<StreamRun>(parts(), std::move(request), std::move(caller), std::move(share),
+                                         std::move(std::get<0>(feed)));
+  return run->Start() ? run : nullptr;
 }
 
 absl::Status OutOfRange(const char* option, int64_t value, int64_t least, int64_t most) {

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "server/audio/decode_audio.h"
@@ -33,6 +34,26 @@ struct PipelineOptions {
   AudioLimits audio = {};
 };
 
+// A stream that was started. Thread-safe; nothing blocks, and nothing has an effect after OnEnd.
+class StreamCall {
+ public:
+  virtual ~StreamCall() = default;
+
+  // The next bytes of the audio, which may begin and end within a sample. Only once OnPieceTaken has come for the one
+  // before.
+  virtual void AppendPiece(std::string bytes) = 0;
+  // There are none any more.
+  virtual void EndAudio() = 0;
+  // Ends the stream with the error once the rows that are known by then have been given to the sink. The error gets
+  // the facts by which another stream can go on: resume_sample (its first_sample) and timestamp_rows (how many this
+  // one has given).
+  virtual void Stop(CallError error) = 0;
+  // Ends the stream at once: its client has gone.
+  virtual void Abandon() = 0;
+  // StreamSink::IsFull has become false.
+  virtual void OnSinkHasRoom() = 0;
+};
+
 // Thread-safe.
 class Pipeline {
  public:
@@ -50,6 +71,13 @@ class Pipeline {
   // batch is cut; UNAVAILABLE: SHUTTING_DOWN, DEVICE_LOST; INTERNAL. What the call needs is reserved when it is let in,
   // or it is refused before anything is decoded; what its headers do not tell is reserved as it grows.
   virtual void Start(CallRequest request) = 0;
+
+  // Starts a stream; never blocks. Null: the sink's OnEnd has been called. Its lanes' windows are batched with those of
+  // everybody and count as its caller's; max_decoded does not apply. Its memory does not grow: while a fixed number
+  // of frames is prepared and not computed, or the sink is full, it takes no audio. Its request_bytes are those of the
+  // pieces and messages that the caller holds for it. Errors as of Start, those of clips without a
+  // clip: INVALID_ARGUMENT names the field (of AudioField) of the format, or what is wrong with the samples.
+  virtual std::shared_ptr<StreamCall> StartStream(StreamRequest request) = 0;
 
   // From now on new calls, and those that no batcher has taken yet, are answered UNAVAILABLE, SHUTTING_DOWN. Calls
   // that one has taken are answered by it. Does not block.

@@ -32,10 +32,22 @@ class ReplySink {
   // An error fails the call: OnEnd brings it back.
   virtual std::optional<CallError> OnRows(const WindowRows& rows) = 0;
 
-  // Exactly once. error: null when every row of every clip has come. held: the call's place among those in flight, and
+  // Exactly once. error: null when every row of every clip has come. Of a stream that failed on its way, the rows that
+  // were known before have come. held: the call's place among those in flight, and
   // the bytes of its reply; the sink keeps it until the reply has left. Null when the call was not let in. The sink may
   // be destroyed within.
   virtual void OnEnd(const CallError* error, const CallReport& report, std::unique_ptr<Admission::Share> held) = 0;
+};
+
+// Likewise for a stream, which holds it to its end. The methods here may be called after OnEnd too.
+class StreamSink : public ReplySink {
+ public:
+  // The stream has taken the last piece that it was given: it can be given the next one.
+  virtual void OnPieceTaken() = 0;
+
+  // Whether so many rows wait to be read by the client that no more are to be computed. Thread-safe; called with locks
+  // held, so it does nothing but look. When it has become false, the stream is to be told (StreamCall::OnSinkHasRoom).
+  virtual bool IsFull() const = 0;
 };
 
 }  // namespace hearwire
