@@ -6,7 +6,6 @@
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,21 +13,13 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "server/concurrency/steady_time.h"
 #include "server/pipeline/call.h"
 #include "server/pipeline/pipeline.h"
+#include "server/rpc/call_account.h"
 #include "server/rpc/read_request.h"
 #include "server/rpc/reply_writer.h"
-#include "server/telemetry/call_log.h"
-#include "server/telemetry/metrics.h"
 
 namespace hearwire {
-
-// What every call reports to. Outlives the calls.
-struct CallSinks {
-  Metrics* metrics;
-  const std::function<void(const CallRecord&)>& on_call;  // May be empty.
-};
 
 // Made by a handler and returned by it; deletes itself. Exactly one of Fail, Succeed and Run is called, by the handler.
 class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
@@ -45,8 +36,8 @@ class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
   void Run(CallRequest request, const AudioClips& clips, absl::Duration max_deadline,
            std::unique_ptr<ReplyWriter> writer, Pipeline* pipeline);
 
-  // The config's or network's name for logs and metrics; the first 200 bytes are kept.
-  void set_config(std::string_view name) { config_ = std::string(name.substr(0, 200)); }
+  // As CallAccount::set_config.
+  void set_config(std::string_view name) { account_.set_config(name); }
 
   // Takes one off `in_flight`, which outlives this, when the answer has been sent or cannot be.
   void CountOut(std::atomic<int64_t>* in_flight) { in_flight_ = in_flight; }
@@ -66,16 +57,8 @@ class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
   std::optional<CallError> OnRows(const WindowRows& rows) override;
   void OnEnd(const CallError* error, const CallReport& report, std::unique_ptr<Admission::Share> held) override;
 
-  // To the sinks; reason: of a failure. Finishing the call comes after it, for this may be gone then.
-  void Report(const absl::Status& status, std::string_view reason, const CallReport& report);
-  void FailWith(const RequestFault& fault, const CallReport& report);
-
   grpc::CallbackServerContext* const context_;
-  const std::string_view method_;
-  const CallSinks sinks_;
-  const SteadyTime start_;
-  std::string request_id_;
-  std::string config_;
+  CallAccount account_;
   const AudioClips* clips_ = nullptr;
   std::unique_ptr<ReplyWriter> writer_;
   std::string fault_field_;                 // Of what the writer refused.

@@ -15,7 +15,7 @@ void LogCall(const CallRecord& call, absl::Duration slow_call) {
       code == absl::StatusCode::kDataLoss) {
     level = LogLevel::kError;
     message = "failed call";
-  } else if (slow_call > absl::ZeroDuration() && call.total >= slow_call) {
+  } else if (slow_call > absl::ZeroDuration() && call.total >= slow_call && !call.is_stream) {
     level = LogLevel::kInfo;
     message = "slow call";
   }

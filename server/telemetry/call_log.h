@@ -20,6 +20,7 @@ struct CallRecord {
   absl::Status status;
   std::string_view reason = {};  // Of a failure: an ErrorInfo reason.
   int64_t clips = 0;
+  bool is_stream = false;
   absl::Duration audio;  // Decoded audio of all clips.
   absl::Duration total;
   absl::Duration decode;
@@ -27,7 +28,7 @@ struct CallRecord {
   absl::Duration inference;
 };
 
-// Writes "call" at debug; "slow call" at info when total is slow_call or more (zero: none is slow); a call that failed
+// Writes "call" at debug; "slow call" at info when total is slow_call or more (zero: none is slow; streams never are); a call that failed
 // for a reason within the server (INTERNAL, UNKNOWN, DATA_LOSS) as "failed call" at error. Thread-safe.
 void LogCall(const CallRecord& call, absl::Duration slow_call);
 

@@ -1,0 +1,50 @@
+#include "server/rpc/call_account.h"
+
+#include "server/rpc/request_id.h"
+#include "server/rpc/status.h"
+
+namespace hearwire {
+
+CallAccount::CallAccount(grpc::CallbackServerContext* context, std::string_view method, CallSinks sinks)
+    : context_(context), method_(method), sinks_(sinks), start_(SteadyTime::Now()) {
+  const auto& metadata = context->client_metadata();
+  if (const auto sent = metadata.find(kRequestIdKey); sent != metadata.end()) {
+    const std::string_view id(sent->second.data(), sent->second.size());
+    if (IsSaneRequestId(id)) request_id_ = std::string(id);
+  }
+  if (request_id_.empty()) request_id_ = NewRequestId();
+  context->AddTrailingMetadata(kRequestIdKey, request_id_);
+}
+
+void CallAccount::CountRefusal(const CallError& error) const {
+  if (reason::IsRefusal(error.reason)) sinks_.metrics->OnRejected(error.reason);
+}
+
+grpc::Status CallAccount::Fail(const RequestFault& fault, const CallReport& report) const {
+  RpcStatus answer = ToRpcStatus(fault.error, fault.field);
+  if (answer.pushback_ms) context_->AddTrailingMetadata(kPushbackKey, *answer.pushback_ms);
+  Report(absl::Status(fault.error.status.code(), answer.status.error_message()), fault.error.reason, report);
+  return std::move(answer.status);
+}
+
+void CallAccount::Report(const absl::Status& status, std::string_view reason, const CallReport& report) const {
+  const absl::Duration total = SteadyTime::Now() - start_;
+  sinks_.metrics->OnCall(method_, config_, status.code(), total);
+  if (!sinks_.on_call) return;
+  const std::string peer = context_->peer();
+  sinks_.on_call({.method = method_,
+                  .config = config_,
+                  .request_id = request_id_,
+                  .peer = peer,
+                  .status = status,
+                  .reason = reason,
+                  .clips = clips_,
+                  .is_stream = is_stream_,
+                  .audio = report.audio,
+                  .total = total,
+                  .decode = report.times.decode,
+                  .queued = report.times.queued,
+                  .inference = report.times.inference});
+}
+
+}  // namespace hearwire

@@ -1,0 +1,64 @@
+// What is told about one RPC: its id, metrics and the access log at its end, and its failure as gRPC has it.
+
+#ifndef HEARWIRE_SERVER_RPC_CALL_ACCOUNT_H_
+#define HEARWIRE_SERVER_RPC_CALL_ACCOUNT_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "server/concurrency/steady_time.h"
+#include "server/pipeline/call.h"
+#include "server/rpc/read_request.h"
+#include "server/telemetry/call_log.h"
+#include "server/telemetry/metrics.h"
+
+namespace hearwire {
+
+// What every call reports to. Outlives the calls.
+struct CallSinks {
+  Metrics* metrics;
+  const std::function<void(const CallRecord&)>& on_call;  // May be empty.
+};
+
+// One for each call, used before its Finish. Not thread-safe.
+class CallAccount {
+ public:
+  // Counts the time from here. Puts the request's id into the trailing metadata. method: a literal.
+  CallAccount(grpc::CallbackServerContext* context, std::string_view method, CallSinks sinks);
+
+  // The config's or network's name for logs and metrics; the first 200 bytes are kept.
+  void set_config(std::string_view name) { config_ = std::string(name.substr(0, 200)); }
+  void set_clips(int clips) { clips_ = clips; }
+  // How long it takes is up to the client: it is never a slow call.
+  void set_is_stream() { is_stream_ = true; }
+
+  SteadyTime start() const { return start_; }
+
+  // Metrics that count refusals know of this one. Those that the pipeline makes are counted there.
+  void CountRefusal(const CallError& error) const;
+
+  // The call ends: once. Fail returns what to finish with, and says in the trailing metadata whether to try again.
+  void Succeed(const CallReport& report) const { Report(absl::OkStatus(), "", report); }
+  grpc::Status Fail(const RequestFault& fault, const CallReport& report) const;
+
+ private:
+  void Report(const absl::Status& status, std::string_view reason, const CallReport& report) const;
+
+  grpc::CallbackServerContext* const context_;
+  const std::string_view method_;
+  const CallSinks sinks_;
+  const SteadyTime start_;
+  std::string request_id_;
+  std::string config_;
+  int clips_ = 0;
+  bool is_stream_ = false;
+};
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_RPC_CALL_ACCOUNT_H_
