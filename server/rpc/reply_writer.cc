@@ -1,78 +1,25 @@
 #include "server/rpc/reply_writer.h"
 
-#include <algorithm>
-#include <bit>
-#include <cmath>
-#include <cstring>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "models/configs/audioset.h"
 #include "models/log_mel/clip_windows.h"
 #include "server/pipeline/scene_mean.h"
-#include "server/rpc/float16.h"
+#include "server/rpc/write_matrix.h"
 #include "server/rpc/write_reply.h"
+#include "server/rpc/write_tags.h"
 
 namespace hearwire {
 namespace {
 
-// Rows are copied as they lie in memory.
-static_assert(std::endian::native == std::endian::little);
-
 // Space, timings, and the fields around the data.
 constexpr int64_t kFixedBytes = 512;
 constexpr int64_t kBytesPerTimestampClip = 64;
-constexpr int64_t kBytesPerTag = 16;  // Without its name.
 
-int64_t ElementBytes(v1::ElementType type) { return type == v1::ELEMENT_TYPE_FLOAT16 ? 2 : 4; }
-
-RequestFault BeyondFloat16(float value, int clip) {
-  return {{.status = absl::InvalidArgumentError(absl::StrCat("the embedding of clips[", clip, "] holds ", value,
-                                                             ", and FLOAT16 ends at 65504: ask for FLOAT32")),
-           .reason = reason::kInvalidRequest},
-          "element_type"};
-}
-
-// to: [rows.size(), ElementBytes(type)] bytes. The value that float16 cannot hold, if there is one.
-std::optional<float> WriteElements(absl::Span<const float> rows, v1::ElementType type, char* to) {
-  if (type == v1::ELEMENT_TYPE_FLOAT32) {
-    std::memcpy(to, rows.data(), rows.size() * sizeof(float));
-    return std::nullopt;
-  }
-  for (const float value : rows) {
-    const uint16_t bits = ToFloat16(value);
-    if (!IsFiniteFloat16(bits)) return value;
-    std::memcpy(to, &bits, sizeof(bits));
-    to += sizeof(bits);
-  }
-  return std::nullopt;
-}
-
-std::optional<float> AppendElements(absl::Span<const float> rows, v1::ElementType type, std::string* data) {
-  if (type == v1::ELEMENT_TYPE_FLOAT32) {
-    // Not by a resize, which would fill all with zeros first.
-    data->append(reinterpret_cast<const char*>(rows.data()), rows.size() * sizeof(float));
-    return std::nullopt;
-  }
-  const size_t begin = data->size();
-  data->resize(begin + rows.size() * sizeof(uint16_t));
-  return WriteElements(rows, type, data->data() + begin);
-}
-
-int64_t LongestClassName() {
-  size_t longest = 0;
-  for (const std::string_view name : AudioSetClassNames()) longest = std::max(longest, name.size());
-  return static_cast<int64_t>(longest);
-}
-
-void StartMatrix(int rows, int columns, v1::ElementType type, v1::Matrix* matrix) {
-  matrix->set_rows(static_cast<uint32_t>(rows));
-  matrix->set_columns(static_cast<uint32_t>(columns));
-  matrix->set_element_type(type);
+RequestFault ClipBeyondFloat16(float value, int clip) {
+  return BeyondFloat16(value, absl::StrCat("clips[", clip, "]"), "element_type");
 }
 
 // The scenes of a call's clips.
@@ -130,7 +77,7 @@ class SceneWriter final : public EndedReplyWriter<v1::GetSceneEmbeddingsResponse
     std::string& data = *matrix.mutable_data();
     if (data.empty()) data.resize(static_cast<size_t>(matrix.rows() * row_bytes_));
     const std::optional<float> beyond = WriteElements(row, type_, &data[static_cast<size_t>(rows.clip * row_bytes_)]);
-    return beyond ? std::optional(BeyondFloat16(*beyond, rows.clip)) : std::nullopt;
+    return beyond ? std::optional(ClipBeyondFloat16(*beyond, rows.clip)) : std::nullopt;
   }
 
  private:
@@ -157,7 +104,7 @@ class TimestampWriter final : public EndedReplyWriter<v1::GetTimestampEmbeddings
     v1::TimestampEmbeddings& embeddings = *reply_->mutable_clips(rows.clip);
     v1::Matrix& matrix = *embeddings.mutable_embeddings();
     if (const std::optional<float> beyond = AppendElements(rows.rows, type_, matrix.mutable_data())) {
-      return BeyondFloat16(*beyond, rows.clip);
+      return ClipBeyondFloat16(*beyond, rows.clip);
     }
     const uint32_t first = matrix.rows();
     const uint32_t end = first + static_cast<uint32_t>(rows.rows.size() / static_cast<size_t>(row_size_));
@@ -181,29 +128,11 @@ class TagsWriter final : public EndedReplyWriter<v1::GetTagsResponse> {
     for (int i = 0; i < clips; ++i) reply->add_clips();
   }
 
-  ReplySize size() const override {
-    static const int64_t longest_name = LongestClassName();
-    return {.fixed = kFixedBytes, .per_row = {top_k_ * (kBytesPerTag + longest_name)}};
-  }
+  ReplySize size() const override { return {.fixed = kFixedBytes, .per_row = {top_k_ * MostTagBytes()}}; }
 
   std::optional<RequestFault> WriteRows(const WindowRows& rows) override {
     const absl::Span<const float> logits = means_.Add(rows);
-    if (logits.empty()) return std::nullopt;
-    std::vector<float> probabilities(logits.begin(), logits.end());
-    for (float& value : probabilities) value = static_cast<float>(1.0 / (1.0 + std::exp(-double{value})));
-    const auto names = AudioSetClassNames();
-    std::vector<size_t> order(probabilities.size());
-    std::iota(order.begin(), order.end(), 0);
-    std::partial_sort(order.begin(), order.begin() + top_k_, order.end(), [&](size_t a, size_t b) {
-      return probabilities[a] != probabilities[b] ? probabilities[a] > probabilities[b] : a < b;
-    });
-    order.resize(static_cast<size_t>(top_k_));
-    for (const size_t index : order) {
-      v1::Tag* tag = reply_->mutable_clips(rows.clip)->add_tags();
-      tag->set_index(static_cast<uint32_t>(index));
-      tag->set_name(std::string(names[index]));
-      tag->set_probability(probabilities[index]);
-    }
+    if (!logits.empty()) WriteTags(logits, top_k_, reply_->mutable_clips(rows.clip)->mutable_tags());
     return std::nullopt;
   }
 
