@@ -17,11 +17,14 @@
 
 namespace hearwire {
 
-// One window to run and where its row goes. All pointers stay the caller's and outlive the call.
+// One window to run and where its row goes. What it points to stays the caller's and outlives the call.
 struct WindowRequest {
   Window window;
-  Readout readout;
-  float* row;  // [ReadoutSize(network shape, mels, readout)], written when Embed succeeds.
+  // One at least. All are read out of one forward pass, which goes as deep as the deepest of them.
+  absl::Span<const Readout> readouts;
+  // [RowSize(network shape, mels, readouts)]: the readouts' rows, one after the other, each with the values that it has
+  // alone. Written when Embed succeeds.
+  float* row;
 };
 
 // Runs batches: a worker's own, with its workspace. One thread at a time.

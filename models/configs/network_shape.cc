@@ -101,4 +101,10 @@ int ReadoutSize(const NetworkShape& shape, int n_mels, const Readout& readout) {
   return size;
 }
 
+int RowSize(const NetworkShape& shape, int n_mels, absl::Span<const Readout> readouts) {
+  int size = 0;
+  for (const Readout& readout : readouts) size += ReadoutSize(shape, n_mels, readout);
+  return size;
+}
+
 }  // namespace hearwire

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 
+#include "absl/types/span.h"
 #include "models/configs/feature.h"
 
 namespace hearwire {
@@ -41,10 +42,13 @@ NetworkShape MakeNetworkShape(double width);
 // Height of block i's map (i = 0: the first convolution) for a spectrogram of `size` bands; likewise for its frames.
 int BlockOutputSize(int block, int size);
 
-// Values of one row: the sum of the features' sizes under the pooling.
+// Values of one readout: the sum of the features' sizes under the pooling.
 int ReadoutSize(const NetworkShape& shape, int n_mels, const Readout& readout);
 
-// Values of one feature of the row.
+// Values of a row of several readouts, one after the other.
+int RowSize(const NetworkShape& shape, int n_mels, absl::Span<const Readout> readouts);
+
+// Values of one feature of a readout.
 int FeatureSize(const NetworkShape& shape, int n_mels, Feature feature, Pooling pooling);
 
 }  // namespace hearwire

@@ -17,10 +17,9 @@ int WindowsPerTile(size_t tile_pixels, MapSize size) {
 }
 
 // How many of the windows, the deepest first, go at least as far.
-int CountDeep(absl::Span<const WindowRequest* const> windows, int depth) {
-  const auto end = std::partition_point(windows.begin(), windows.end(), [depth](const WindowRequest* window) {
-    return DepthOf(window->readout.features) >= depth;
-  });
+int CountDeep(absl::Span<const PassWindow> windows, int depth) {
+  const auto end = std::partition_point(windows.begin(), windows.end(),
+                                        [depth](const PassWindow& window) { return window.depth >= depth; });
   return static_cast<int>(end - windows.begin());
 }
 
@@ -28,19 +27,24 @@ MapSize SizeOfBlock(int block, MapSize spectrogram) {
   return {BlockOutputSize(block, spectrogram.rows), BlockOutputSize(block, spectrogram.cols)};
 }
 
-}  // namespace
-
 int DepthOf(FeatureSet features) {
   if (features.NeedsHead()) return kHeadDepth;
   if (features.NeedsLastConvolution()) return kLastConvolutionDepth;
   return features.LastBlock() + 1;
 }
 
+}  // namespace
+
+PassWindow::PassWindow(const WindowRequest& window) : request(&window), frames(window.window.frame_count()) {
+  for (const Readout& readout : window.readouts) features = features | readout.features;
+  depth = DepthOf(features);
+}
+
 void ForwardPass::Run(Windows windows) {
-  for (const WindowRequest* window : windows) {
-    if (window->readout.features.Has(Feature::kMelAvgs)) writer_.WriteMelAverages(*window);
+  for (const PassWindow& window : windows) {
+    if (window.features.Has(Feature::kMelAvgs)) writer_.WriteMelAverages(*window.request);
   }
-  const MapSize spectrogram{windows[0]->window.frame_count(), network_.mel.n_mels};
+  const MapSize spectrogram{windows[0].frames, network_.mel.n_mels};
   const MapSize late_in = SizeOfBlock(kLastEarlyBlock, spectrogram);
   const size_t late_window = late_in.pixels() * network_.block(kLastEarlyBlock).projection.out_stride;
   const size_t early_tile = static_cast<size_t>(WindowsPerTile(kEarlyTilePixels, SizeOfBlock(0, spectrogram)));
@@ -57,25 +61,25 @@ void ForwardPass::Run(Windows windows) {
   }
 }
 
-void ForwardPass::RunWideBlocks(const WindowRequest& window, float* out) {
-  const MapSize size = SizeOfBlock(0, {window.window.frame_count(), window.window.mels});
+void ForwardPass::RunWideBlocks(const PassWindow& window, float* out) {
+  const MapSize size = SizeOfBlock(0, {window.frames, network_.mel.n_mels});
   const size_t stride = kernels_.Pad(network_.wide.stem.channels);
   float* maps[2] = {};
   for (int index = 0; index < 2; ++index) {
-    if (!window.readout.features.Has(Block(index))) continue;
+    if (!window.features.Has(Block(index))) continue;
     maps[index] = workspace_.wide_maps[index].Reserve(size.pixels() * stride);
   }
-  const bool goes_on = DepthOf(window.readout.features) > kLastWideBlock;
-  workspace_.wide.Run(network_.wide, window.window,
+  const bool goes_on = window.depth > kLastWideBlock;
+  workspace_.wide.Run(network_.wide, window.request->window,
                       {.stem = maps[0], .block1 = maps[1], .block2 = goes_on ? out : nullptr});
   for (int index = 0; index < 2; ++index) {
-    if (maps[index] != nullptr) writer_.WriteBlock(window, index, maps[index], size, stride);
+    if (maps[index] != nullptr) writer_.WriteBlock(*window.request, index, maps[index], size, stride);
   }
 }
 
 void ForwardPass::WriteBlockOutputs(Windows windows, int index, MapSize size, size_t stride, const float* map) {
-  for (const WindowRequest* window : windows) {
-    if (window->readout.features.Has(Block(index))) writer_.WriteBlock(*window, index, map, size, stride);
+  for (const PassWindow& window : windows) {
+    if (window.features.Has(Block(index))) writer_.WriteBlock(*window.request, index, map, size, stride);
     map += size.pixels() * stride;
   }
 }
@@ -87,15 +91,15 @@ int ForwardPass::RunBlock(Windows windows, int index, MapSize size, const float*
   const PackedBlock& block = network_.block(index);
   workspace_.blocks.Run(block, size, count, in, out);
   for (int i = 0; block.squeeze_excite && i < count; ++i) {
-    const WindowRequest& window = *windows[static_cast<size_t>(i)];
-    if (window.readout.features.Has(Se(index))) writer_.WriteVector(window, Se(index), workspace_.blocks.squeeze(i));
+    const PassWindow& window = windows[static_cast<size_t>(i)];
+    if (window.features.Has(Se(index))) writer_.WriteVector(*window.request, Se(index), workspace_.blocks.squeeze(i));
   }
   WriteBlockOutputs(windows, index, size.Strided(block.stride()), block.projection.out_stride, out);
   return count;
 }
 
 void ForwardPass::RunEarlyBlocks(Windows windows, float* out) {
-  const MapSize spectrogram{windows[0]->window.frame_count(), network_.mel.n_mels};
+  const MapSize spectrogram{windows[0].frames, network_.mel.n_mels};
   MapSize size = SizeOfBlock(kLastWideBlock, spectrogram);
   const size_t wide_stride = network_.wide.projection2.out_stride;
   size_t floats = size.pixels() * wide_stride;
@@ -105,7 +109,7 @@ void ForwardPass::RunEarlyBlocks(Windows windows, float* out) {
   float* in = workspace_.early[0].Reserve(windows.size() * floats);
   float* next = workspace_.early[1].Reserve(windows.size() * floats);
 
-  for (size_t i = 0; i < windows.size(); ++i) RunWideBlocks(*windows[i], in + i * size.pixels() * wide_stride);
+  for (size_t i = 0; i < windows.size(); ++i) RunWideBlocks(windows[i], in + i * size.pixels() * wide_stride);
   WriteBlockOutputs(windows, kLastWideBlock, size, wide_stride, in);
   for (int index = kLastWideBlock + 1; index <= kLastEarlyBlock; ++index) {
     float* const to = index == kLastEarlyBlock ? out : next;
@@ -149,8 +153,8 @@ void ForwardPass::RunHead(Windows windows, MapSize size, const float* in) {
   for (size_t i = 0; i < windows.size() * stride; ++i) pooled[i] /= static_cast<float>(pixels);
   auto write = [&](Feature feature, const float* values, size_t values_stride) {
     for (size_t i = 0; i < windows.size(); ++i) {
-      if (!windows[i]->readout.features.Has(feature)) continue;
-      writer_.WriteVector(*windows[i], feature, values + i * values_stride);
+      if (!windows[i].features.Has(feature)) continue;
+      writer_.WriteVector(*windows[i].request, feature, values + i * values_stride);
     }
   };
   write(Feature::kClf1, pooled, stride);

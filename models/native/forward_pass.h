@@ -17,7 +17,16 @@ namespace hearwire {
 // How far a window goes: 0 the spectrogram only, 1 + i to block i, then the last convolution, then the head.
 inline constexpr int kLastConvolutionDepth = kBlockCount + 1;
 inline constexpr int kHeadDepth = kBlockCount + 2;
-int DepthOf(FeatureSet features);
+
+// A window of a batch and what is known of it.
+struct PassWindow {
+  explicit PassWindow(const WindowRequest& window);
+
+  const WindowRequest* request;
+  FeatureSet features;  // Of all its readouts.
+  int frames;
+  int depth;  // How far its deepest readout goes.
+};
 
 // A worker's memory, shared by all its networks. One thread at a time.
 struct ForwardWorkspace {
@@ -48,17 +57,17 @@ class ForwardPass {
         writer_(kernels, network.shape, network.mel.n_mels) {}
 
   // windows: all of the same number of frames, the deepest first. Writes their rows.
-  void Run(absl::Span<const WindowRequest* const> windows);
+  void Run(absl::Span<const PassWindow> windows);
 
  private:
-  using Windows = absl::Span<const WindowRequest* const>;
+  using Windows = absl::Span<const PassWindow>;
 
   // Blocks 0 to 6, from the spectrogram. out: where block 6's output of the windows goes that need more.
   void RunEarlyBlocks(Windows windows, float* out);
   // From block 7 on. in: block 6's output.
   void RunLateBlocks(Windows windows, MapSize size, float* in);
   // Blocks 0 to 2 of one window. out: block 2's output.
-  void RunWideBlocks(const WindowRequest& window, float* out);
+  void RunWideBlocks(const PassWindow& window, float* out);
   // Block `index` on the windows that need it, from `in` to `out`, and what is read out of it. Returns how many these
   // are.
   int RunBlock(Windows windows, int index, MapSize size, const float* in, float* out);

@@ -44,15 +44,14 @@ class NativeEmbedder final : public Embedder {
                                                 request.window.mels, " mels; the network takes frames of ",
                                                 packed->mel.n_mels));
       }
-      order_.push_back(&request);
+      if (request.readouts.empty()) return absl::InternalError("a window has no readout");
+      order_.emplace_back(request);
     }
-    const auto frames = [](const WindowRequest* request) { return request->window.frame_count(); };
-    std::sort(order_.begin(), order_.end(), [&](const WindowRequest* a, const WindowRequest* b) {
-      return std::tuple(frames(a), -DepthOf(a->readout.features)) <
-             std::tuple(frames(b), -DepthOf(b->readout.features));
+    std::sort(order_.begin(), order_.end(), [](const PassWindow& a, const PassWindow& b) {
+      return std::tuple(a.frames, -a.depth) < std::tuple(b.frames, -b.depth);
     });
     for (size_t first = 0, end = 0; first < order_.size(); first = end) {
-      while (end < order_.size() && frames(order_[end]) == frames(order_[first])) ++end;
+      while (end < order_.size() && order_[end].frames == order_[first].frames) ++end;
       pass.Run(absl::MakeConstSpan(order_).subspan(first, end - first));
     }
     return absl::OkStatus();
@@ -64,7 +63,7 @@ class NativeEmbedder final : public Embedder {
   };
   ForwardWorkspace workspace_;
   std::vector<Network> networks_;
-  std::vector<const WindowRequest*> order_;  // By length, then the deepest first.
+  std::vector<PassWindow> order_;  // By length, then the deepest first.
 };
 
 class NativeBackend final : public Backend {

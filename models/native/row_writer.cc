@@ -4,27 +4,43 @@
 
 namespace hearwire {
 
-const RowWriter::Offsets& RowWriter::OffsetsOf(const Readout& readout) {
+namespace {
+
+// What is reduced of a block's map under a pooling.
+bool Averages(Pooling pooling) { return pooling != Pooling::kMaxCh; }
+bool Maximises(Pooling pooling) { return pooling != Pooling::kAvgCh && pooling != Pooling::kAvgTime; }
+bool KeepsMels(Pooling pooling) { return pooling == Pooling::kAvgTime || pooling == Pooling::kAvgMaxTime; }
+
+}  // namespace
+
+const RowWriter::Layout& RowWriter::LayoutOf(const Readout& readout) {
   for (const Layout& layout : layouts_) {
-    if (layout.readout == readout) return layout.offsets;
+    if (layout.readout == readout) return layout;
   }
-  Layout layout{.readout = readout, .offsets = {}};
-  int offset = 0;
+  Layout layout{.readout = readout, .offsets = {}, .size = 0};
   for (size_t i = 0; i < layout.offsets.size(); ++i) {
     const Feature feature = static_cast<Feature>(i);
-    layout.offsets[i] = offset;
-    if (readout.features.Has(feature)) offset += FeatureSize(shape_, n_mels_, feature, readout.pooling);
+    layout.offsets[i] = layout.size;
+    if (readout.features.Has(feature)) layout.size += FeatureSize(shape_, n_mels_, feature, readout.pooling);
   }
   layouts_.push_back(layout);
-  return layouts_.back().offsets;
+  return layouts_.back();
 }
 
-float* RowWriter::Place(const WindowRequest& request, Feature feature) {
-  return request.row + OffsetsOf(request.readout)[static_cast<size_t>(feature)];
+template <typename Write>
+void RowWriter::ForEachReadout(const WindowRequest& request, Feature feature, Write write) {
+  float* row = request.row;
+  for (const Readout& readout : request.readouts) {
+    const Layout& layout = LayoutOf(readout);
+    if (readout.features.Has(feature)) write(readout, row + layout.offsets[static_cast<size_t>(feature)]);
+    row += layout.size;
+  }
 }
 
 void RowWriter::WriteVector(const WindowRequest& request, Feature feature, const float* values) {
-  std::copy_n(values, FeatureSize(shape_, n_mels_, feature, request.readout.pooling), Place(request, feature));
+  ForEachReadout(request, feature, [&](const Readout& readout, float* to) {
+    std::copy_n(values, FeatureSize(shape_, n_mels_, feature, readout.pooling), to);
+  });
 }
 
 void RowWriter::WriteMelAverages(const WindowRequest& request) {
@@ -47,48 +63,59 @@ void RowWriter::WriteMelAverages(const WindowRequest& request) {
       std::fill_n(sum, mels, 0.0f);
     }
   }
-  float* const to = Place(request, Feature::kMelAvgs);
-  for (size_t mel = 0; mel < mels; ++mel) to[mel] = total[mel] / static_cast<float>(frame_count);
+  ForEachReadout(request, Feature::kMelAvgs, [&](const Readout&, float* to) {
+    for (size_t mel = 0; mel < mels; ++mel) to[mel] = total[mel] / static_cast<float>(frame_count);
+  });
 }
 
 void RowWriter::WriteBlock(const WindowRequest& request, int block, const float* map, MapSize size, size_t stride) {
-  const Pooling pooling = request.readout.pooling;
   const size_t cols = static_cast<size_t>(size.cols);
   const size_t n = cols * stride;
   const size_t channels = static_cast<size_t>(FeatureSize(shape_, n_mels_, Block(block), Pooling::kAvgCh));
-  float* to = Place(request, Block(block));
 
-  const bool averages = pooling != Pooling::kMaxCh;
-  const bool maximises = pooling != Pooling::kAvgCh && pooling != Pooling::kAvgTime;
+  // Readouts that pool alike share the reductions: each is made once, in the same order whoever asks for it.
+  bool averages = false, maximises = false;            // Over time.
+  bool averages_mels = false, maximises_mels = false;  // Over time and mels.
+  for (const Readout& readout : request.readouts) {
+    if (!readout.features.Has(Block(block))) continue;
+    averages |= Averages(readout.pooling);
+    maximises |= Maximises(readout.pooling);
+    if (KeepsMels(readout.pooling)) continue;
+    averages_mels |= Averages(readout.pooling);
+    maximises_mels |= Maximises(readout.pooling);
+  }
   float* const sums = averages ? sums_.Reserve(n) : nullptr;
   float* const maxima = maximises ? maxima_.Reserve(n) : nullptr;
   kernels_.reduce_rows(map, static_cast<size_t>(size.rows), n, sums, maxima);
-
-  if (pooling == Pooling::kAvgTime || pooling == Pooling::kAvgMaxTime) {
-    const float rows = static_cast<float>(size.rows);
-    for (size_t channel = 0; channel < channels; ++channel) {
-      for (size_t col = 0; col < cols; ++col) {
-        const size_t i = col * stride + channel;
-        *to++ = sums[i] / rows + (maximises ? maxima[i] : 0.0f);
-      }
-    }
-    return;
-  }
   float* const total = totals_.Reserve(2 * stride);
   float* const maximum = total + stride;
-  if (averages) kernels_.reduce_rows(sums, cols, stride, total, nullptr);
-  if (maximises) kernels_.reduce_rows(maxima, cols, stride, nullptr, maximum);
-  const float pixels = static_cast<float>(size.pixels());
-  for (size_t i = 0; i < channels; ++i) {
-    if (pooling == Pooling::kMaxCh) {
-      to[i] = maximum[i];
-    } else if (pooling == Pooling::kAddAvgMaxCh) {
-      to[i] = total[i] / pixels + maximum[i];
-    } else {
-      to[i] = total[i] / pixels;
-      if (pooling == Pooling::kCatAvgMaxCh) to[channels + i] = maximum[i];
+  if (averages_mels) kernels_.reduce_rows(sums, cols, stride, total, nullptr);
+  if (maximises_mels) kernels_.reduce_rows(maxima, cols, stride, nullptr, maximum);
+
+  ForEachReadout(request, Block(block), [&](const Readout& readout, float* to) {
+    if (KeepsMels(readout.pooling)) {
+      const bool adds_maxima = Maximises(readout.pooling);
+      const float rows = static_cast<float>(size.rows);
+      for (size_t channel = 0; channel < channels; ++channel) {
+        for (size_t col = 0; col < cols; ++col) {
+          const size_t i = col * stride + channel;
+          *to++ = sums[i] / rows + (adds_maxima ? maxima[i] : 0.0f);
+        }
+      }
+      return;
     }
-  }
+    const float pixels = static_cast<float>(size.pixels());
+    for (size_t i = 0; i < channels; ++i) {
+      if (readout.pooling == Pooling::kMaxCh) {
+        to[i] = maximum[i];
+      } else if (readout.pooling == Pooling::kAddAvgMaxCh) {
+        to[i] = total[i] / pixels + maximum[i];
+      } else {
+        to[i] = total[i] / pixels;
+        if (readout.pooling == Pooling::kCatAvgMaxCh) to[channels + i] = maximum[i];
+      }
+    }
+  });
 }
 
 }  // namespace hearwire

@@ -22,7 +22,7 @@ class RowWriter {
   RowWriter(const Kernels& kernels, const NetworkShape& shape, int n_mels)
       : kernels_(kernels), shape_(shape), n_mels_(n_mels) {}
 
-  // Each writes a feature that the request's readout has.
+  // Each writes a feature into the part of every readout of the request that has it.
   void WriteMelAverages(const WindowRequest& request);
   void WriteVector(const WindowRequest& request, Feature feature, const float* values);
   // map: [size.rows, size.cols, stride], block's output for this window.
@@ -33,10 +33,14 @@ class RowWriter {
   struct Layout {
     Readout readout;
     Offsets offsets;
+    int size;  // Of all its features.
   };
 
-  float* Place(const WindowRequest& request, Feature feature);
-  const Offsets& OffsetsOf(const Readout& readout);
+  // Calls write(readout, place) for every readout that has the feature.
+  template <typename Write>
+  void ForEachReadout(const WindowRequest& request, Feature feature, Write write);
+  // Valid until the next call.
+  const Layout& LayoutOf(const Readout& readout);
 
   const Kernels kernels_;
   const NetworkShape& shape_;

@@ -34,6 +34,7 @@ absl::Status ChunkEmbedder::Embed(int network, absl::Span<const WindowRequest> b
       return absl::InternalError(absl::StrCat("a window of ", frames, " frames of ", request.window.mels,
                                               " bands for a network of ", networks_[network].mels, " bands"));
     }
+    if (request.readouts.empty()) return absl::InternalError("a window has no readout");
     sorted_.push_back(&request);
   }
   std::stable_sort(sorted_.begin(), sorted_.end(), [](const WindowRequest* a, const WindowRequest* b) {
@@ -118,7 +119,9 @@ const ColumnPlan* ChunkEmbedder::PlanFor(int network, Windows windows) {
   };
   readouts_.clear();
   for (const WindowRequest* request : windows) {
-    if (!has(readouts_, request->readout)) readouts_.push_back(request->readout);
+    for (const Readout& readout : request->readouts) {
+      if (!has(readouts_, readout)) readouts_.push_back(readout);
+    }
   }
   for (const auto& plan : plans_) {
     if (plan->network == network && plan->readouts.size() == readouts_.size() &&
@@ -138,7 +141,8 @@ absl::Status ChunkEmbedder::FinishSlot(size_t slot) {
   if (!columns.ok()) return columns.status();
   const float* window = *columns;
   for (const WindowRequest* request : pending.windows) {
-    pending.plan->WriteRow(request->readout, window, request->row);
+    float* row = request->row;
+    for (const Readout& readout : request->readouts) row = pending.plan->WriteRow(readout, window, row);
     window += pending.plan->width();
   }
   last_good_frames_ = policy_.max_frames;

@@ -73,7 +73,7 @@ const Column& ColumnPlan::Find(Feature feature, Reduction reduction) const {
   std::abort();  // A readout that the plan was not made for.
 }
 
-void ColumnPlan::WriteRow(const Readout& readout, const float* window, float* row) const {
+float* ColumnPlan::WriteRow(const Readout& readout, const float* window, float* row) const {
   ForEachFeature(readout.features, [&](Feature feature) {
     const Parts parts = PartsOf(feature, readout.pooling);
     const Column& first = Find(feature, parts.first);
@@ -87,6 +87,7 @@ void ColumnPlan::WriteRow(const Readout& readout, const float* window, float* ro
     }
     for (int i = 0; i < first.size; ++i) begin[i] += second[i];
   });
+  return row;
 }
 
 }  // namespace hearwire

@@ -43,8 +43,8 @@ class ColumnPlan {
   // Of all readouts together.
   FeatureSet features() const { return features_; }
 
-  // Makes the row of one readout, one of those given, of a window's columns [width].
-  void WriteRow(const Readout& readout, const float* window, float* row) const;
+  // Makes the row of one readout, one of those given, of a window's columns [width]. Returns the row's end.
+  float* WriteRow(const Readout& readout, const float* window, float* row) const;
 
  private:
   const Column& Find(Feature feature, Reduction reduction) const;

@@ -25,7 +25,7 @@ absl::StatusOr<double> MeasureEmbeddingRate(Embedder* embedder, const RateTrial&
   Readout readout;
   readout.features.Add(Feature::kLogits);
   std::vector<float> row(static_cast<size_t>(ReadoutSize(trial.shape, mels, readout)));
-  std::vector<WindowRequest> windows(most, {.window = {}, .readout = readout, .row = row.data()});
+  std::vector<WindowRequest> windows(most, {.window = {}, .readouts = {&readout, 1}, .row = row.data()});
   for (size_t i = 0; i < most; ++i) {
     windows[i].window.mels = mels;
     windows[i].window.runs[1] = {spectrogram.data() + i * values, frames};

@@ -6,7 +6,7 @@
 namespace hearwire {
 
 std::vector<WindowRequest> PreparedWindows::Add(int clip, std::vector<StreamWindow> windows, bool last_of_clip,
-                                                const Readout& readout) {
+                                                absl::Span<const Readout> readouts) {
   Piece& piece = pieces_.emplace_back();
   piece.clip = clip;
   piece.last_of_clip = last_of_clip;
@@ -23,7 +23,7 @@ std::vector<WindowRequest> PreparedWindows::Add(int clip, std::vector<StreamWind
   piece.frame_refs.reserve(windows.size());
   float* row = piece.rows.get();
   for (StreamWindow& window : windows) {
-    requests.push_back({.window = window.window, .readout = readout, .row = row});
+    requests.push_back({.window = window.window, .readouts = readouts, .row = row});
     piece.frames += window.window.frame_count();
     piece.frame_refs.push_back(std::move(window.frames));
     row += row_size_;

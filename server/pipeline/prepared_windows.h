@@ -37,9 +37,9 @@ class PreparedWindows {
   explicit PreparedWindows(int row_size) : row_size_(row_size) {}
 
   // Takes the next windows of a clip, at least one unless they are the clip's last, and returns what the embedder is to
-  // run. What that views stays as long as the piece has not been taken.
+  // run. What that views stays as long as the piece has not been taken; `readouts` are the caller's.
   std::vector<WindowRequest> Add(int clip, std::vector<StreamWindow> windows, bool last_of_clip,
-                                 const Readout& readout);
+                                 absl::Span<const Readout> readouts);
 
   // The rows of `count` windows from number `first` on are there. Returns their frames together.
   int64_t OnComputed(int64_t first, int64_t count);

@@ -36,7 +36,8 @@ Readout LogitsReadout() {
 // A window on its way through the batcher. Held by its CallWork too, so that giving up waiting leaves nothing dangling.
 class WindowProbe {
  public:
-  WindowProbe(ClipWindows windows, int row_size) : windows_(std::move(windows)), row_(row_size) {}
+  WindowProbe(ClipWindows windows, const Readout& readout, int row_size)
+      : windows_(std::move(windows)), readout_(readout), row_(row_size) {}
 
   static absl::StatusOr<std::vector<float>> Run(const LoadedNetwork& network, const Readout& readout,
                                                 ClipWindows windows, SteadyTime deadline, Batcher* batcher);
@@ -56,6 +57,7 @@ class WindowProbe {
   }
 
   const ClipWindows windows_;
+  const Readout readout_;
   std::vector<float> row_;  // Written by the worker; read when done.
 
   Mutex mu_;
@@ -67,11 +69,12 @@ class WindowProbe {
 absl::StatusOr<std::vector<float>> WindowProbe::Run(const LoadedNetwork& network, const Readout& readout,
                                                     ClipWindows windows, SteadyTime deadline, Batcher* batcher) {
   const int row_size = ReadoutSize(network.shape, network.info->mel.n_mels, readout);
-  auto probe = std::make_shared<WindowProbe>(std::move(windows), row_size);
+  auto probe = std::make_shared<WindowProbe>(std::move(windows), readout, row_size);
   auto work = std::make_shared<CallWork>();
   work->network = network.index;
   work->deadline = deadline;
-  work->requests.push_back({.window = probe->windows_.windows.front(), .readout = readout, .row = probe->row_.data()});
+  work->requests.push_back(
+      {.window = probe->windows_.windows.front(), .readouts = {&probe->readout_, 1}, .row = probe->row_.data()});
   work->done = [probe](const absl::Status& status, const BatchTimes&) { probe->Done(status); };
   if (absl::Status status = batcher->Submit(std::move(work)); !status.ok()) return status;
   if (!probe->Wait(deadline)) return absl::DeadlineExceededError("nothing came back in time");

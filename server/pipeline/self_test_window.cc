@@ -31,8 +31,9 @@ absl::StatusOr<std::vector<float>> ComputeReferenceRow(const std::shared_ptr<con
   if (!index.ok()) return index.status();
   const absl::StatusOr<std::unique_ptr<Embedder>> embedder = backend->NewEmbedder();
   if (!embedder.ok()) return embedder.status();
-  std::vector<float> row(static_cast<size_t>(ReadoutSize(weights->shape, mel.n_mels, SelfTestReadout())));
-  const WindowRequest request{.window = clip->windows.front(), .readout = SelfTestReadout(), .row = row.data()};
+  const Readout readout = SelfTestReadout();
+  std::vector<float> row(static_cast<size_t>(ReadoutSize(weights->shape, mel.n_mels, readout)));
+  const WindowRequest request{.window = clip->windows.front(), .readouts = {&readout, 1}, .row = row.data()};
   if (absl::Status status = (*embedder)->Embed(*index, {&request, 1}); !status.ok()) return status;
   return row;
 }

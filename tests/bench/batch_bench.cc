@@ -45,7 +45,7 @@ void Run(const std::vector<int>& sizes) {
     window.mels = mels;
     window.runs[1] = {spectrogram.values.data() + static_cast<size_t>(i) * kFrames * static_cast<size_t>(mels),
                       kFrames};
-    windows.push_back({window, config->readout, rows.data() + static_cast<size_t>(i) * row});
+    windows.push_back({window, {&config->readout, 1}, rows.data() + static_cast<size_t>(i) * row});
   }
   std::vector<std::vector<double>> seconds(sizes.size());
   for (int repetition = 0; repetition < kRepetitions; ++repetition) {

@@ -142,13 +142,14 @@ class Network {
 // One clip's windows and rows.
 struct Call {
   ClipWindows windows;
+  std::vector<Readout> readouts;
   std::vector<float> rows;
   std::vector<WindowRequest> requests;
 
   Call(ClipWindows made, const Readout& readout, size_t row_size)
-      : windows(std::move(made)), rows(windows.windows.size() * row_size) {
+      : windows(std::move(made)), readouts{readout}, rows(windows.windows.size() * row_size) {
     for (size_t i = 0; i < windows.windows.size(); ++i) {
-      requests.push_back({windows.windows[i], readout, rows.data() + i * row_size});
+      requests.push_back({windows.windows[i], readouts, rows.data() + i * row_size});
     }
   }
 };

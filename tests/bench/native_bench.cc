@@ -48,16 +48,15 @@ class Workload {
     const auto weights = MakeRandomNetwork(width, HeadKind::kMlp, 1);
     if (!backend_->AddNetwork(weights, {.n_mels = kMels}).ok()) std::abort();
     embedder_ = backend_->NewEmbedder().value();
-    Readout readout;
-    for (const int block : {5, 11, 13, 15}) readout.features.Add(Block(block));
-    const size_t size = static_cast<size_t>(ReadoutSize(weights->shape, kMels, readout));
+    for (const int block : {5, 11, 13, 15}) readout_.features.Add(Block(block));
+    const size_t size = static_cast<size_t>(ReadoutSize(weights->shape, kMels, readout_));
     spectrogram_ = MakeRandomWindow(windows * frames, kMels, 1);
     rows_.resize(static_cast<size_t>(windows) * size);
     for (int i = 0; i < windows; ++i) {
       Window window;
       window.mels = kMels;
       window.runs[1] = {spectrogram_.values.data() + size_t{1} * i * frames * kMels, frames};
-      batch_.push_back({window, readout, rows_.data() + static_cast<size_t>(i) * size});
+      batch_.push_back({window, {&readout_, 1}, rows_.data() + static_cast<size_t>(i) * size});
     }
     multiply_additions_ = windows * MultiplyAdditions(weights->shape, frames);
   }
@@ -80,6 +79,7 @@ class Workload {
   const std::string name_;
   const std::unique_ptr<Backend> backend_;
   std::unique_ptr<Embedder> embedder_;
+  Readout readout_;
   RandomWindow spectrogram_;
   std::vector<float> rows_;
   std::vector<WindowRequest> batch_;

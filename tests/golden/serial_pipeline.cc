@@ -71,7 +71,7 @@ absl::StatusOr<std::vector<float>> SerialPipeline::Rows(const std::string& check
   const int size = ReadoutSize((*network)->weights->shape, config.network->mel.n_mels, readout);
   std::vector<float> rows(windows.size() * size);
   std::vector<WindowRequest> requests;
-  for (size_t i = 0; i < windows.size(); ++i) requests.push_back({windows[i], readout, rows.data() + i * size});
+  for (size_t i = 0; i < windows.size(); ++i) requests.push_back({windows[i], {&readout, 1}, rows.data() + i * size});
   if (absl::Status status = (*network)->embedder->Embed(0, requests); !status.ok()) return status;
   return rows;
 }

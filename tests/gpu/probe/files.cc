@@ -40,7 +40,7 @@ absl::Status WriteToCheck(std::shared_ptr<const NetworkWeights> weights, absl::S
   std::vector<float> rows(windows.size() * static_cast<size_t>(size)), frames;
   std::vector<WindowRequest> requests;
   for (size_t i = 0; i < windows.size(); ++i) {
-    requests.push_back({windows[i], readout, &rows[i * static_cast<size_t>(size)]});
+    requests.push_back({windows[i], {&readout, 1}, &rows[i * static_cast<size_t>(size)]});
     for (const Window::Run& run : windows[i].runs) {
       frames.insert(frames.end(), run.frames, run.frames + int64_t{1} * run.frame_count * mels);
     }

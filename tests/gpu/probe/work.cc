@@ -26,8 +26,10 @@ std::vector<float> Noise(int seconds, uint32_t seed) {
 
 void AddRequests(const NetworkWeights& weights, absl::Span<const Window> windows, const Readout& readout, Work* work) {
   const size_t size = static_cast<size_t>(ReadoutSize(weights.shape, MelSettings().n_mels, readout));
+  work->readouts = {readout};
   work->rows.assign(windows.size() * size, std::numeric_limits<float>::quiet_NaN());
-  for (size_t i = 0; i < windows.size(); ++i) work->requests.push_back({windows[i], readout, &work->rows[i * size]});
+  for (size_t i = 0; i < windows.size(); ++i)
+    work->requests.push_back({windows[i], work->readouts, &work->rows[i * size]});
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ absl::StatusOr<Amount> ParseAmount(const std::string& text);
 struct Work {
   std::vector<RandomWindow> random;  // The frames of the windows, these
   std::vector<ClipWindows> clips;    // or those.
+  std::vector<Readout> readouts;     // Of every window; one.
   std::vector<float> rows;           // One after the other; not a number until Embed writes them.
   std::vector<WindowRequest> requests;
 

@@ -90,5 +90,15 @@ TEST(NetworkShapeTest, SumsTheFeaturesOfARow) {
   EXPECT_EQ(ReadoutSize(MakeNetworkShape(1.0), 64, readout), 64 + 527 + 32 + 80);
 }
 
+TEST(NetworkShapeTest, SumsTheReadoutsOfARow) {
+  const NetworkShape shape = MakeNetworkShape(1.0);
+  Readout logits, blocks;
+  logits.features.Add(Feature::kLogits);
+  blocks.features.Add(Block(11));
+  blocks.pooling = Pooling::kCatAvgMaxCh;
+  EXPECT_EQ(RowSize(shape, 128, {logits}), 527);
+  EXPECT_EQ(RowSize(shape, 128, {logits, blocks, logits}), 527 + 224 + 527);
+}
+
 }  // namespace
 }  // namespace hearwire

@@ -62,10 +62,12 @@ TEST(NativeBackendAllocationTest, AllocatesNothingForBatchesNoLargerThanEarlierO
     std::vector<std::vector<float>> rows;
     std::vector<WindowRequest> batch;
     for (uint32_t i = 0; i < 40; ++i) {
-      const Readout& readout = i % 3 == 0 ? heads : readouts[i / 3 % std::size(readouts)];
+      const absl::Span<const Readout> asked = i % 7 == 0   ? absl::Span<const Readout>(readouts)
+                                              : i % 3 == 0 ? absl::MakeConstSpan(&heads, 1)
+                                                           : absl::MakeConstSpan(&readouts[i / 3 % 6], 1);
       windows.push_back(MakeRandomWindow(i == 11 ? 250 : i % 5 == 0 ? 128 : 16, 128, i));
-      rows.emplace_back(ReadoutSize(weights->shape, 128, readout));
-      batch.push_back({windows.back().window, readout, rows.back().data()});
+      rows.emplace_back(RowSize(weights->shape, 128, asked));
+      batch.push_back({windows.back().window, asked, rows.back().data()});
     }
     const int before_first = allocations;
     ASSERT_TRUE(embedder->Embed(0, batch).ok());
@@ -86,8 +88,8 @@ TEST(NativeBackendAllocationTest, SaysThatMemoryIsTooLittleAndGoesOn) {
   readout.features.Add(Feature::kLogits);
   const RandomWindow window = MakeRandomWindow(100, 128, 1);
   std::vector<float> row(ReadoutSize(weights->shape, 128, readout)), expected(row.size());
-  const std::vector<WindowRequest> batch = {{window.window, readout, row.data()}};
-  const std::vector<WindowRequest> undisturbed = {{window.window, readout, expected.data()}};
+  const std::vector<WindowRequest> batch = {{window.window, {&readout, 1}, row.data()}};
+  const std::vector<WindowRequest> undisturbed = {{window.window, {&readout, 1}, expected.data()}};
   ASSERT_TRUE(backend->NewEmbedder().value()->Embed(0, undisturbed).ok());
 
   const std::unique_ptr<Embedder> embedder = backend->NewEmbedder().value();

@@ -42,7 +42,7 @@ class Fixture {
  public:
   struct Job {
     int frames;
-    Readout readout;
+    std::vector<Readout> readouts;
     uint32_t seed;
   };
 
@@ -60,9 +60,9 @@ class Fixture {
     std::vector<WindowRequest> requests;
     for (const Job& job : jobs) {
       windows.push_back(MakeRandomWindow(job.frames, mels_, job.seed));
-      rows.emplace_back(ReadoutSize(weights_->shape, mels_, job.readout), NAN);
+      rows.emplace_back(RowSize(weights_->shape, mels_, job.readouts), NAN);
     }
-    for (size_t i = 0; i < jobs.size(); ++i) requests.push_back({windows[i].window, jobs[i].readout, rows[i].data()});
+    for (size_t i = 0; i < jobs.size(); ++i) requests.push_back({windows[i].window, jobs[i].readouts, rows[i].data()});
     const absl::Status status = embedder.Embed(0, requests);
     EXPECT_TRUE(status.ok()) << status;
     return rows;
@@ -71,7 +71,7 @@ class Fixture {
   void ExpectReferenceRow(const Job& job) {
     const std::vector<float> row = Embed({job})[0];
     const std::vector<double> expected =
-        ReferenceRow(*weights_, MakeRandomWindow(job.frames, mels_, job.seed).window, job.readout);
+        ReferenceRow(*weights_, MakeRandomWindow(job.frames, mels_, job.seed).window, job.readouts.front());
     ASSERT_EQ(row.size(), expected.size());
     double largest = 1;
     for (const double value : expected) largest = std::max(largest, std::abs(value));
@@ -101,7 +101,7 @@ std::vector<Fixture::Job> MixedJobs(uint32_t count) {
   };
   const int frames[] = {16, 16, 64, 16, 2, 250, 16, 7};
   std::vector<Fixture::Job> jobs;
-  for (uint32_t i = 0; i < count; ++i) jobs.push_back({frames[i % 8], readouts[i % 7], i});
+  for (uint32_t i = 0; i < count; ++i) jobs.push_back({frames[i % 8], {readouts[i % 7]}, i});
   return jobs;
 }
 
@@ -110,9 +110,9 @@ INSTANTIATE_TEST_SUITE_P(Targets, NativeBackendTargetTest, AllTargets(), NameOfT
 
 TEST_P(NativeBackendTargetTest, ComputesTheNetwork) {
   Fixture mlp(MakeRandomNetwork(0.4, HeadKind::kMlp, 1), 128);
-  for (const Pooling pooling : kPoolings) mlp.ExpectReferenceRow({16, EveryFeature(HeadKind::kMlp, pooling), 3});
+  for (const Pooling pooling : kPoolings) mlp.ExpectReferenceRow({16, {EveryFeature(HeadKind::kMlp, pooling)}, 3});
   Fixture convolutional(MakeRandomNetwork(0.1, HeadKind::kFullyConvolutional, 2), 64);
-  convolutional.ExpectReferenceRow({21, EveryFeature(HeadKind::kFullyConvolutional, Pooling::kCatAvgMaxCh), 4});
+  convolutional.ExpectReferenceRow({21, {EveryFeature(HeadKind::kFullyConvolutional, Pooling::kCatAvgMaxCh)}, 4});
 }
 
 TEST_P(NativeBackendTargetTest, GivesARowThatDoesNotDependOnItsCompany) {
@@ -120,6 +120,40 @@ TEST_P(NativeBackendTargetTest, GivesARowThatDoesNotDependOnItsCompany) {
   const std::vector<Fixture::Job> jobs = MixedJobs(41);
   const Rows together = fixture.Embed(jobs);
   for (size_t i = 0; i < jobs.size(); ++i) ASSERT_EQ(fixture.Embed({jobs[i]})[0], together[i]) << i;
+}
+
+// Readouts of all depths and poolings, in an order that is not that of their depths, one of them twice.
+TEST_P(NativeBackendTargetTest, ReadsSeveralReadoutsOutOfOnePass) {
+  Fixture fixture(MakeRandomNetwork(0.2, HeadKind::kMlp, 1), 64);
+  std::vector<Readout> readouts = {MakeReadout({Feature::kMelAvgs, Block(5)}, Pooling::kMaxCh),
+                                   MakeReadout({Feature::kLogits}), MakeReadout({Block(2), Se(5)}, Pooling::kAvgTime)};
+  for (const Pooling pooling : kPoolings) readouts.push_back(EveryFeature(HeadKind::kMlp, pooling));
+  readouts.push_back(readouts.front());
+  for (const int frames : {2, 16, 64}) {
+    std::vector<float> alone;
+    for (const Readout& readout : readouts) {
+      const std::vector<float> row = fixture.Embed({{frames, {readout}, 5}})[0];
+      alone.insert(alone.end(), row.begin(), row.end());
+    }
+    EXPECT_EQ(fixture.Embed({{frames, readouts, 5}})[0], alone) << frames;
+    // Beside windows that go less far, and between others.
+    const Rows together =
+        fixture.Embed({{frames, {readouts[2]}, 6}, {frames, readouts, 5}, {frames, {readouts[0]}, 7}});
+    EXPECT_EQ(together[1], alone) << frames;
+  }
+}
+
+// How far a window goes says the deepest of its readouts, wherever it stands.
+TEST(NativeBackendTest, GoesAsFarAsTheDeepestReadout) {
+  Fixture fixture(MakeRandomNetwork(0.1, HeadKind::kMlp, 1), 64);
+  const Readout shallow = MakeReadout({Block(1)}, Pooling::kMaxCh), deep = MakeReadout({Feature::kLogits});
+  std::vector<float> expected = fixture.Embed({{16, {shallow}, 1}})[0];
+  const std::vector<float> logits = fixture.Embed({{16, {deep}, 1}})[0];
+  std::vector<float> reversed = logits;
+  reversed.insert(reversed.end(), expected.begin(), expected.end());
+  expected.insert(expected.end(), logits.begin(), logits.end());
+  EXPECT_EQ(fixture.Embed({{16, {shallow, deep}, 1}})[0], expected);
+  EXPECT_EQ(fixture.Embed({{16, {deep, shallow}, 1}})[0], reversed);
 }
 
 TEST_P(NativeBackendTargetTest, IsSlowBelowAvx2) {
@@ -142,7 +176,7 @@ TEST(NativeBackendTest, ComputesEveryWidth) {
   for (const double width : {0.1, 0.2, 0.5, 1.0, 2.0}) {
     const HeadKind head = width == 1.0 ? HeadKind::kFullyConvolutional : HeadKind::kMlp;
     Fixture fixture(MakeRandomNetwork(width, head, 7), 128);
-    fixture.ExpectReferenceRow({16, EveryFeature(head, Pooling::kAvgCh), 1});
+    fixture.ExpectReferenceRow({16, {EveryFeature(head, Pooling::kAvgCh)}, 1});
   }
 }
 
@@ -151,7 +185,7 @@ TEST(NativeBackendTest, ComputesSpectrogramsOfEverySize) {
     Fixture fixture(MakeRandomNetwork(0.1, HeadKind::kMlp, 5), mels);
     for (const int frames : {1, 2, 3, 5, 7, 11, 16, 32, 33, 64, 128, 999}) {
       if (frames == 999 && mels != 128 && mels != 40) continue;
-      fixture.ExpectReferenceRow({frames, EveryFeature(HeadKind::kMlp, Pooling::kAvgTime), 9});
+      fixture.ExpectReferenceRow({frames, {EveryFeature(HeadKind::kMlp, Pooling::kAvgTime)}, 9});
     }
   }
 }
@@ -159,13 +193,13 @@ TEST(NativeBackendTest, ComputesSpectrogramsOfEverySize) {
 // Maps of a long scene of a wide network pass through the cache in many pieces.
 TEST(NativeBackendTest, ComputesLongScenes) {
   Fixture fixture(MakeRandomNetwork(1.0, HeadKind::kMlp, 5), 128);
-  fixture.ExpectReferenceRow({1000, EveryFeature(HeadKind::kMlp, Pooling::kCatAvgMaxCh), 9});
+  fixture.ExpectReferenceRow({1000, {EveryFeature(HeadKind::kMlp, Pooling::kCatAvgMaxCh)}, 9});
 }
 
 TEST(NativeBackendTest, GivesLargeBatchesTheSameBits) {
   Fixture fixture(MakeRandomNetwork(0.4, HeadKind::kMlp, 1), 128);
   std::vector<Fixture::Job> jobs = MixedJobs(300);
-  jobs.push_back({1000, jobs[0].readout, 1000});
+  jobs.push_back({1000, jobs[0].readouts, 1000});
   const Rows together = fixture.Embed(jobs);
   std::reverse(jobs.begin(), jobs.end());
   Rows reversed = fixture.Embed(jobs);
@@ -186,7 +220,7 @@ TEST(NativeBackendTest, GivesEveryNetworkTheSameBitsInAnyCompany) {
     for (uint32_t i = 0; i < 72; ++i) {
       const int frames = i % 9 == 0 ? 300 : i % 5 == 0 ? 32 : 16;
       const Pooling pooling = kPoolings[i % std::size(kPoolings)];
-      jobs.push_back({frames, i % 4 == 1 ? MakeReadout({Block(2), Se(5)}, pooling) : EveryFeature(head, pooling), i});
+      jobs.push_back({frames, {i % 4 == 1 ? MakeReadout({Block(2), Se(5)}, pooling) : EveryFeature(head, pooling)}, i});
     }
     const Rows together = fixture.Embed(jobs);
     for (size_t i = 0; i < jobs.size(); ++i) ASSERT_EQ(fixture.Embed({jobs[i]})[0], together[i]) << width << " " << i;
@@ -211,7 +245,7 @@ TEST(NativeBackendTest, GivesEveryWorkerTheSameBits) {
 
 TEST(NativeBackendTest, PlainKernelsAgreeWithTheBest) {
   const auto weights = MakeRandomNetwork(0.1, HeadKind::kMlp, 1);
-  const std::vector<Fixture::Job> jobs = {{16, EveryFeature(HeadKind::kMlp, Pooling::kAvgCh), 1}};
+  const std::vector<Fixture::Job> jobs = {{16, {EveryFeature(HeadKind::kMlp, Pooling::kAvgCh)}, 1}};
   const std::vector<float> best = Fixture(weights, 128).Embed(jobs)[0];
   const std::vector<float> plain = Fixture(weights, 128, {.plain_kernels = true}).Embed(jobs)[0];
   float largest = 1;
@@ -229,10 +263,10 @@ TEST(NativeBackendTest, RunsSeveralNetworks) {
   const Readout logits = MakeReadout({Feature::kLogits});
   const RandomWindow wide = MakeRandomWindow(16, 128, 1), narrow = MakeRandomWindow(16, 40, 1);
   std::vector<float> rows[2] = {std::vector<float>(527), std::vector<float>(527)};
-  ASSERT_TRUE(embedder->Embed(0, {{wide.window, logits, rows[0].data()}}).ok());
-  ASSERT_TRUE(embedder->Embed(1, {{narrow.window, logits, rows[1].data()}}).ok());
-  EXPECT_EQ(rows[0], Fixture(first, 128).Embed({{16, logits, 1}})[0]);
-  EXPECT_EQ(rows[1], Fixture(second, 40).Embed({{16, logits, 1}})[0]);
+  ASSERT_TRUE(embedder->Embed(0, {{wide.window, {&logits, 1}, rows[0].data()}}).ok());
+  ASSERT_TRUE(embedder->Embed(1, {{narrow.window, {&logits, 1}, rows[1].data()}}).ok());
+  EXPECT_EQ(rows[0], Fixture(first, 128).Embed({{16, {logits}, 1}})[0]);
+  EXPECT_EQ(rows[1], Fixture(second, 40).Embed({{16, {logits}, 1}})[0]);
 }
 
 TEST(NativeBackendTest, RefusesWhatItCannotRun) {
@@ -245,9 +279,11 @@ TEST(NativeBackendTest, RefusesWhatItCannotRun) {
   const RandomWindow narrow = MakeRandomWindow(16, 64, 1);
   std::vector<float> row(128);
   const Readout mel_averages = MakeReadout({Feature::kMelAvgs});
-  EXPECT_EQ(embedder->Embed(0, {{narrow.window, mel_averages, row.data()}}).code(), absl::StatusCode::kInternal);
-  EXPECT_EQ(embedder->Embed(0, {{Window{.runs = {}, .mels = 128}, mel_averages, row.data()}}).code(),
+  EXPECT_EQ(embedder->Embed(0, {{narrow.window, {&mel_averages, 1}, row.data()}}).code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(embedder->Embed(0, {{Window{.runs = {}, .mels = 128}, {&mel_averages, 1}, row.data()}}).code(),
             absl::StatusCode::kInternal);
+  const RandomWindow window = MakeRandomWindow(16, 128, 1);
+  EXPECT_EQ(embedder->Embed(0, {{window.window, {}, row.data()}}).code(), absl::StatusCode::kInternal);
 }
 
 }  // namespace

@@ -89,16 +89,19 @@ class FakeSlot final : public Slot {
 
 class ChunkEmbedderTest : public testing::Test {
  protected:
-  // Adds a window whose values sum to `sum`.
-  void Add(int frames, int sum, Feature feature = Feature::kLogits) {
+  // Adds a window whose values sum to `sum`, with a readout of each of the features.
+  void Add(int frames, int sum, Feature feature = Feature::kLogits) { Add(frames, sum, std::vector<Feature>{feature}); }
+  void Add(int frames, int sum, const std::vector<Feature>& features) {
     std::vector<float>& values = values_.emplace_back(frames * kMels);
     values.back() = sum;
     WindowRequest request;
     request.window.mels = kMels;
     request.window.runs[0] = {values.data(), frames / 2};
     request.window.runs[2] = {values.data() + frames / 2 * kMels, frames - frames / 2};
-    request.readout.features.Add(feature);
-    std::vector<float>& row = rows_.emplace_back(ReadoutSize(kShape, kMels, request.readout), -1.0f);
+    std::vector<Readout>& readouts = readouts_.emplace_back();
+    for (const Feature feature : features) readouts.emplace_back().features.Add(feature);
+    request.readouts = readouts;
+    std::vector<float>& row = rows_.emplace_back(RowSize(kShape, kMels, readouts), -1.0f);
     request.row = row.data();
     requests_.push_back(request);
   }
@@ -126,6 +129,7 @@ class ChunkEmbedderTest : public testing::Test {
                                   {.max_frames = kMaxChunkFrames, .pad_windows = true, .small_chunk_frames = 4096},
                                   warn_};
   std::deque<std::vector<float>> values_;
+  std::deque<std::vector<Readout>> readouts_;
   std::deque<std::vector<float>> rows_;
   std::vector<WindowRequest> requests_;
 };
@@ -182,6 +186,24 @@ TEST_F(ChunkEmbedderTest, GivesEachWindowItsOwnReadout) {
   EXPECT_EQ(rows_[0].size(), 527u);
   EXPECT_EQ(rows_[1].front(), 200 + 527);  // The columns behind the logits.
   EXPECT_EQ(rows_[1].size(), size_t{kMels});
+}
+
+TEST_F(ChunkEmbedderTest, ReadsSeveralReadoutsOutOfOneWindow) {
+  Add(16, 100, Feature::kMelAvgs);
+  Add(16, 200, {Feature::kMelAvgs, Feature::kLogits, Feature::kMelAvgs});
+  ASSERT_TRUE(Embed().ok());
+  EXPECT_THAT(log_.chunks, ElementsAre(std::pair(2, 16)));
+  EXPECT_THAT(log_.widths, ElementsAre(kMels + kClassCount)) << "what both windows ask for, each once";
+  EXPECT_EQ(rows_[0][0], 100);
+  ASSERT_THAT(rows_[1], testing::SizeIs(kMels + kClassCount + kMels));
+  EXPECT_EQ(rows_[1][0], 200);
+  EXPECT_EQ(rows_[1][kMels], 200 + kMels) << "the columns behind the mel averages";
+  EXPECT_EQ(rows_[1][kMels + kClassCount], 200);
+}
+
+TEST_F(ChunkEmbedderTest, RefusesAWindowWithoutReadout) {
+  Add(16, 1, std::vector<Feature>{});
+  EXPECT_EQ(Embed().code(), absl::StatusCode::kInternal);
 }
 
 TEST_F(ChunkEmbedderTest, FillsTheNextSlotBeforeItWaitsForTheLast) {

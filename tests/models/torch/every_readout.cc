@@ -34,7 +34,7 @@ Rows EveryReadout::Run(Embedder& embedder) const {
   for (const RandomWindow& window : windows_) {
     for (size_t i = 0; i < readouts_.size(); ++i) {
       rows.emplace_back(sizes_[i], NAN);
-      requests.push_back({window.window, readouts_[i], rows.back().data()});
+      requests.push_back({window.window, {&readouts_[i], 1}, rows.back().data()});
     }
   }
   const absl::Status status = embedder.Embed(0, requests);

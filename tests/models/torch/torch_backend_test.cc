@@ -69,7 +69,7 @@ class TorchBackendTest : public testing::TestWithParam<Setting> {
   // Windows of these frame counts, with readouts in turn.
   struct Job {
     int frames;
-    Readout readout;
+    std::vector<Readout> readouts;
     uint32_t seed;
   };
   Rows Embed(Embedder& embedder, const std::vector<Job>& jobs, int network = 0) {
@@ -79,9 +79,9 @@ class TorchBackendTest : public testing::TestWithParam<Setting> {
     const int mels = mels_[network].n_mels;
     for (const Job& job : jobs) {
       windows.push_back(MakeRandomWindow(job.frames, mels, job.seed));
-      rows.emplace_back(ReadoutSize(weights_[network]->shape, mels, job.readout));
+      rows.emplace_back(RowSize(weights_[network]->shape, mels, job.readouts));
     }
-    for (size_t i = 0; i < jobs.size(); ++i) requests.push_back({windows[i].window, jobs[i].readout, rows[i].data()});
+    for (size_t i = 0; i < jobs.size(); ++i) requests.push_back({windows[i].window, jobs[i].readouts, rows[i].data()});
     const absl::Status status = embedder.Embed(network, requests);
     EXPECT_TRUE(status.ok()) << status;
     return rows;
@@ -118,8 +118,8 @@ TEST_P(TorchBackendTest, GivesARowThatDoesNotDependOnItsCompany) {
   };
   std::vector<Job> jobs;
   const int frame_counts[] = {16, 16, 16, 64, 2, 250, 16};
-  for (uint32_t i = 0; i < 140; ++i) jobs.push_back({frame_counts[i % 7], readouts[i % readouts.size()], i});
-  jobs.push_back({1000, readouts[0], 1000});
+  for (uint32_t i = 0; i < 140; ++i) jobs.push_back({frame_counts[i % 7], {readouts[i % readouts.size()]}, i});
+  jobs.push_back({1000, {readouts[0]}, 1000});
   const Rows together = Embed(*embedder, jobs);
   for (size_t i = 0; i < jobs.size(); i += 3) {
     const Rows alone = Embed(*embedder, {jobs[i]});
@@ -131,12 +131,12 @@ TEST_P(TorchBackendTest, GivesARowThatDoesNotDependOnItsCompany) {
 TEST_P(TorchBackendTest, ReadsTheSameFeatureUnderEveryReadout) {
   AddNetwork(MakeRandomNetwork(0.1, HeadKind::kFullyConvolutional, 2));
   const std::unique_ptr<Embedder> embedder = backend_->NewEmbedder().value();
-  const Rows rows = Embed(*embedder, {{16, MakeReadout({Block(3)}, Pooling::kAvgCh), 1},
-                                      {16, MakeReadout({Block(3)}, Pooling::kMaxCh), 1},
-                                      {16, MakeReadout({Block(3)}, Pooling::kAddAvgMaxCh), 1},
-                                      {16, MakeReadout({Block(3)}, Pooling::kCatAvgMaxCh), 1},
-                                      {16, MakeReadout({Block(3)}, Pooling::kAvgTime), 1},
-                                      {16, MakeReadout({Block(3)}, Pooling::kAvgMaxTime), 1}});
+  const Rows rows = Embed(*embedder, {{16, {MakeReadout({Block(3)}, Pooling::kAvgCh)}, 1},
+                                      {16, {MakeReadout({Block(3)}, Pooling::kMaxCh)}, 1},
+                                      {16, {MakeReadout({Block(3)}, Pooling::kAddAvgMaxCh)}, 1},
+                                      {16, {MakeReadout({Block(3)}, Pooling::kCatAvgMaxCh)}, 1},
+                                      {16, {MakeReadout({Block(3)}, Pooling::kAvgTime)}, 1},
+                                      {16, {MakeReadout({Block(3)}, Pooling::kAvgMaxTime)}, 1}});
   const size_t channels = rows[0].size();
   const size_t bands = rows[4].size() / channels;
   ASSERT_EQ(bands, 32u);  // 128 bands after two strides.
@@ -157,10 +157,44 @@ TEST_P(TorchBackendTest, ReadsTheSameFeatureUnderEveryReadout) {
   }
 }
 
+// The parts of a row are what the readouts give alone: bit for bit on the CPU, where the same operators run.
+TEST_P(TorchBackendTest, ReadsSeveralReadoutsOutOfOnePass) {
+  AddNetwork(MakeRandomNetwork(0.4, HeadKind::kMlp, 1));
+  const std::unique_ptr<Embedder> embedder = backend_->NewEmbedder().value();
+  std::vector<Readout> readouts = {MakeReadout({Block(5), Se(5), Feature::kMelAvgs}, Pooling::kMaxCh),
+                                   MakeReadout({Feature::kLogits, Feature::kClf1, Feature::kClf2})};
+  for (const Pooling pooling : {Pooling::kAvgCh, Pooling::kMaxCh, Pooling::kAddAvgMaxCh, Pooling::kCatAvgMaxCh,
+                                Pooling::kAvgTime, Pooling::kAvgMaxTime}) {
+    readouts.push_back(MakeReadout({Block(5), Block(11), Block(15)}, pooling));
+  }
+  readouts.push_back(readouts.front());
+  for (const int frames : {16, 250}) {
+    std::vector<float> alone;
+    for (const Readout& readout : readouts) {
+      const std::vector<float> row = Embed(*embedder, {{frames, {readout}, 5}})[0];
+      alone.insert(alone.end(), row.begin(), row.end());
+    }
+    const std::vector<float> together = Embed(*embedder, {{frames, readouts, 5}})[0];
+    if (GetParam().device == "cpu") {
+      EXPECT_EQ(together, alone);
+    } else {
+      EXPECT_LE(LargestDifference(together, alone), GetParam().tolerance * Largest(alone));
+    }
+  }
+}
+
+TEST_P(TorchBackendTest, RefusesAWindowWithoutReadout) {
+  AddNetwork(MakeRandomNetwork(0.1, HeadKind::kMlp, 1));
+  const std::unique_ptr<Embedder> embedder = backend_->NewEmbedder().value();
+  const RandomWindow window = MakeRandomWindow(16, 128, 1);
+  float value = 0;
+  EXPECT_TRUE(absl::IsInternal(embedder->Embed(0, {{window.window, {}, &value}})));
+}
+
 TEST_P(TorchBackendTest, ReadsSqueezeExciteBeforeItsActivation) {
   AddNetwork(MakeRandomNetwork(0.4, HeadKind::kMlp, 1));
   const std::unique_ptr<Embedder> embedder = backend_->NewEmbedder().value();
-  const Rows rows = Embed(*embedder, {{16, MakeReadout({Se(5), Se(15)}), 1}});
+  const Rows rows = Embed(*embedder, {{16, {MakeReadout({Se(5), Se(15)})}, 1}});
   EXPECT_THAT(rows[0], testing::Contains(testing::Lt(0.0f)));
 }
 
@@ -170,18 +204,18 @@ TEST_P(TorchBackendTest, RunsSeveralNetworks) {
   AddNetwork(MakeRandomNetwork(0.1, HeadKind::kMlp, 3), {.n_mels = 256, .hop_samples = 160});
   const std::unique_ptr<Embedder> embedder = backend_->NewEmbedder().value();
   const Readout logits = MakeReadout({Feature::kLogits, Block(15)});
-  const Rows first = Embed(*embedder, {{16, logits, 1}}, 0);
-  const Rows second = Embed(*embedder, {{16, logits, 1}}, 1);
-  const Rows third = Embed(*embedder, {{32, logits, 1}}, 2);
+  const Rows first = Embed(*embedder, {{16, {logits}, 1}}, 0);
+  const Rows second = Embed(*embedder, {{16, {logits}, 1}}, 1);
+  const Rows third = Embed(*embedder, {{32, {logits}, 1}}, 2);
   EXPECT_NE(first, second);
   EXPECT_GT(Largest(third[0]), 0);
-  EXPECT_EQ(Embed(*embedder, {{16, logits, 1}}, 0), first);
+  EXPECT_EQ(Embed(*embedder, {{16, {logits}, 1}}, 0), first);
 }
 
 TEST_P(TorchBackendTest, GivesEveryWorkerTheSameNumbers) {
   AddNetwork(MakeRandomNetwork(0.2, HeadKind::kMlp, 1));
   std::vector<Job> jobs;
-  for (uint32_t i = 0; i < 40; ++i) jobs.push_back({16, MakeReadout({Block(15), Feature::kLogits}), i});
+  for (uint32_t i = 0; i < 40; ++i) jobs.push_back({16, {MakeReadout({Block(15), Feature::kLogits})}, i});
   Rows rows[3];
   std::vector<std::thread> workers;
   for (Rows& mine : rows) {
@@ -209,7 +243,7 @@ TEST_P(TorchBackendTest, SaysThatANetworkIsNotThere) {
 TEST_P(TorchBackendTest, RunsTheWidestNetwork) {
   AddNetwork(MakeRandomNetwork(4.0, HeadKind::kMlp, 1));
   const std::unique_ptr<Embedder> embedder = backend_->NewEmbedder().value();
-  const Rows rows = Embed(*embedder, {{16, MakeReadout({Feature::kClf2, Block(15)}), 1}});
+  const Rows rows = Embed(*embedder, {{16, {MakeReadout({Feature::kClf2, Block(15)})}, 1}});
   EXPECT_TRUE(std::all_of(rows[0].begin(), rows[0].end(), [](float value) { return std::isfinite(value); }));
   EXPECT_GT(Largest(rows[0]), 0);
 }

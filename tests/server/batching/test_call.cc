@@ -18,6 +18,7 @@ TestCall::TestCall(int network, const std::vector<int>& window_frames, float see
     WindowRequest request;
     request.window.mels = 1;
     request.window.runs[1] = {next, window_frames[i]};
+    request.readouts = {&readout_, 1};
     request.row = &rows_[i * kFakeRowSize];
     work_->requests.push_back(request);
     next += window_frames[i];
@@ -53,7 +54,7 @@ BatchTimes TestCall::times() {
 bool TestCall::RowsAreRight() const {
   for (const WindowRequest& request : work_->requests) {
     float expected[kFakeRowSize];
-    FakeRow(work_->network, request.window, request.readout, expected);
+    FakeRow(work_->network, request.window, readout_, expected);
     for (int i = 0; i < kFakeRowSize; ++i) {
       if (request.row[i] != expected[i]) return false;
     }

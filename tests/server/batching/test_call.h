@@ -34,6 +34,7 @@ class TestCall {
   bool RowsAreRight() const;
 
  private:
+  const Readout readout_;
   std::vector<float> frames_;
   std::vector<float> rows_;
   std::shared_ptr<CallWork> work_ = std::make_shared<CallWork>();

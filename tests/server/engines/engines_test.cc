@@ -39,14 +39,13 @@ class Probe {
  public:
   explicit Probe(const LoadedNetwork& network) : network_(network) {
     frames_.resize(static_cast<size_t>(network.info->mel.n_mels), 0.5f);
-    Readout readout;
-    readout.features.Add(Feature::kLogits);
-    row_.resize(static_cast<size_t>(ReadoutSize(network.shape, network.info->mel.n_mels, readout)));
+    readout_.features.Add(Feature::kLogits);
+    row_.resize(static_cast<size_t>(ReadoutSize(network.shape, network.info->mel.n_mels, readout_)));
     Window window;
     window.mels = network.info->mel.n_mels;
     window.runs[1] = {frames_.data(), 1};
     work_->network = network.index;
-    work_->requests.push_back({.window = window, .readout = readout, .row = row_.data()});
+    work_->requests.push_back({.window = window, .readouts = {&readout_, 1}, .row = row_.data()});
     work_->done = [this](absl::Status status, const BatchTimes&) {
       MutexLock lock(&mu_);
       status_ = std::move(status);
@@ -68,6 +67,7 @@ class Probe {
  private:
   const LoadedNetwork& network_;
   std::vector<float> frames_;
+  Readout readout_;
   std::vector<float> row_;
   std::shared_ptr<CallWork> work_ = std::make_shared<CallWork>();
   Mutex mu_;

@@ -25,7 +25,7 @@ std::vector<StreamWindow> Windows(int count, int frames, std::shared_ptr<HeldByt
 class PreparedWindowsTest : public ::testing::Test {
  protected:
   std::vector<WindowRequest> Add(int clip, int windows, bool last, int frames = 4) {
-    return prepared_.Add(clip, Windows(windows, frames, held_), last, Readout());
+    return prepared_.Add(clip, Windows(windows, frames, held_), last, {&readout_, 1});
   }
   // The clips of the pieces that leave now.
   std::vector<int> TakeAll() {
@@ -35,6 +35,7 @@ class PreparedWindowsTest : public ::testing::Test {
   }
 
   const std::shared_ptr<HeldBytes> held_ = std::make_shared<HeldBytes>(0);
+  const Readout readout_;
   PreparedWindows prepared_{2};
 };
 

@@ -32,7 +32,7 @@ class ReplayingBackend : public FakeBackend {
         for (const SelfTestVector& vector : SelfTestVectors()) {
           const int frames = static_cast<int>((vector.clip.size() - 1) / 320 + 1);
           if (request.window.frame_count() != frames) continue;
-          const bool logits = request.readout.features.Has(Feature::kLogits);
+          const bool logits = request.readouts.front().features.Has(Feature::kLogits);
           const auto row = logits ? vector.logits : vector.scene_embedding;
           std::copy(row.begin(), row.end(), request.row);
           if (logits) request.row[9] += error;
