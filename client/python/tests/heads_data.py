@@ -1,5 +1,6 @@
 """Heads, rows and sounds for the tests of hearwire.heads."""
 
+import json
 import wave
 
 import numpy as np
@@ -30,6 +31,20 @@ def head(**changes):
         "scale": float32([1, 1, 2, 2, 4]),
     }
     return Head(**{**parts, **changes})
+
+
+def read_head(path):
+    """A file's tensors and its metadata."""
+    content = path.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    words = header.pop("__metadata__")
+    tensors = {}
+    for name, entry in header.items():
+        first, behind = entry["data_offsets"]
+        assert entry["dtype"] == "F32"
+        tensors[name] = np.frombuffer(content[end + first : end + behind], "<f4").reshape(entry["shape"])
+    return tensors, words
 
 
 def write_sound(path, kind, seed, seconds=0.5, rate=16000):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import safetensors
-from heads_data import SPACE, head, layers
+from heads_data import SPACE, head, layers, read_head
 
 from hearwire import EmbeddingSpace
 from hearwire.heads.errors import HeadError
@@ -37,6 +37,15 @@ def test_safetensors_reads_what_was_written(tmp_path):
         "activation": "relu",
         "output": "softmax",
         "task": "sounds",
+    }
+
+
+def test_the_tests_read_it_alike(tmp_path):
+    write_head(head(), tmp_path / "a.safetensors")
+    (tensors, words), (others, their_words) = read(tmp_path / "a.safetensors"), read_head(tmp_path / "a.safetensors")
+    assert words == their_words
+    assert {name: values.tolist() for name, values in tensors.items()} == {
+        name: values.tolist() for name, values in others.items()
     }
 
 
@@ -74,6 +83,7 @@ def test_a_header_larger_than_servers_read_is_refused():
         ({"mean": float32([1, 2])}, "mean"),
         ({"mean": float32([1, 2, 3, 4, np.nan])}, "mean"),
         ({"scale": float32([1, 2, 0, 4, 5])}, "scale"),
+        ({"labels": ("dog",), "layers": layers(5, 1)}, "softmax of one label"),
         ({"labels": ("dog", "rain", "dog")}, "dog stands there twice"),
         ({"labels": ("dog", "rain", "")}, "''"),
         ({"labels": ("dog", "rain", "s\udce9a")}, "cannot be printed"),
@@ -110,9 +120,9 @@ def test_large_logits_do_not_overflow():
         assert ((scores >= 0) & (scores <= 1)).all()
 
 
-@pytest.mark.parametrize("name", ["a.pt", ".safetensors", "a b.safetensors", "ä.safetensors", "a"])
+@pytest.mark.parametrize("name", ["a.pt", ".safetensors", "a b.safetensors", "ä.safetensors", ".a.safetensors", "a"])
 def test_a_name_that_servers_do_not_take_is_refused(tmp_path, name):
-    with pytest.raises(HeadError, match="letters, digits, dots"):
+    with pytest.raises(HeadError, match="letters, digits, dashes"):
         check_output(tmp_path / name, force=True)
 
 

@@ -5,8 +5,7 @@ import subprocess
 import sys
 
 import pytest
-import safetensors
-from heads_data import write_sound
+from heads_data import read_head, write_sound
 from scripted_server import scene_reply
 
 from hearwire.__main__ import main
@@ -31,11 +30,6 @@ def train(server, source, output, *arguments):
     return main(["heads", "train", str(source), "--output", str(output), "--server", server.address, *arguments])
 
 
-def read(path):
-    with safetensors.safe_open(path, "numpy") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()
-
-
 def refused(capsys):
     """The message of a command that has failed."""
     printed = capsys.readouterr()
@@ -53,7 +47,7 @@ def test_a_folder_becomes_a_head(own_server, client, sounds, tmp_path, capsys):
     assert "cross-validation: accuracy 1.0000, standard deviation 0.0000 over 3 folds" in printed.out
     assert "  noise   recall 1.0000 of 6" in printed.out
 
-    tensors, words = read(output)
+    tensors, words = read_head(output)
     assert {name: values.shape for name, values in tensors.items()} == {
         "mean": (184,),
         "scale": (184,),
@@ -92,7 +86,7 @@ def test_every_timestamp_has_its_sounds_label(own_server, client, sounds, tmp_pa
     rows = len(client.get_timestamp_embeddings([sounds / "noise/0.wav"]).clips[0].embeddings)
     assert rows > 5
     assert f"{18 * rows} embeddings of 184 values" in capsys.readouterr().out
-    assert read(output)[1]["kind"] == "timestamps"
+    assert read_head(output)[1]["kind"] == "timestamps"
 
 
 def test_a_csv_file_gives_folds_and_several_labels(own_server, sounds, tmp_path, capsys):
@@ -105,7 +99,7 @@ def test_a_csv_file_gives_folds_and_several_labels(own_server, sounds, tmp_path,
     out = capsys.readouterr().out
     assert "fold B: mean average precision 1.0000 (9 sounds)" in out
     assert "  loud   average precision 1.0000 of 12" in out
-    words = read(output)[1]
+    words = read_head(output)[1]
     assert (words["output"], words["labels"]) == ("sigmoid", '["loud", "rough"]')
 
 
@@ -141,7 +135,7 @@ def test_a_label_with_too_few_sounds_is_named_before_anything_is_sent(scripted, 
 def test_an_output_that_exists_is_replaced_with_force(own_server, sounds, tmp_path):
     (tmp_path / "a.safetensors").touch()
     assert train(own_server, sounds, tmp_path / "a.safetensors", "--force") == 0
-    assert read(tmp_path / "a.safetensors")[1]["task"] == "kinds"
+    assert read_head(tmp_path / "a.safetensors")[1]["task"] == "kinds"
 
 
 def test_an_unknown_config_has_the_servers_near_names(own_server, sounds, tmp_path, capsys):

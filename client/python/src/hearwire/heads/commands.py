@@ -28,6 +28,16 @@ labels in each, is printed. The head is then fitted on all sounds. The same
 embeddings and arguments give the same file, byte for byte.
 """
 
+_IMPORT = """\
+TASK is the folder in which heareval.predictions.runner has left its scores, such as
+embeddings/hearwire.hear.mn10_all_b_mel_avgs/esc50-v2.0.0-full. Of the classifiers that
+it has tested, one for each split of the task, the one with the best validation score
+is taken. Its norms (BatchNorm1d) are folded into its layers.
+
+Embeddings of Hearwire are those of the server, which must have the checkpoint that they
+were computed with. For those of another program --weights names that checkpoint.
+"""
+
 
 def add_heads_command(commands: Any) -> None:
     """commands: what argparse's add_subparsers returned."""
@@ -35,6 +45,7 @@ def add_heads_command(commands: Any) -> None:
     heads = commands.add_parser("heads", help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.")
     kinds = heads.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_train(kinds)
+    _add_import(kinds)
 
 
 def _add_train(commands: Any) -> None:
@@ -85,6 +96,47 @@ def _train(arguments: argparse.Namespace) -> None:
     )
     with _client(arguments) as client:
         train(training, client)
+
+
+def _add_import(commands: Any) -> None:
+    command = commands.add_parser(
+        "import",
+        help="from what heareval has trained",
+        description="Make a head of a classifier that heareval has trained; needs PyTorch.",
+        epilog=_IMPORT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = command.add_argument
+    add("task", metavar="TASK", type=pathlib.Path, help="a folder: see below")
+    _add_output(command)
+    add(
+        "--logs",
+        type=pathlib.Path,
+        default="logs",
+        metavar="DIR",
+        help="heareval's folder of checkpoints; default: logs",
+    )
+    add("--split", metavar="NAME", help="which classifier, by the part that it was tested on, such as fold00")
+    add("--config", metavar="NAME", help="whose embeddings it reads; default: as the folder above TASK says")
+    add("--weights", type=pathlib.Path, metavar="FILE", help="the network's checkpoint; default: the server's")
+    _add_server(command)
+    command.set_defaults(run=_import)
+
+
+def _import(arguments: argparse.Namespace) -> None:
+    from hearwire.heads.import_head import Import, import_head
+
+    wanted = Import(
+        folder=arguments.task,
+        output=arguments.output,
+        logs=arguments.logs,
+        split=arguments.split,
+        config=arguments.config,
+        weights=arguments.weights,
+        force=arguments.force,
+    )
+    with _client(arguments) as client:
+        import_head(wanted, client)
 
 
 def _add_output(command: argparse.ArgumentParser) -> None:

@@ -100,6 +100,8 @@ def _check_words(head: Head) -> None:
             raise HeadError(f"{name} {word}: {' or '.join(known)} would be right")
     if not head.layers:
         raise HeadError("a head without layers computes nothing")
+    if len(head.labels) < 2 and head.output == "softmax":
+        raise HeadError("a softmax of one label is always 1: two labels or more would be right")
     for label in head.labels:
         if not label or not label.isprintable():  # Undecodable bytes of a file's name are not printable either.
             raise HeadError(f"the label {label!r} is empty or holds what cannot be printed")

@@ -19,7 +19,7 @@ from hearwire.heads.head import Head
 FORMAT = "hearwire.head.v1"
 SUFFIX = ".safetensors"
 MOST_HEADER_BYTES = 1 << 20  # Servers read no more.
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
 def check_output(path: pathlib.Path, force: bool) -> None:
@@ -27,7 +27,8 @@ def check_output(path: pathlib.Path, force: bool) -> None:
     name = path.name
     if not name.endswith(SUFFIX) or not _NAME.fullmatch(name[: -len(SUFFIX)]):
         raise HeadError(
-            f"{path}: a head's file is called NAME{SUFFIX}, its name of letters, digits, dots, dashes and underscores"
+            f"{path}: a head's file is called NAME{SUFFIX}, its name of letters, digits, dashes, underscores and dots, "
+            "but with no dot first"
         )
     if path.exists() and not force:
         raise HeadError(f"{path} exists: --force replaces it")
