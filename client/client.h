@@ -24,6 +24,7 @@
 #include "absl/time/time.h"
 #include "audio.h"    // Beside this file, in the source tree and installed.
 #include "replies.h"  // Likewise.
+#include "stream.h"   // Likewise.
 
 namespace hearwire::client {
 
@@ -75,6 +76,11 @@ class Client {
   absl::StatusOr<Tags> GetTags(TagRequest request, const CallOptions& options = {});
   absl::StatusOr<std::vector<ConfigInfo>> ListConfigs(bool loaded_only = false, const CallOptions& options = {});
 
+  // Opens a stream of audio without end (stream.h). INVALID_ARGUMENT: an option is wrong. Whether the server takes it
+  // is what the stream's first event says; where heads are named, this asks the server about them, and may fail as any
+  // call does.
+  absl::StatusOr<std::unique_ptr<Stream>> OpenStream(StreamOptions options);
+
   // The server's own word on its health, never asked for twice. service: empty for the whole server. NOT_FOUND: the
   // server has no such service.
   absl::StatusOr<ServingStatus> CheckHealth(const std::string& service = "", const CallOptions& options = {});
@@ -91,7 +97,7 @@ class Client {
   Client(ClientOptions options, std::unique_ptr<Stubs> stubs);
 
   const ClientOptions options_;
-  const std::unique_ptr<Stubs> stubs_;
+  const std::shared_ptr<Stubs> stubs_;  // A stream that outlives the client may need them.
 };
 
 }  // namespace hearwire::client

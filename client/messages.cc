@@ -27,6 +27,10 @@ void EncodeClips(std::vector<Audio> clips, google::protobuf::RepeatedPtrField<v1
   }
 }
 
+v1::ElementType EncodeElementType(ElementType type) {
+  return type == ElementType::kFloat16 ? v1::ELEMENT_TYPE_FLOAT16 : v1::ELEMENT_TYPE_FLOAT32;
+}
+
 // IEEE 754 binary16.
 float FromHalf(uint16_t half) {
   const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16;
@@ -64,6 +68,51 @@ absl::StatusOr<Matrix> DecodeMatrix(const v1::Matrix& message) {
   return matrix;
 }
 
+absl::StatusOr<ClipTimestampEmbeddings> DecodeTimestamps(const v1::TimestampEmbeddings& clip) {
+  absl::StatusOr<Matrix> matrix = DecodeMatrix(clip.embeddings());
+  if (!matrix.ok()) return matrix.status();
+  if (clip.timestamps_ms_size() != matrix->rows) {
+    return absl::InternalError(absl::StrCat("the reply has ", clip.timestamps_ms_size(), " timestamps for ",
+                                            matrix->rows, " embeddings of a clip"));
+  }
+  return ClipTimestampEmbeddings{*std::move(matrix), {clip.timestamps_ms().begin(), clip.timestamps_ms().end()}};
+}
+
+// Of a scene, which may be absent.
+absl::StatusOr<Matrix> DecodeScene(bool present, const v1::Matrix& message) {
+  if (!present) return Matrix();
+  absl::StatusOr<Matrix> matrix = DecodeMatrix(message);
+  if (matrix.ok() && matrix->rows != 1) {
+    return absl::InternalError(absl::StrCat("the reply has ", matrix->rows, " rows for one scene"));
+  }
+  return matrix;
+}
+
+std::vector<Tag> DecodeTagList(const google::protobuf::RepeatedPtrField<v1::Tag>& messages) {
+  std::vector<Tag> tags;
+  for (const v1::Tag& tag : messages) tags.push_back({static_cast<int>(tag.index()), tag.name(), tag.probability()});
+  return tags;
+}
+
+std::vector<Label> DecodeLabels(const google::protobuf::RepeatedPtrField<v1::Label>& messages) {
+  std::vector<Label> labels;
+  for (const v1::Label& label : messages) {
+    labels.push_back({static_cast<int>(label.index()), label.name(), label.score()});
+  }
+  return labels;
+}
+
+std::vector<HeadAnswer> DecodeHeads(const google::protobuf::RepeatedPtrField<v1::HeadAnswer>& messages) {
+  std::vector<HeadAnswer> heads;
+  for (const v1::HeadAnswer& message : messages) {
+    HeadAnswer& head = heads.emplace_back(HeadAnswer{message.head(), DecodeLabels(message.labels()), {}});
+    for (const v1::LabelRow& row : message.rows()) {
+      head.rows.push_back({row.timestamp_ms(), DecodeLabels(row.labels())});
+    }
+  }
+  return heads;
+}
+
 absl::Status WrongClipCount(int64_t answered, int asked) {
   return absl::InternalError(absl::StrCat("the reply answers ", answered, " clips of a request with ", asked));
 }
@@ -83,8 +132,7 @@ template <typename Request>
 Request EncodeEmbedRequest(EmbedRequest request) {
   Request message;
   message.set_config(std::move(request.config));
-  message.set_element_type(request.element_type == ElementType::kFloat16 ? v1::ELEMENT_TYPE_FLOAT16
-                                                                         : v1::ELEMENT_TYPE_FLOAT32);
+  message.set_element_type(EncodeElementType(request.element_type));
   EncodeClips(std::move(request.clips), *message.mutable_clips());
   return message;
 }
@@ -111,13 +159,9 @@ absl::StatusOr<TimestampEmbeddings> DecodeTimestampEmbeddings(const v1::GetTimes
   if (reply.clips_size() != clips) return WrongClipCount(reply.clips_size(), clips);
   TimestampEmbeddings result{{}, DecodeSpace(reply.space()), DecodeTimings(reply.timings()), ""};
   for (const v1::TimestampEmbeddings& clip : reply.clips()) {
-    absl::StatusOr<Matrix> matrix = DecodeMatrix(clip.embeddings());
-    if (!matrix.ok()) return matrix.status();
-    if (clip.timestamps_ms_size() != matrix->rows) {
-      return absl::InternalError(absl::StrCat("the reply has ", clip.timestamps_ms_size(), " timestamps for ",
-                                              matrix->rows, " embeddings of a clip"));
-    }
-    result.clips.push_back({*std::move(matrix), {clip.timestamps_ms().begin(), clip.timestamps_ms().end()}});
+    absl::StatusOr<ClipTimestampEmbeddings> timestamps = DecodeTimestamps(clip);
+    if (!timestamps.ok()) return timestamps.status();
+    result.clips.push_back(*std::move(timestamps));
   }
   return result;
 }
@@ -125,11 +169,7 @@ absl::StatusOr<TimestampEmbeddings> DecodeTimestampEmbeddings(const v1::GetTimes
 absl::StatusOr<Tags> DecodeTags(const v1::GetTagsResponse& reply, int clips) {
   if (reply.clips_size() != clips) return WrongClipCount(reply.clips_size(), clips);
   Tags result{{}, DecodeSpace(reply.space()), DecodeTimings(reply.timings()), ""};
-  for (const v1::Tags& clip : reply.clips()) {
-    std::vector<Tag>& tags = result.clips.emplace_back();
-    for (const v1::Tag& tag : clip.tags())
-      tags.push_back({static_cast<int>(tag.index()), tag.name(), tag.probability()});
-  }
+  for (const v1::Tags& clip : reply.clips()) result.clips.push_back(DecodeTagList(clip.tags()));
   return result;
 }
 
@@ -152,6 +192,54 @@ std::vector<ConfigInfo> DecodeConfigs(const v1::ListConfigsResponse& reply) {
     });
   }
   return configs;
+}
+
+v1::StreamStart EncodeStreamStart(const StreamOptions& options) {
+  v1::StreamStart start;
+  start.set_config(options.config);
+  start.set_encoding(options.encoding == Audio::Encoding::kLinear16 ? v1::Pcm::LINEAR16 : v1::Pcm::FLOAT32);
+  start.set_sample_rate_hertz(static_cast<uint32_t>(options.sample_rate_hz));
+  start.set_channel_count(static_cast<uint32_t>(options.channels));
+  start.set_element_type(EncodeElementType(options.element_type));
+  start.set_timestamps(options.timestamps);
+  start.set_scenes(options.scenes);
+  start.set_tags_top_k(static_cast<uint32_t>(options.tags_top_k));
+  *start.mutable_heads() = {options.heads.begin(), options.heads.end()};
+  start.set_heads_top_k(static_cast<uint32_t>(options.heads_top_k));
+  return start;
+}
+
+absl::StatusOr<StreamEvent> DecodeStreamEvent(const v1::StreamEmbeddingsResponse& message) {
+  switch (message.response_case()) {
+    case v1::StreamEmbeddingsResponse::kStarted:
+      return StreamStarted{DecodeSpace(message.started().space()), message.started().scene_embedding_size(),
+                           message.started().timestamp_embedding_size()};
+    case v1::StreamEmbeddingsResponse::kTimestamps:
+      return DecodeTimestamps(message.timestamps());
+    case v1::StreamEmbeddingsResponse::kScene: {
+      const v1::SceneWindow& scene = message.scene();
+      absl::StatusOr<Matrix> matrix = DecodeScene(scene.has_embedding(), scene.embedding());
+      if (!matrix.ok()) return matrix.status();
+      return SceneWindow{scene.centre_ms(), *std::move(matrix), DecodeTagList(scene.tags()),
+                         DecodeHeads(scene.heads())};
+    }
+    case v1::StreamEmbeddingsResponse::kHeadRows:
+      return HeadRows{DecodeHeads(message.head_rows().heads())};
+    case v1::StreamEmbeddingsResponse::kSummary: {
+      const v1::StreamSummary& summary = message.summary();
+      absl::StatusOr<Matrix> matrix = DecodeScene(summary.has_scene(), summary.scene());
+      if (!matrix.ok()) return matrix.status();
+      return StreamSummary{.audio_ms = summary.audio_ms(),
+                           .timestamp_rows = static_cast<int64_t>(summary.timestamp_rows()),
+                           .scene_windows = static_cast<int64_t>(summary.scene_windows()),
+                           .scene = *std::move(matrix),
+                           .tags = DecodeTagList(summary.tags()),
+                           .heads = DecodeHeads(summary.heads())};
+    }
+    case v1::StreamEmbeddingsResponse::RESPONSE_NOT_SET:
+      break;
+  }
+  return absl::InternalError("a message of the stream holds nothing that this client knows");
 }
 
 }  // namespace hearwire::client

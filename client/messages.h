@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/client.h"
+#include "client/stream.h"
 #include "hearwire/v1/embedding.pb.h"
 
 namespace hearwire::client {
@@ -22,6 +23,11 @@ absl::StatusOr<TimestampEmbeddings> DecodeTimestampEmbeddings(const v1::GetTimes
                                                               int clips);
 absl::StatusOr<Tags> DecodeTags(const v1::GetTagsResponse& reply, int clips);
 std::vector<ConfigInfo> DecodeConfigs(const v1::ListConfigsResponse& reply);
+
+// Of options that were checked. first_sample is the caller's to set.
+v1::StreamStart EncodeStreamStart(const StreamOptions& options);
+// INTERNAL: the message is empty or contradicts itself.
+absl::StatusOr<StreamEvent> DecodeStreamEvent(const v1::StreamEmbeddingsResponse& message);
 
 }  // namespace hearwire::client
 

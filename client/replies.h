@@ -80,6 +80,24 @@ struct Tags {
   std::string request_id;
 };
 
+// What a head says. The names of labels are left out in streams: the server's ListHeads has them.
+struct Label {
+  int index = 0;  // Place in the head's list of labels.
+  std::string name;
+  float score = 0;
+};
+
+struct LabelRow {
+  double timestamp_ms = 0;    // Centre of the row's window.
+  std::vector<Label> labels;  // Best first.
+};
+
+struct HeadAnswer {
+  std::string head;
+  std::vector<Label> labels;   // Of a scene head, best first.
+  std::vector<LabelRow> rows;  // Of a timestamp head.
+};
+
 // One config that the server knows.
 struct ConfigInfo {
   std::string name;
