@@ -36,9 +36,9 @@ enum class LaneKind {
 struct LaneRequest {
   LaneKind kind = LaneKind::kScene;
   const LoadedNetwork* network = nullptr;  // Placed.
-  Readout readout = {};
-  int timestamp_window_samples = 0;  // kTimestamps only.
-  int64_t min_samples = 0;           // The shortest clip that has a window.
+  std::vector<Readout> readouts = {};      // At least one; a row is theirs, one after the other.
+  int timestamp_window_samples = 0;        // kTimestamps only.
+  int64_t min_samples = 0;                 // The shortest clip that has a window.
   // The sink's owner sets work->cancelled when nobody waits for the answer any more; the rest is the pipeline's.
   std::shared_ptr<CallWork> work = std::make_shared<CallWork>();
 };
@@ -49,6 +49,8 @@ struct ReplySize {
   int64_t fixed = 0;
   int64_t per_clip = 0;
   std::vector<int64_t> per_row = {};
+  // Bytes of memory for each of these: the message, and its bytes on their way out.
+  int64_t held_per_byte = 2;
 };
 
 struct CallRequest {

@@ -18,7 +18,7 @@ struct CallLane {
   CallLane(const LaneRequest& lane, int64_t bytes_per_row)
       : request(&lane),
         batcher(lane.network->batcher),
-        row_size(ReadoutSize(lane.network->shape, lane.network->info->mel.n_mels, lane.readout)),
+        row_size(RowSize(lane.network->shape, lane.network->info->mel.n_mels, lane.readouts)),
         reply_row_bytes(bytes_per_row),
         prepared(row_size) {}
 

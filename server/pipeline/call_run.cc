@@ -97,8 +97,7 @@ std::optional<CallError> CallRun::AppendTo(CallLane* lane, int clip, bool ended,
   if (windows.empty() && !ended) return std::nullopt;
   lane->windows += static_cast<int64_t>(windows.size());
   prepared_frames_ += FramesOf(windows);
-  std::vector<WindowRequest> requests =
-      lane->prepared.Add(clip, std::move(windows), ended, {&lane->request->readout, 1});
+  std::vector<WindowRequest> requests = lane->prepared.Add(clip, std::move(windows), ended, lane->request->readouts);
   if (complete) lane->announced = false;  // The batcher knows it by this.
   const absl::Status status = lane->batcher->Append(lane->request->work.get(), std::move(requests), complete);
   if (status.ok()) return std::nullopt;

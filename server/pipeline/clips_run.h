@@ -49,7 +49,9 @@ class ClipsRun final : public CallRun {
   // Takes room in the reply for the lane's rows, as many as are now known. at_least: there may be more.
   std::optional<CallError> TakeReplyRoom(CallLane* lane, int64_t rows, bool at_least)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  int64_t BytesOfReply() const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return 2 * reply_bytes_; }
+  int64_t BytesOfReply() const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return request_.reply.held_per_byte * reply_bytes_;
+  }
 
   // --- Preparation. A task is scheduled, running, or paused.
   std::optional<int64_t> PrepareSlice() override ABSL_LOCKS_EXCLUDED(mu_);

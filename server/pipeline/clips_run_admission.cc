@@ -41,7 +41,7 @@ ClipsRun::KnownSize ClipsRun::MeasureClips() const {
 std::optional<CallError> ClipsRun::ReserveRoom(const KnownSize& known) {
   MutexLock lock(&mu_);
   reply_bytes_ = request_.reply.fixed + clip_count_ * request_.reply.per_clip;
-  if (!share_->Grow(2 * reply_bytes_)) return NoMemory();
+  if (!share_->Grow(request_.reply.held_per_byte * reply_bytes_)) return NoMemory();
   for (size_t i = 0; i < lanes_.size(); ++i) {
     const Reservation& lane = known.lanes[i];
     const int64_t rows = request_.lanes[i].kind == LaneKind::kTimestamps ? lane.windows : clip_count_;
@@ -59,8 +59,7 @@ std::optional<CallError> ClipsRun::TakeReplyRoom(CallLane* lane, int64_t rows, b
   const int64_t more = (rows - lane->reply_rows) * lane->reply_row_bytes;
   const int64_t bytes = reply_bytes_ + more;
   if (bytes > parts_.options.max_reply_bytes) return ReplyTooLarge(bytes, parts_.options.max_reply_bytes, at_least);
-  // Twice: the message, and its bytes on their way out.
-  if (!share_->Grow(2 * more)) return NoMemory();
+  if (!share_->Grow(request_.reply.held_per_byte * more)) return NoMemory();
   lane->reply_rows = rows;
   reply_bytes_ = bytes;
   return std::nullopt;

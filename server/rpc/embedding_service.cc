@@ -121,7 +121,7 @@ CallReactor* EmbeddingServiceImpl::Embed(CallReactor* call, LaneKind kind, const
   request.lanes.push_back(
       {.kind = kind,
        .network = served.network,
-       .readout = config.readout,
+       .readouts = {config.readout},
        .timestamp_window_samples = config.timestamp_window_samples,
        .min_samples = kind == LaneKind::kTimestamps ? config.min_timestamp_samples() : config.min_scene_samples()});
   Run(call, message, std::move(request),
@@ -160,7 +160,7 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTags(grpc::CallbackServerCont
   const int top_k = static_cast<int>(std::min<uint32_t>(asked, kClassCount));
   request.lanes.push_back({.kind = LaneKind::kScene,
                            .network = served.network,
-                           .readout = LogitsReadout(),
+                           .readouts = {LogitsReadout()},
                            .min_samples = served.config->min_scene_samples()});
   Run(call, *message, std::move(request),
       NewTagsWriter({"", served.network, options_.precision}, message->clips_size(), top_k, response));

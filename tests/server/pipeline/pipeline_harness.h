@@ -64,7 +64,7 @@ class CollectingSink final : public ReplySink {
     for (size_t i = 0; i < lanes_.size(); ++i) {
       const LaneRequest& lane = request.lanes[i];
       lanes_[i].kind = lane.kind;
-      lanes_[i].row_size = ReadoutSize(lane.network->shape, lane.network->info->mel.n_mels, lane.readout);
+      lanes_[i].row_size = RowSize(lane.network->shape, lane.network->info->mel.n_mels, lane.readouts);
       lanes_[i].rows.resize(request.clips.size());
       lanes_[i].means.resize(request.clips.size());
     }
@@ -171,7 +171,7 @@ inline CallRequest PipelineHarness::Request(const std::vector<std::vector<float>
   request.lanes.push_back(
       {.kind = kind,
        .network = &network,
-       .readout = config.readout,
+       .readouts = {config.readout},
        .timestamp_window_samples = config.timestamp_window_samples,
        .min_samples = kind == LaneKind::kTimestamps ? config.min_timestamp_samples() : config.min_scene_samples()});
   for (const std::vector<float>& clip : clips) {

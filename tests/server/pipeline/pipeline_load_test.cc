@@ -241,14 +241,18 @@ TEST(PipelineTest, CountsAReplyUntilItHasLeft) {
 
 TEST(PipelineTest, CountsTheBytesOfAReplyUntilItHasLeft) {
   PipelineHarness harness({.pipeline = {.max_bytes_in_flight = 160'000}});
-  // Half a second's 64 kB and twice a reply of 30 kB: another half a second no longer fits.
-  Held held;
-  CallRequest unread = harness.Request({Tone(0.5)});
-  unread.reply.fixed = 30'000;
-  ASSERT_TRUE(harness.Start(std::move(unread), &held).get().ok());
-  EXPECT_EQ(harness.Run(harness.Request({Tone(0.5)})).reason(), reason::kMemoryFull);
-  held.reset();
-  EXPECT_TRUE(harness.Run(harness.Request({Tone(0.5)})).ok());
+  // Half a second's 64 kB and twice a reply of 30 kB: another half a second no longer fits. So it is with six times one
+  // of 10 kB, whose message is larger than its bytes.
+  for (const auto& [bytes, held_per_byte] : {std::pair{30'000, 2}, std::pair{10'000, 6}}) {
+    Held held;
+    CallRequest unread = harness.Request({Tone(0.5)});
+    unread.reply.fixed = bytes;
+    unread.reply.held_per_byte = held_per_byte;
+    ASSERT_TRUE(harness.Start(std::move(unread), &held).get().ok());
+    EXPECT_EQ(harness.Run(harness.Request({Tone(0.5)})).reason(), reason::kMemoryFull);
+    held.reset();
+    EXPECT_TRUE(harness.Run(harness.Request({Tone(0.5)})).ok());
+  }
 }
 
 TEST(PipelineTest, PreparesAShortCallBeforeTheRestOfALongOne) {

@@ -89,7 +89,7 @@ TEST(PipelineTest, GivesEveryLaneItsRowsOfEveryClip) {
   logits.features.Add(Feature::kLogits);
   request.lanes.push_back(harness.Request({}).lanes[0]);
   request.lanes.push_back(harness.Request({}).lanes[0]);
-  request.lanes[2].readout = logits;
+  request.lanes[2].readouts = {logits};
   request.reply.per_row = {100, 100, 100};
   const Answer answer = harness.Run(std::move(request));
   ASSERT_TRUE(answer.ok()) << answer.error().status;
@@ -99,6 +99,23 @@ TEST(PipelineTest, GivesEveryLaneItsRowsOfEveryClip) {
   for (const auto& clip : clips) scenes.push_back(FakeScene(harness, clip, logits));
   EXPECT_EQ(answer.result(2).rows, Concatenated(scenes));
   EXPECT_EQ(answer.report.audio, absl::Milliseconds(11200)) << "a clip is decoded once";
+}
+
+TEST(PipelineTest, PutsTheReadoutsOfALaneOneAfterTheOther) {
+  PipelineHarness harness;
+  const std::vector<std::vector<float>> clips = {Tone(11, 300), Tone(0.2, 600)};
+  Readout logits;
+  logits.features.Add(Feature::kLogits);
+  CallRequest request = harness.Request(clips);
+  request.lanes[0].readouts = {logits, harness.config.readout};
+  const Answer answer = harness.Run(std::move(request));
+  ASSERT_TRUE(answer.ok()) << answer.error().status;
+  std::vector<std::vector<float>> expected;
+  for (const auto& clip : clips) {
+    expected.push_back(FakeScene(harness, clip, logits));
+    expected.push_back(FakeScene(harness, clip, harness.config.readout));
+  }
+  EXPECT_EQ(answer.result().rows, Concatenated(expected));
 }
 
 TEST(PipelineTest, RefusesAClipThatIsTooShortForOneOfTheLanes) {
