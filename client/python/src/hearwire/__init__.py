@@ -13,9 +13,14 @@ from hearwire.audio import Audio, Clip, Encoding
 from hearwire.client import Client
 from hearwire.errors import FieldViolation, HearwireError
 from hearwire.replies import (
+    Classifications,
     ClipTimestampEmbeddings,
     ConfigInfo,
     EmbeddingSpace,
+    HeadAnswer,
+    HeadInfo,
+    Label,
+    LabelRow,
     SceneEmbeddings,
     ServingStatus,
     Tag,
@@ -27,6 +32,7 @@ from hearwire.replies import (
 __all__ = [
     "AsyncClient",
     "Audio",
+    "Classifications",
     "Client",
     "Clip",
     "ClipTimestampEmbeddings",
@@ -34,7 +40,11 @@ __all__ = [
     "EmbeddingSpace",
     "Encoding",
     "FieldViolation",
+    "HeadAnswer",
+    "HeadInfo",
     "HearwireError",
+    "Label",
+    "LabelRow",
     "SceneEmbeddings",
     "ServingStatus",
     "Tag",

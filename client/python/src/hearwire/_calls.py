@@ -14,10 +14,15 @@ import numpy.typing as npt
 from hearwire.audio import Audio, Clip, Encoding, as_audio
 from hearwire.errors import HearwireError
 from hearwire.replies import (
+    Classifications,
     ClipTimestampEmbeddings,
     ConfigInfo,
     EmbeddingSpace,
     Floats,
+    HeadAnswer,
+    HeadInfo,
+    Label,
+    LabelRow,
     SceneEmbeddings,
     Tag,
     Tags,
@@ -84,9 +89,7 @@ def timestamp_embeddings(
 
 
 def tags(clips: Iterable[Clip], network: str, sample_rate: Optional[int], top_k: int) -> Call[Tags]:
-    if top_k < 0:
-        raise ValueError(f"top_k={top_k}: 0 (all classes) or more would be right")
-    request = pb.GetTagsRequest(network=network, clips=_audios(clips, sample_rate), top_k=top_k)
+    request = pb.GetTagsRequest(network=network, clips=_audios(clips, sample_rate), top_k=_top_k(top_k, "classes"))
 
     def decode(reply: pb.GetTagsResponse, request_id: str) -> Tags:
         _check_count(len(reply.clips), len(request.clips))
@@ -94,6 +97,28 @@ def tags(clips: Iterable[Clip], network: str, sample_rate: Optional[int], top_k:
         return Tags(decoded, _space(reply.space), _timings(reply.timings), request_id)
 
     return Call("GetTags", request, decode)
+
+
+def classify(
+    clips: Iterable[Clip], heads: Iterable[str], sample_rate: Optional[int], top_k: int
+) -> Call[Classifications]:
+    if isinstance(heads, str):
+        raise TypeError(f"heads is a list of names, not one: [{heads!r}] would be right")
+    request = pb.ClassifyRequest(heads=heads, clips=_audios(clips, sample_rate), top_k=_top_k(top_k, "labels"))
+
+    def decode(reply: pb.ClassifyResponse, request_id: str) -> Classifications:
+        _check_count(len(reply.clips), len(request.clips))
+        decoded = [{answer.head: _answer(answer) for answer in clip.heads} for clip in reply.clips]
+        return Classifications(decoded, _timings(reply.timings), request_id)
+
+    return Call("Classify", request, decode)
+
+
+def heads() -> Call[list[HeadInfo]]:
+    def decode(reply: pb.ListHeadsResponse, request_id: str) -> list[HeadInfo]:
+        return [_head(head) for head in reply.heads]
+
+    return Call("ListHeads", pb.ListHeadsRequest(), decode)
 
 
 def configs(loaded_only: bool) -> Call[list[ConfigInfo]]:
@@ -143,6 +168,12 @@ def _element_type(dtype: npt.DTypeLike) -> pb.ElementType:
     raise ValueError(f"dtype={kind}: float32 or float16 would be right")
 
 
+def _top_k(top_k: int, what: str) -> int:
+    if top_k < 0:
+        raise ValueError(f"top_k={top_k}: 0 (all {what}) or more would be right")
+    return top_k
+
+
 def _contradiction(what: str) -> HearwireError:
     return HearwireError(grpc.StatusCode.INTERNAL, f"the server's reply contradicts itself: {what}")
 
@@ -173,6 +204,30 @@ def _space(space: pb.EmbeddingSpace) -> EmbeddingSpace:
 
 def _timings(timings: pb.Timings) -> Timings:
     return Timings(timings.total_ns / 1e9, timings.decode_ns / 1e9, timings.queue_ns / 1e9, timings.inference_ns / 1e9)
+
+
+def _answer(answer: pb.HeadAnswer) -> HeadAnswer:
+    rows = [LabelRow(row.timestamp_ms, _labels(row.labels)) for row in answer.rows]
+    return HeadAnswer(_labels(answer.labels), rows)
+
+
+def _labels(labels: Iterable[pb.Label]) -> list[Label]:
+    return [Label(label.index, label.name, label.score) for label in labels]
+
+
+def _head(head: pb.Head) -> HeadInfo:
+    kinds = {pb.HEAD_KIND_SCENE: "scene", pb.HEAD_KIND_TIMESTAMPS: "timestamps"}
+    if head.kind not in kinds:
+        raise _contradiction(f"the head {head.name} is of the unknown kind {head.kind}")
+    return HeadInfo(
+        name=head.name,
+        config=head.config,
+        kind=kinds[head.kind],
+        labels=list(head.labels),
+        multi_label=head.multi_label,
+        space=_space(head.space),
+        sha256=head.sha256,
+    )
 
 
 def _config(config: pb.Config) -> ConfigInfo:

@@ -17,7 +17,15 @@ from hearwire._channel import channel_options, check_deadline, server_address
 from hearwire._in_order import AsyncReplies, check_in_flight, in_order_async
 from hearwire.audio import Clip
 from hearwire.errors import closed_error, from_rpc_error, request_id
-from hearwire.replies import ConfigInfo, SceneEmbeddings, ServingStatus, Tags, TimestampEmbeddings
+from hearwire.replies import (
+    Classifications,
+    ConfigInfo,
+    HeadInfo,
+    SceneEmbeddings,
+    ServingStatus,
+    Tags,
+    TimestampEmbeddings,
+)
 from hearwire.v1 import embedding_pb2_grpc
 
 Reply = TypeVar("Reply")
@@ -78,6 +86,18 @@ class AsyncClient:
         """AudioSet's most probable classes for each clip; top_k=0: all of them. network "": the default config's."""
         return await self._run(lambda: _calls.tags(clips, network, sample_rate, top_k), deadline)
 
+    async def classify(
+        self,
+        clips: Iterable[Clip],
+        heads: Iterable[str] = (),
+        *,
+        top_k: int = 0,
+        sample_rate: Optional[int] = None,
+        deadline: Optional[float] = None,
+    ) -> Classifications:
+        """What heads say of each clip, the best labels first; top_k=0: all of them. heads (): all that are loaded."""
+        return await self._run(lambda: _calls.classify(clips, heads, sample_rate, top_k), deadline)
+
     def map_scene_embeddings(
         self,
         clips: Union[Iterable[Clip], AsyncIterable[Clip]],
@@ -137,9 +157,30 @@ class AsyncClient:
             clips, lambda clip: _calls.tags([clip], network, sample_rate, top_k), deadline, in_flight, progress
         )
 
+    def map_classify(
+        self,
+        clips: Union[Iterable[Clip], AsyncIterable[Clip]],
+        heads: Iterable[str] = (),
+        *,
+        top_k: int = 0,
+        sample_rate: Optional[int] = None,
+        deadline: Optional[float] = None,
+        in_flight: int = 16,
+        progress: bool = True,
+    ) -> AsyncReplies[Classifications]:
+        """As map_scene_embeddings."""
+        names = heads if isinstance(heads, str) else list(heads)
+        return self._map(
+            clips, lambda clip: _calls.classify([clip], names, sample_rate, top_k), deadline, in_flight, progress
+        )
+
     async def list_configs(self, loaded_only: bool = False, *, deadline: Optional[float] = None) -> list[ConfigInfo]:
         """What the server knows, or what it serves."""
         return await self._run(lambda: _calls.configs(loaded_only), deadline)
+
+    async def list_heads(self, *, deadline: Optional[float] = None) -> list[HeadInfo]:
+        """The heads that the server has loaded, by name."""
+        return await self._run(lambda: _calls.heads(), deadline)
 
     async def check_health(self, service: str = "", *, deadline: Optional[float] = None) -> ServingStatus:
         """The server's own word on its health, never asked for twice. service "": the whole server."""

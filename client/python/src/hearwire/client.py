@@ -17,7 +17,15 @@ from hearwire._channel import channel_options, check_deadline, server_address
 from hearwire._in_order import Pending, Replies, check_in_flight, in_order
 from hearwire.audio import Clip
 from hearwire.errors import closed_error, from_rpc_error, request_id
-from hearwire.replies import ConfigInfo, SceneEmbeddings, ServingStatus, Tags, TimestampEmbeddings
+from hearwire.replies import (
+    Classifications,
+    ConfigInfo,
+    HeadInfo,
+    SceneEmbeddings,
+    ServingStatus,
+    Tags,
+    TimestampEmbeddings,
+)
 from hearwire.v1 import embedding_pb2_grpc
 
 Reply = TypeVar("Reply")
@@ -94,6 +102,18 @@ class Client:
         """AudioSet's most probable classes for each clip; top_k=0: all of them. network "": the default config's."""
         return self._run(_calls.tags(clips, network, sample_rate, top_k), deadline)
 
+    def classify(
+        self,
+        clips: Iterable[Clip],
+        heads: Iterable[str] = (),
+        *,
+        top_k: int = 0,
+        sample_rate: Optional[int] = None,
+        deadline: Optional[float] = None,
+    ) -> Classifications:
+        """What heads say of each clip, the best labels first; top_k=0: all of them. heads (): all that are loaded."""
+        return self._run(_calls.classify(clips, heads, sample_rate, top_k), deadline)
+
     def map_scene_embeddings(
         self,
         clips: Iterable[Clip],
@@ -153,9 +173,30 @@ class Client:
             clips, lambda clip: _calls.tags([clip], network, sample_rate, top_k), deadline, in_flight, progress
         )
 
+    def map_classify(
+        self,
+        clips: Iterable[Clip],
+        heads: Iterable[str] = (),
+        *,
+        top_k: int = 0,
+        sample_rate: Optional[int] = None,
+        deadline: Optional[float] = None,
+        in_flight: int = 16,
+        progress: bool = True,
+    ) -> Replies[Classifications]:
+        """As map_scene_embeddings."""
+        names = heads if isinstance(heads, str) else list(heads)
+        return self._map(
+            clips, lambda clip: _calls.classify([clip], names, sample_rate, top_k), deadline, in_flight, progress
+        )
+
     def list_configs(self, loaded_only: bool = False, *, deadline: Optional[float] = None) -> list[ConfigInfo]:
         """What the server knows, or what it serves."""
         return self._run(_calls.configs(loaded_only), deadline)
+
+    def list_heads(self, *, deadline: Optional[float] = None) -> list[HeadInfo]:
+        """The heads that the server has loaded, by name."""
+        return self._run(_calls.heads(), deadline)
 
     def check_health(self, service: str = "", *, deadline: Optional[float] = None) -> ServingStatus:
         """The server's own word on its health, never asked for twice. service "": the whole server."""

@@ -70,6 +70,45 @@ class Tags:
 
 
 @dataclasses.dataclass(frozen=True)
+class Label:
+    index: int  # Place in the head's list of labels.
+    name: str
+    score: float  # Of a softmax or, where the head is multi_label, of a sigmoid.
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelRow:
+    timestamp_ms: float  # Centre of the row's window, from the clip's start.
+    labels: list[Label]  # Best first; of no name, which list_heads tells.
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadAnswer:
+    labels: list[Label]  # Of a scene head, best first.
+    rows: list[LabelRow]  # Of a timestamp head, one every 50 ms.
+
+
+@dataclasses.dataclass(frozen=True)
+class Classifications:
+    clips: list[dict[str, HeadAnswer]]  # In the order of the request; by the heads' names.
+    timings: Timings
+    request_id: str
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadInfo:
+    """One head that the server has loaded."""
+
+    name: str
+    config: str  # The embedding that it reads.
+    kind: str  # "scene": one answer a clip; "timestamps": one every 50 ms.
+    labels: list[str]
+    multi_label: bool  # Scores are sigmoids, not a softmax.
+    space: EmbeddingSpace
+    sha256: str  # Of the head's file, lower-case hexadecimal.
+
+
+@dataclasses.dataclass(frozen=True)
 class ConfigInfo:
     """One config that the server knows."""
 
