@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
+from collections.abc import Iterator
 from typing import Any, Callable
 
 import grpc
@@ -23,10 +24,14 @@ def scene_reply(request: Any) -> pb.GetSceneEmbeddingsResponse:
 
 
 class ScriptedServer(embedding_pb2_grpc.EmbeddingServiceServicer):
-    """`answer` is called on a thread of its own for every scene request; `requests` counts them."""
+    """`answer` is called on a thread of its own for every scene request, `stream` for every stream.
+
+    `requests` counts both.
+    """
 
     def __init__(self, max_request_bytes: int = -1) -> None:
         self.answer: Callable[[Any, grpc.ServicerContext], Any] = lambda request, context: scene_reply(request)
+        self.stream: Callable[[Iterator[Any], grpc.ServicerContext], Iterator[Any]] = lambda requests, context: iter(())
         self.requests = 0
         self.most_at_once = 0
         self._at_once = 0
@@ -47,6 +52,15 @@ class ScriptedServer(embedding_pb2_grpc.EmbeddingServiceServicer):
         finally:
             with self._lock:
                 self._at_once -= 1
+
+    def StreamEmbeddings(self, requests, context):
+        with self._lock:
+            self.requests += 1
+        yield from self.stream(requests, context)
+
+    def ListHeads(self, request, context):
+        kinds = {"every50": pb.HEAD_KIND_TIMESTAMPS, "whole": pb.HEAD_KIND_SCENE}
+        return pb.ListHeadsResponse(heads=[pb.Head(name=name, kind=kind) for name, kind in kinds.items()])
 
     def __enter__(self) -> ScriptedServer:
         self._server.start()

@@ -57,13 +57,13 @@ def scene_embeddings(
     clips: Iterable[Clip], config: str, sample_rate: Optional[int], dtype: npt.DTypeLike
 ) -> Call[SceneEmbeddings]:
     request = pb.GetSceneEmbeddingsRequest(
-        config=config, clips=_audios(clips, sample_rate), element_type=_element_type(dtype)
+        config=config, clips=_audios(clips, sample_rate), element_type=element_type(dtype)
     )
 
     def decode(reply: pb.GetSceneEmbeddingsResponse, request_id: str) -> SceneEmbeddings:
         embeddings = _array(reply.embeddings)
         _check_count(len(embeddings), len(request.clips))
-        return SceneEmbeddings(embeddings, _space(reply.space), _timings(reply.timings), request_id)
+        return SceneEmbeddings(embeddings, space(reply.space), _timings(reply.timings), request_id)
 
     return Call("GetSceneEmbeddings", request, decode)
 
@@ -72,18 +72,15 @@ def timestamp_embeddings(
     clips: Iterable[Clip], config: str, sample_rate: Optional[int], dtype: npt.DTypeLike
 ) -> Call[TimestampEmbeddings]:
     request = pb.GetTimestampEmbeddingsRequest(
-        config=config, clips=_audios(clips, sample_rate), element_type=_element_type(dtype)
+        config=config, clips=_audios(clips, sample_rate), element_type=element_type(dtype)
     )
 
     def decode(reply: pb.GetTimestampEmbeddingsResponse, request_id: str) -> TimestampEmbeddings:
         _check_count(len(reply.clips), len(request.clips))
         decoded = []
         for clip in reply.clips:
-            embeddings = _array(clip.embeddings)
-            if len(embeddings) != len(clip.timestamps_ms):
-                raise _contradiction(f"{len(clip.timestamps_ms)} timestamps for {len(embeddings)} embeddings")
-            decoded.append(ClipTimestampEmbeddings(embeddings, np.array(clip.timestamps_ms, np.float64)))
-        return TimestampEmbeddings(decoded, _space(reply.space), _timings(reply.timings), request_id)
+            decoded.append(ClipTimestampEmbeddings(*timestamp_rows(clip)))
+        return TimestampEmbeddings(decoded, space(reply.space), _timings(reply.timings), request_id)
 
     return Call("GetTimestampEmbeddings", request, decode)
 
@@ -93,8 +90,8 @@ def tags(clips: Iterable[Clip], network: str, sample_rate: Optional[int], top_k:
 
     def decode(reply: pb.GetTagsResponse, request_id: str) -> Tags:
         _check_count(len(reply.clips), len(request.clips))
-        decoded = [[Tag(tag.index, tag.name, tag.probability) for tag in clip.tags] for clip in reply.clips]
-        return Tags(decoded, _space(reply.space), _timings(reply.timings), request_id)
+        decoded = [tag_list(clip.tags) for clip in reply.clips]
+        return Tags(decoded, space(reply.space), _timings(reply.timings), request_id)
 
     return Call("GetTags", request, decode)
 
@@ -108,7 +105,7 @@ def classify(
 
     def decode(reply: pb.ClassifyResponse, request_id: str) -> Classifications:
         _check_count(len(reply.clips), len(request.clips))
-        decoded = [{answer.head: _answer(answer) for answer in clip.heads} for clip in reply.clips]
+        decoded = [head_answers(clip.heads) for clip in reply.clips]
         return Classifications(decoded, _timings(reply.timings), request_id)
 
     return Call("Classify", request, decode)
@@ -159,7 +156,7 @@ def _audio(audio: Audio) -> pb.Audio:
     )
 
 
-def _element_type(dtype: npt.DTypeLike) -> pb.ElementType:
+def element_type(dtype: npt.DTypeLike) -> pb.ElementType:
     kind = np.dtype(dtype)
     if kind == np.float32:
         return pb.ELEMENT_TYPE_FLOAT32
@@ -174,23 +171,23 @@ def _top_k(top_k: int, what: str) -> int:
     return top_k
 
 
-def _contradiction(what: str) -> HearwireError:
+def contradiction(what: str) -> HearwireError:
     return HearwireError(grpc.StatusCode.INTERNAL, f"the server's reply contradicts itself: {what}")
 
 
 def _check_count(found: int, asked: int) -> None:
     if found != asked:
-        raise _contradiction(f"it answers {found} clips of {asked}")
+        raise contradiction(f"it answers {found} clips of {asked}")
 
 
 def _array(matrix: pb.Matrix) -> Floats:
     kinds = {pb.ELEMENT_TYPE_FLOAT32: "<f4", pb.ELEMENT_TYPE_FLOAT16: "<f2"}
     kind = kinds.get(matrix.element_type)
     if kind is None:
-        raise _contradiction(f"a matrix of the unknown element type {matrix.element_type}")
+        raise contradiction(f"a matrix of the unknown element type {matrix.element_type}")
     dtype = np.dtype(kind)
     if len(matrix.data) != matrix.rows * matrix.columns * dtype.itemsize:
-        raise _contradiction(
+        raise contradiction(
             f"{matrix.rows} x {matrix.columns} values of {dtype.itemsize} bytes stand in {len(matrix.data)} bytes"
         )
     values = np.frombuffer(matrix.data, dtype).reshape(matrix.rows, matrix.columns)
@@ -198,8 +195,33 @@ def _array(matrix: pb.Matrix) -> Floats:
     return values.astype(dtype.newbyteorder("="))
 
 
-def _space(space: pb.EmbeddingSpace) -> EmbeddingSpace:
-    return EmbeddingSpace(space.config, space.weights_sha256, space.frontend, space.precision)
+def timestamp_rows(clip: pb.TimestampEmbeddings) -> tuple[Floats, npt.NDArray[np.float64]]:
+    """Embeddings [timestamps, size], and the times in milliseconds [timestamps]."""
+    embeddings = _array(clip.embeddings)
+    if len(embeddings) != len(clip.timestamps_ms):
+        raise contradiction(f"{len(clip.timestamps_ms)} timestamps for {len(embeddings)} embeddings")
+    return embeddings, np.array(clip.timestamps_ms, np.float64)
+
+
+def one_row(matrix: pb.Matrix) -> Floats:
+    """[size], of a scene."""
+    values = _array(matrix)
+    if len(values) != 1:
+        raise contradiction(f"{len(values)} rows for one scene")
+    row: Floats = values[0]
+    return row
+
+
+def tag_list(tags: Iterable[pb.Tag]) -> list[Tag]:
+    return [Tag(tag.index, tag.name, tag.probability) for tag in tags]
+
+
+def head_answers(answers: Iterable[pb.HeadAnswer]) -> dict[str, HeadAnswer]:
+    return {answer.head: _answer(answer) for answer in answers}
+
+
+def space(message: pb.EmbeddingSpace) -> EmbeddingSpace:
+    return EmbeddingSpace(message.config, message.weights_sha256, message.frontend, message.precision)
 
 
 def _timings(timings: pb.Timings) -> Timings:
@@ -218,14 +240,14 @@ def _labels(labels: Iterable[pb.Label]) -> list[Label]:
 def _head(head: pb.Head) -> HeadInfo:
     kinds = {pb.HEAD_KIND_SCENE: "scene", pb.HEAD_KIND_TIMESTAMPS: "timestamps"}
     if head.kind not in kinds:
-        raise _contradiction(f"the head {head.name} is of the unknown kind {head.kind}")
+        raise contradiction(f"the head {head.name} is of the unknown kind {head.kind}")
     return HeadInfo(
         name=head.name,
         config=head.config,
         kind=kinds[head.kind],
         labels=list(head.labels),
         multi_label=head.multi_label,
-        space=_space(head.space),
+        space=space(head.space),
         sha256=head.sha256,
     )
 
@@ -243,5 +265,5 @@ def _config(config: pb.Config) -> ConfigInfo:
         timestamp_hop_ms=config.timestamp_hop_ms,
         min_scene_samples=config.min_scene_samples,
         min_timestamp_samples=config.min_timestamp_samples,
-        space=_space(config.space) if config.HasField("space") else None,
+        space=space(config.space) if config.HasField("space") else None,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import Any, Callable, Optional, TypeVar, Union
 
 import grpc
@@ -12,10 +12,13 @@ import numpy.typing as npt
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from hearwire import _calls
+from hearwire._async_stream import AsyncEvents, AsyncStream
 from hearwire._calls import Call
 from hearwire._channel import channel_options, check_deadline, server_address
 from hearwire._in_order import AsyncReplies, check_in_flight, in_order_async
-from hearwire.audio import Clip
+from hearwire._pieces import Piece, PieceReader, check_pieces
+from hearwire._stream_state import make_ask
+from hearwire.audio import Clip, Encoding
 from hearwire.errors import closed_error, from_rpc_error, request_id
 from hearwire.replies import (
     Classifications,
@@ -173,6 +176,53 @@ class AsyncClient:
         return self._map(
             clips, lambda clip: _calls.classify([clip], names, sample_rate, top_k), deadline, in_flight, progress
         )
+
+    def stream(
+        self,
+        pieces: Union[Iterable[Piece], AsyncIterable[Piece]],
+        sample_rate: int,
+        config: str = "",
+        *,
+        encoding: Optional[Encoding] = None,
+        channels: Optional[int] = None,
+        timestamps: Optional[bool] = None,
+        scenes: bool = False,
+        tags_top_k: int = 0,
+        heads: Sequence[str] = (),
+        heads_top_k: int = 0,
+        dtype: npt.DTypeLike = np.float32,
+        first_sample: int = 0,
+        resume: bool = False,
+        max_resumes: int = 10,
+        idle_timeout: float = 30.0,
+        deadline: Optional[float] = None,
+    ) -> AsyncEvents:
+        """Audio of any length, in pieces; yields what the server answers while more pieces are read.
+
+        As Client.stream. The source may be asynchronous; one that is not may block, and not the loop.
+        """
+        ask = make_ask(
+            sample_rate,
+            config,
+            timestamps,
+            scenes,
+            tags_top_k,
+            heads,
+            heads_top_k,
+            dtype,
+            first_sample,
+            resume,
+            max_resumes,
+            idle_timeout,
+            deadline,
+        )
+        reader = PieceReader(encoding, channels)
+
+        def stub() -> Any:
+            return embedding_pb2_grpc.EmbeddingServiceStub(self._connected())
+
+        stream = AsyncStream(stub, self.server, self._deadline, ask, reader)
+        return AsyncEvents(stream.events(check_pieces(pieces)))
 
     async def list_configs(self, loaded_only: bool = False, *, deadline: Optional[float] = None) -> list[ConfigInfo]:
         """What the server knows, or what it serves."""

@@ -59,10 +59,10 @@ class Audio:
         else:
             raise TypeError(f"a clip of {array.dtype}: floats with 1.0 as full scale, or int16, would be right")
         channels = array.shape[1] if array.ndim == 2 else 1
-        return Audio(encoding, array.astype(kind, copy=False).tobytes(), _hertz(sample_rate), channels)
+        return Audio(encoding, array.astype(kind, copy=False).tobytes(), as_hertz(sample_rate), channels)
 
 
-def _hertz(sample_rate: float) -> int:
+def as_hertz(sample_rate: float) -> int:
     """A whole number, as the message has room for no other. Raises TypeError for what is no number, else ValueError."""
     right = "a whole number of hertz, such as 44100, would be right"
     if isinstance(sample_rate, (float, np.floating)):

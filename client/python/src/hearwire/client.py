@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Callable, Optional, TypeVar
 
 import grpc
@@ -15,7 +15,10 @@ from hearwire import _calls
 from hearwire._calls import Call
 from hearwire._channel import channel_options, check_deadline, server_address
 from hearwire._in_order import Pending, Replies, check_in_flight, in_order
-from hearwire.audio import Clip
+from hearwire._pieces import Piece, PieceReader, check_pieces
+from hearwire._stream import Events, Stream
+from hearwire._stream_state import make_ask
+from hearwire.audio import Clip, Encoding
 from hearwire.errors import closed_error, from_rpc_error, request_id
 from hearwire.replies import (
     Classifications,
@@ -189,6 +192,66 @@ class Client:
         return self._map(
             clips, lambda clip: _calls.classify([clip], names, sample_rate, top_k), deadline, in_flight, progress
         )
+
+    def stream(
+        self,
+        pieces: Iterable[Piece],
+        sample_rate: int,
+        config: str = "",
+        *,
+        encoding: Optional[Encoding] = None,
+        channels: Optional[int] = None,
+        timestamps: Optional[bool] = None,
+        scenes: bool = False,
+        tags_top_k: int = 0,
+        heads: Sequence[str] = (),
+        heads_top_k: int = 0,
+        dtype: npt.DTypeLike = np.float32,
+        first_sample: int = 0,
+        resume: bool = False,
+        max_resumes: int = 10,
+        idle_timeout: float = 30.0,
+        deadline: Optional[float] = None,
+    ) -> Events:
+        """Audio of any length, in pieces; yields what the server answers while more pieces are read.
+
+        pieces: numpy arrays ([samples] or [samples, channels]; floats or int16), all of one kind, or bytes of samples
+            with encoding= and channels=. They are read by a thread of their own, and may block; no faster than the
+            server takes them.
+        timestamps: a row every 50 ms; None: unless something else is asked for. scenes: an embedding of each scene
+            window, and the whole recording's at the end. tags_top_k: so many tags of each scene window and of the
+            whole recording. heads: their answers, with heads_top_k labels; 0: all.
+        config "": that of the heads where heads are named, else the server's.
+        first_sample: index in the recording of the first sample, for one that is continued: times count from the
+            recording's start; rows whose window begins before it do not come.
+        resume: a server that ends the stream with UNAVAILABLE (it drains, or has died) does not end it for the caller:
+            another call goes on where it ended, and no row is missing or comes twice. max_resumes: how often in a row
+            in vain. The audio that may have to be sent again is kept: 60 s at most.
+        idle_timeout: seconds; DEADLINE_EXCEEDED when the server neither takes audio nor answers for so long.
+        deadline: seconds, of the whole stream; None: none.
+
+        The first event is StreamStarted, the last one StreamSummary; between them come ClipTimestampEmbeddings,
+        SceneWindow and HeadRows. Raises HearwireError, and what the source raises. Leaving early cancels the stream.
+        """
+        ask = make_ask(
+            sample_rate,
+            config,
+            timestamps,
+            scenes,
+            tags_top_k,
+            heads,
+            heads_top_k,
+            dtype,
+            first_sample,
+            resume,
+            max_resumes,
+            idle_timeout,
+            deadline,
+        )
+        reader = PieceReader(encoding, channels)
+        self._check_open()
+        stream = Stream(self._stub, self.server, self._deadline, ask, reader)
+        return Events(stream.events(check_pieces(pieces)))
 
     def list_configs(self, loaded_only: bool = False, *, deadline: Optional[float] = None) -> list[ConfigInfo]:
         """What the server knows, or what it serves."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -72,7 +72,7 @@ class Tags:
 @dataclasses.dataclass(frozen=True)
 class Label:
     index: int  # Place in the head's list of labels.
-    name: str
+    name: str  # Left out in streams: list_heads tells it.
     score: float  # Of a softmax or, where the head is multi_label, of a sigmoid.
 
 
@@ -106,6 +106,52 @@ class HeadInfo:
     multi_label: bool  # Scores are sigmoids, not a softmax.
     space: EmbeddingSpace
     sha256: str  # Of the head's file, lower-case hexadecimal.
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamStarted:
+    """A stream's first event: the server has understood what is asked for."""
+
+    space: EmbeddingSpace
+    scene_embedding_size: int
+    timestamp_embedding_size: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SceneWindow:
+    """10 s around 0, 2.5, 5 s … of a recording that is longer than 10 s."""
+
+    centre_ms: float
+    embedding: Optional[Floats]  # [scene_embedding_size]; None unless scenes were asked for.
+    tags: list[Tag]  # Most probable first.
+    heads: dict[str, HeadAnswer]  # Of scene heads, by their names.
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadRows:
+    """The next answers of timestamp heads."""
+
+    heads: dict[str, HeadAnswer]  # By the heads' names.
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StreamSummary:
+    """A stream's last event. scene, tags and heads are of the whole recording, as the unary calls answer.
+
+    They are empty unless asked for, and where the server that ended the stream has not heard all of the recording.
+    """
+
+    audio_ms: float  # The recording's length, with what lies before first_sample.
+    timestamp_rows: int  # That came as events.
+    scene_windows: int  # Likewise.
+    resumes: int  # How often the stream went on at another server, or at the same one anew.
+    scene: Optional[Floats]  # [scene_embedding_size]
+    tags: list[Tag]
+    heads: dict[str, HeadAnswer]  # Of scene heads, by their names.
+
+
+# ClipTimestampEmbeddings are a stream's next rows: one or more, as soon as they are known.
+StreamEvent = Union[StreamStarted, ClipTimestampEmbeddings, SceneWindow, HeadRows, StreamSummary]
 
 
 @dataclasses.dataclass(frozen=True)
