@@ -187,3 +187,13 @@ def test_several_labels_are_judged_by_their_order():
     validation = cross_validate(data, np.arange(200), folds, True, lambda some: fit(some, Classifier(), several=True))
     assert validation.measure == "mean average precision"
     assert all(data.targets[:, i].mean() + 0.1 < precision <= 1 for i, precision in enumerate(validation.by_label))
+
+
+def test_a_fold_without_any_label_does_not_count():
+    data = rows(3, several=True, count=200)
+    data.targets[:50] = False
+    folds = tuple("0" * 50 + "12" * 75)
+    validation = cross_validate(data, np.arange(200), folds, True, lambda some: fit(some, Classifier(), several=True))
+    scores = [fold.score for fold in validation.folds]
+    assert np.isnan(scores[0])
+    assert validation.mean == np.mean(scores[1:]) and validation.deviation == np.std(scores[1:])

@@ -18,7 +18,7 @@ from hearwire.heads.head import Head
 class FoldScore:
     fold: str
     sounds: int
-    score: float
+    score: float  # NaN where a fold's sounds have no label at all, of which there is no precision.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Validation:
 
     @property
     def mean(self) -> float:
-        return float(np.mean([fold.score for fold in self.folds]))
+        return float(np.nanmean([fold.score for fold in self.folds]))
 
     @property
     def deviation(self) -> float:
-        return float(np.std([fold.score for fold in self.folds]))
+        return float(np.nanstd([fold.score for fold in self.folds]))
 
 
 def cross_validate(
