@@ -5,7 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/pipeline/call_errors.h"
+#include "server/pipeline/lane_plan.h"
 #include "server/rpc/call_reactor.h"
+#include "server/rpc/classify_writer.h"
 #include "server/rpc/read_request.h"
 #include "server/rpc/reply_writer.h"
 #include "server/rpc/write_reply.h"
@@ -44,6 +46,14 @@ Readout LogitsReadout() {
   Readout readout;
   readout.features.Add(Feature::kLogits);
   return readout;
+}
+
+// What calls of heads are counted under: the network that computes for all of them.
+std::string_view NetworkLabel(const std::vector<const LoadedHead*>& heads) {
+  const LoadedNetwork* network = heads.front()->network;
+  const bool one =
+      std::all_of(heads.begin(), heads.end(), [&](const LoadedHead* head) { return head->network == network; });
+  return one ? network->info->name : kSeveralNetworks;
 }
 
 }  // namespace
@@ -181,6 +191,24 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListConfigs(grpc::CallbackServer
     WriteConfig(config, loaded, config.name == options_.default_config, options_.precision, response->add_configs());
   }
   call->Succeed();
+  return call;
+}
+
+grpc::ServerUnaryReactor* EmbeddingServiceImpl::Classify(grpc::CallbackServerContext* context,
+                                                         const v1::ClassifyRequest* message,
+                                                         v1::ClassifyResponse* response) {
+  CallReactor* const call = NewCall(context, "Classify");
+  if (!Admit(call)) return call;
+  std::vector<const LoadedHead*> heads;
+  CallRequest request;
+  if (!Take(ReadHeads(message->heads(), *heads_), &heads, call)) return call;
+  call->set_config(NetworkLabel(heads));
+  if (!Take(ReadClips(message->clips(), options_.max_clips), &request.clips, call)) return call;
+  LanePlan plan;
+  std::vector<PlannedHead> planned = PlanHeads(heads, &plan);
+  auto writer = NewClassifyWriter(std::move(planned), plan, message->top_k(), message->clips_size(), response);
+  request.lanes = std::move(plan).TakeLanes();
+  Run(call, *message, std::move(request), std::move(writer));
   return call;
 }
 

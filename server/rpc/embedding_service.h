@@ -76,6 +76,8 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
                                     v1::GetTagsResponse* response) override;
   grpc::ServerUnaryReactor* ListConfigs(grpc::CallbackServerContext* context, const v1::ListConfigsRequest* request,
                                         v1::ListConfigsResponse* response) override;
+  grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context, const v1::ClassifyRequest* request,
+                                     v1::ClassifyResponse* response) override;
   grpc::ServerUnaryReactor* ListHeads(grpc::CallbackServerContext* context, const v1::ListHeadsRequest* request,
                                       v1::ListHeadsResponse* response) override;
 

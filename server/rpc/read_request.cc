@@ -1,6 +1,7 @@
 #include "server/rpc/read_request.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -13,19 +14,25 @@ namespace {
 
 constexpr int kSuggestions = 3;
 
-template <typename Entries>
-RequestFault Unknown(const char* what, std::string_view name, const Entries& entries, std::string_view reason) {
-  std::vector<std::string_view> names;
-  for (const auto& entry : entries) names.push_back(entry.name);
+// method: that lists all names.
+RequestFault Unknown(const char* what, std::string_view name, absl::Span<const std::string_view> names,
+                     const char* method, std::string_view reason, std::string field = "") {
   std::vector<std::string> nearest;
   for (const std::string_view near : NearestNames(name, names, kSuggestions)) nearest.emplace_back(near);
   const std::string suggestion = nearest.empty() ? ""
                                                  : absl::StrCat("; the nearest ", nearest.size() == 1 ? "is " : "are ",
                                                                 absl::StrJoin(nearest, ", "));
   return {{.status = absl::NotFoundError(
-               absl::StrCat("no ", what, " is called ", Quoted(name), suggestion, "; ListConfigs lists all")),
+               absl::StrCat("no ", what, " is called ", Quoted(name), suggestion, "; ", method, " lists all")),
            .reason = reason},
-          ""};
+          std::move(field)};
+}
+
+template <typename Entries>
+std::vector<std::string_view> NamesOf(const Entries& entries) {
+  std::vector<std::string_view> names;
+  for (const auto& entry : entries) names.push_back(entry.name);
+  return names;
 }
 
 RequestFault NotLoaded(std::string_view what, const NetworkInfo& network) {
@@ -50,7 +57,7 @@ std::string ClipPath(int clip) { return absl::StrCat("clips[", clip, "]"); }
 
 std::variant<ServedConfig, RequestFault> ReadConfig(std::string_view name, const NetworkCatalog& networks) {
   const Config* config = FindConfig(name);
-  if (config == nullptr) return Unknown("config", name, Configs(), reason::kUnknownConfig);
+  if (config == nullptr) return Unknown("config", name, NamesOf(Configs()), "ListConfigs", reason::kUnknownConfig);
   const LoadedNetwork* network = networks.Find(config->network->name);
   if (network == nullptr) return NotLoaded(absl::StrCat("config ", std::string(name)), *config->network);
   return ServedConfig{config, network};
@@ -58,7 +65,7 @@ std::variant<ServedConfig, RequestFault> ReadConfig(std::string_view name, const
 
 std::variant<ServedConfig, RequestFault> ReadNetwork(std::string_view name, const NetworkCatalog& networks) {
   const NetworkInfo* info = FindNetwork(name);
-  if (info == nullptr) return Unknown("network", name, Networks(), reason::kUnknownNetwork);
+  if (info == nullptr) return Unknown("network", name, NamesOf(Networks()), "ListConfigs", reason::kUnknownNetwork);
   const LoadedNetwork* network = networks.Find(name);
   if (network == nullptr) return NotLoaded(absl::StrCat("network ", std::string(name)), *info);
   const auto configs = Configs();
@@ -79,6 +86,36 @@ std::variant<v1::ElementType, RequestFault> ReadElementType(v1::ElementType aske
                                                   " is no element type; 1 is FLOAT32, 2 is "
                                                   "FLOAT16"));
   }
+}
+
+std::variant<std::vector<const LoadedHead*>, RequestFault> ReadHeads(
+    const google::protobuf::RepeatedPtrField<std::string>& names, const HeadCatalog& heads) {
+  if (heads.heads().empty()) {
+    return RequestFault{{.status = absl::FailedPreconditionError(absl::StrCat(
+                             "no heads are loaded here: start the server with --heads DIR, a folder of files NAME",
+                             std::string(kHeadFileEnding), " as hearwire heads train makes them")),
+                         .reason = reason::kNoHeads},
+                        ""};
+  }
+  std::vector<const LoadedHead*> found;
+  if (names.empty()) {
+    for (const LoadedHead& loaded : heads.heads()) found.push_back(&loaded);
+    return found;
+  }
+  std::map<const LoadedHead*, int> places;
+  for (int i = 0; i < names.size(); ++i) {
+    const LoadedHead* loaded = heads.Find(names[i]);
+    const std::string field = absl::StrCat("heads[", i, "]");
+    if (loaded == nullptr) {
+      std::vector<std::string_view> known;
+      for (const LoadedHead& head : heads.heads()) known.push_back(head.head.name);
+      return Unknown("head", names[i], known, "ListHeads", reason::kUnknownHead, field);
+    }
+    const auto [place, is_new] = places.emplace(loaded, i);
+    if (!is_new) return Invalid(field, absl::StrCat(names[i], " is named by heads[", place->second, "] already"));
+    found.push_back(loaded);
+  }
+  return found;
 }
 
 std::variant<std::vector<AudioSource>, RequestFault> ReadClips(const AudioClips& clips, int max_clips) {

@@ -11,6 +11,7 @@
 #include "hearwire/v1/embedding.pb.h"
 #include "models/configs/config.h"
 #include "server/pipeline/call.h"
+#include "server/pipeline/head_catalog.h"
 #include "server/pipeline/network_catalog.h"
 
 namespace hearwire {
@@ -36,6 +37,12 @@ std::variant<ServedConfig, RequestFault> ReadNetwork(std::string_view name, cons
 
 // FLOAT32 when it is not said. INVALID_ARGUMENT: a number that is no ElementType.
 std::variant<v1::ElementType, RequestFault> ReadElementType(v1::ElementType asked);
+
+// The heads of these names in their order; of no names, all that are loaded, by name. FAILED_PRECONDITION when none is
+// loaded: the message says how to load some. NOT_FOUND, with the nearest names; INVALID_ARGUMENT when one is there
+// twice.
+std::variant<std::vector<const LoadedHead*>, RequestFault> ReadHeads(
+    const google::protobuf::RepeatedPtrField<std::string>& names, const HeadCatalog& heads);
 
 using AudioClips = google::protobuf::RepeatedPtrField<v1::Audio>;
 

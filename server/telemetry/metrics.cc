@@ -33,7 +33,8 @@ constexpr std::array kUsualCodes = {
 constexpr std::array kUnknownCodes = {absl::StatusCode::kNotFound, absl::StatusCode::kFailedPrecondition};
 constexpr std::array kConfigMethods = {std::string_view("GetSceneEmbeddings"),
                                        std::string_view("GetTimestampEmbeddings")};
-constexpr std::array kNetworkMethods = {std::string_view("GetTags")};
+constexpr std::string_view kClassify = "Classify";
+constexpr std::array kNetworkMethods = {std::string_view("GetTags"), kClassify};
 constexpr std::array kListMethods = {std::string_view("ListConfigs"), std::string_view("ListHeads")};
 constexpr std::array kStages = {std::string_view("decode"), std::string_view("queue"), std::string_view("inference")};
 
@@ -123,6 +124,7 @@ PrometheusMetrics::PrometheusMetrics(const MetricsOptions& options, std::shared_
     for (const std::string& network : options.networks) AddCallCounters(method, network);
     AddCallCounters(method, kUnknown);
   }
+  AddCallCounters(kClassify, kSeveralNetworks);
   for (const std::string_view method : kListMethods) AddCallCounters(method, "");
   AddCallCounters(kUnknown, kUnknown);
 

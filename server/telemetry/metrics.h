@@ -19,9 +19,12 @@ class Registry;
 
 namespace hearwire {
 
+// The label `config` of Classify calls whose heads are of several networks.
+inline constexpr std::string_view kSeveralNetworks = "several";
+
 struct MetricsOptions {
   std::vector<std::string> configs;   // Loaded ones, each a value of the label `config`.
-  std::vector<std::string> networks;  // Loaded ones; GetTags calls are labelled with them.
+  std::vector<std::string> networks;  // Loaded ones; GetTags and Classify calls are labelled with them.
   std::vector<std::string> refusals;  // What OnRejected may be told: the values of the label `reason`.
   std::string version;                // For hearwire_build_info.
 };

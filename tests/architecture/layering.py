@@ -37,7 +37,15 @@ ALLOWED = {
         "server/telemetry",
     },
     "server/engines": MODELS | {"server/batching", "server/concurrency", "server/pipeline", "server/telemetry"},
-    "server/rpc": MODELS | {"server/audio", "server/concurrency", "server/names", "server/pipeline", "server/telemetry"},
+    "server/rpc": MODELS
+    | {
+        "models/heads",
+        "server/audio",
+        "server/concurrency",
+        "server/names",
+        "server/pipeline",
+        "server/telemetry",
+    },
     "server": MODELS
     | {
         "models/native",

@@ -1,0 +1,121 @@
+#include "server/rpc/classify_writer.h"
+
+#include <optional>
+#include <utility>
+
+#include "server/pipeline/scene_mean.h"
+#include "server/rpc/write_labels.h"
+#include "server/rpc/write_reply.h"
+
+namespace hearwire {
+namespace {
+
+constexpr int64_t kFixedBytes = 256;
+constexpr int64_t kBytesPerAnswer = 16;  // A clip's of one head, beside the head's name and the labels.
+constexpr int64_t kBytesPerRow = 16;     // Beside the labels.
+
+// A label's object and its pointer are several times as large as what they take in the message (measured by the test).
+constexpr int64_t kHeldPerByte = 8;
+
+class ClassifyWriter final : public ReplyWriter {
+ public:
+  ClassifyWriter(std::vector<PlannedHead> heads, const LanePlan& plan, uint32_t top_k, int clips,
+                 v1::ClassifyResponse* reply)
+      : heads_(std::move(heads)), clips_(clips), reply_(reply), labels_(top_k) {
+    for (size_t i = 0; i < plan.lanes().size(); ++i) {
+      Lane& lane = lanes_.emplace_back();
+      lane.row_size = plan.row_size(static_cast<int>(i));
+      if (plan.lanes()[i].kind == LaneKind::kScene) lane.means.resize(static_cast<size_t>(clips));
+    }
+    for (size_t i = 0; i < heads_.size(); ++i) {
+      lanes_[static_cast<size_t>(heads_[i].slice.lane)].heads.push_back(static_cast<int>(i));
+    }
+  }
+
+  ReplySize size() const override {
+    ReplySize size{.fixed = kFixedBytes, .held_per_byte = kHeldPerByte};
+    size.per_row.resize(lanes_.size());
+    for (const PlannedHead& head : heads_) {
+      size.per_clip += kBytesPerAnswer + static_cast<int64_t>(head.loaded->head.name.size());
+      const bool scene = head.loaded->head.kind == Head::Kind::kScene;
+      size.per_row[static_cast<size_t>(head.slice.lane)] +=
+          labels_.MostBytes(head.loaded->head, scene ? LabelNames::kWritten : LabelNames::kLeftOut) +
+          (scene ? 0 : kBytesPerRow);
+    }
+    return size;
+  }
+
+  std::optional<RequestFault> WriteRows(const WindowRows& rows) override {
+    Lane& lane = lanes_[static_cast<size_t>(rows.lane)];
+    if (lane.means.empty()) {
+      WriteTimestamps(lane, rows);
+      return std::nullopt;
+    }
+    SceneMean& mean = lane.means[static_cast<size_t>(rows.clip)];
+    mean.Add(rows.rows, lane.row_size);
+    if (rows.last) {
+      WriteScene(lane, rows.clip, mean.Mean());
+      mean = SceneMean();
+    }
+    return std::nullopt;
+  }
+
+  void WriteEnd(absl::Duration total, const CallTimes& times) override {
+    WriteTimings(total, times, reply_->mutable_timings());
+  }
+
+ private:
+  struct Lane {
+    int row_size = 0;
+    std::vector<SceneMean> means;  // Of each clip, where the lane is one of scenes.
+    std::vector<int> heads;        // That read it, by their place in heads_.
+  };
+
+  // Made with the first rows, when the call has been let in.
+  v1::HeadAnswers* AnswersOf(int clip) {
+    while (reply_->clips_size() < clips_) {
+      v1::HeadAnswers* answers = reply_->add_clips();
+      for (const PlannedHead& head : heads_) answers->add_heads()->set_head(head.loaded->head.name);
+    }
+    return reply_->mutable_clips(clip);
+  }
+
+  void WriteScene(const Lane& lane, int clip, absl::Span<const float> row) {
+    v1::HeadAnswers* answers = AnswersOf(clip);
+    for (const int i : lane.heads) {
+      const PlannedHead& head = heads_[static_cast<size_t>(i)];
+      labels_.Write(head.loaded->head, head.slice.Of(row), LabelNames::kWritten,
+                    answers->mutable_heads(i)->mutable_labels());
+    }
+  }
+
+  void WriteTimestamps(const Lane& lane, const WindowRows& rows) {
+    v1::HeadAnswers* answers = AnswersOf(rows.clip);
+    const auto row_size = static_cast<size_t>(lane.row_size);
+    for (const int i : lane.heads) {
+      const PlannedHead& head = heads_[static_cast<size_t>(i)];
+      int64_t window = rows.first_window;
+      for (size_t at = 0; at < rows.rows.size(); at += row_size, ++window) {
+        v1::LabelRow* written = answers->mutable_heads(i)->add_rows();
+        written->set_timestamp_ms(static_cast<double>(window) * kTimestampHopMs);
+        labels_.Write(head.loaded->head, head.slice.Of(rows.rows.subspan(at, row_size)), LabelNames::kLeftOut,
+                      written->mutable_labels());
+      }
+    }
+  }
+
+  const std::vector<PlannedHead> heads_;
+  const int clips_;
+  v1::ClassifyResponse* const reply_;
+  LabelWriter labels_;
+  std::vector<Lane> lanes_;
+};
+
+}  // namespace
+
+std::unique_ptr<ReplyWriter> NewClassifyWriter(std::vector<PlannedHead> heads, const LanePlan& plan, uint32_t top_k,
+                                               int clips, v1::ClassifyResponse* reply) {
+  return std::make_unique<ClassifyWriter>(std::move(heads), plan, top_k, clips, reply);
+}
+
+}  // namespace hearwire
