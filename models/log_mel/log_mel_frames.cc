@@ -73,6 +73,10 @@ bool ComputeFrames(const LogMelFrames::Workspace& workspace, const MelBank& bank
   const size_t mels = bank.bands.size();
   bool finite = true;
   for (size_t first = 0; first < count; first += hn::Lanes(d)) {
+    // Lanes without a frame compute silence.
+    for (size_t i = count; i < first + hn::Lanes(d); ++i) {
+      std::fill_n(workspace.samples + i * LogMelFrames::kSampleStride, size_t{kFrameSamples}, 0.0f);
+    }
     FirstPass(d, tables, workspace.samples + first * LogMelFrames::kSampleStride, workspace.spectrum);
     FinishTransform(d, tables, workspace.spectrum);
     SpectrumPower(d, tables, workspace.spectrum, workspace.power);
@@ -93,25 +97,36 @@ namespace {
 
 HWY_EXPORT(ComputeFrames);
 
-hwy::AlignedFreeUniquePtr<float[]> MakeZeros(size_t count) {
-  auto floats = hwy::AllocateAligned<float>(count);
-  std::fill_n(floats.get(), count, 0.0f);
-  return floats;
-}
+// Between two calls nothing in it matters. So it is a thread's: streams are many, and each would touch its own.
+class Scratch {
+ public:
+  float* spectrum() { return spectrum_.get(); }
+  float* power() { return power_.get(); }
+  float* log_mel(size_t mels) {
+    if (mels > mels_) {
+      log_mel_ = hwy::AllocateAligned<float>(mels * LogMelFrames::kMaxFrames);
+      mels_ = mels;
+    }
+    return log_mel_.get();
+  }
+
+ private:
+  const hwy::AlignedFreeUniquePtr<float[]> spectrum_ =
+      hwy::AllocateAligned<float>(size_t{512} * 2 * LogMelFrames::kMaxFrames);
+  const hwy::AlignedFreeUniquePtr<float[]> power_ = hwy::AllocateAligned<float>(size_t{512} * LogMelFrames::kMaxFrames);
+  hwy::AlignedFreeUniquePtr<float[]> log_mel_;
+  size_t mels_ = 0;
+};
 
 }  // namespace
 
+// Not zeroed: frames are written before they are computed.
 LogMelFrames::LogMelFrames(const MelBank& bank)
-    : bank_(bank),
-      samples_(MakeZeros(kMaxFrames * kSampleStride)),
-      spectrum_(MakeZeros(size_t{512} * 2 * kMaxFrames)),
-      power_(MakeZeros(size_t{512} * kMaxFrames)),
-      log_mel_(MakeZeros(bank.bands.size() * kMaxFrames)) {}
+    : bank_(bank), samples_(hwy::AllocateAligned<float>(kMaxFrames * kSampleStride)) {}
 
 bool LogMelFrames::Compute(absl::Span<float* const> rows) {
-  // Lanes without a frame compute silence.
-  for (int i = static_cast<int>(rows.size()); i < kMaxFrames; ++i) std::fill_n(samples(i), kSampleStride, 0.0f);
-  const Workspace workspace{samples_.get(), spectrum_.get(), power_.get(), log_mel_.get()};
+  thread_local Scratch scratch;
+  const Workspace workspace{samples_.get(), scratch.spectrum(), scratch.power(), scratch.log_mel(bank_.bands.size())};
   return HWY_DYNAMIC_DISPATCH(ComputeFrames)(workspace, bank_, rows.size(), rows.data());
 }
 

@@ -58,7 +58,7 @@ WindowStream::WindowStream(Kind kind, int window_samples, const WindowStreamOpti
 
 void WindowStream::SetGrid(const WindowGrid& grid) {
   grid_ = grid;
-  store_ = std::make_unique<FrameStore>(grid, options_.mel.n_mels, frame_bytes_);
+  store_.reset();
 }
 
 absl::Status WindowStream::Append(absl::Span<const float> samples) {
@@ -114,6 +114,7 @@ void WindowStream::Plan() {
   const int64_t frames = grid_.frames_per_window();
   const int64_t clip_size = finished_ ? samples_.end() : kUnknownSize;
   while (next_frame_ > 0 || IsKnown(next_window_)) {
+    if (store_ == nullptr) store_ = std::make_unique<FrameStore>(grid_, options_.mel.n_mels, frame_bytes_);
     if (next_frame_ == 0) {
       store_->BeginWindow(next_window_, finished_ ? end_window_ - next_window_ : FrameStore::kUnknown);
     }

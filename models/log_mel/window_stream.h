@@ -45,7 +45,7 @@ struct WindowStreamOptions {
 //   also those of the windows that wait for a batch: at most 1 x window_hop of scenes, 8 x of timestamps;
 // - frames: 4 bytes x mels x (cycle x (frames_per_window + 2 x B) + 2 x 64), where B is frames_per_window / 5, at least
 //   64, and cycle, 1 to 3, is WindowGrid's: of scenes on 128 bands 0.8 MB, of timestamps of 160 ms 0.14 MB;
-// - the kernel: 170 kB;
+// - the kernel: 54 kB, and 110 kB for each thread that computes;
 // - windows that were given away, until they are dropped: 4 bytes x mels for each frame of each, at most, and for those
 //   of the blocks (B and 64 frames) in which the first begins and the last ends.
 // One thread at a time; windows may be read and dropped on any.
@@ -125,7 +125,7 @@ class WindowStream {
 
   // Where the windows lie; for scenes, once the recording is longer than 10 s or has ended.
   WindowGrid grid_;
-  std::unique_ptr<FrameStore> store_;
+  std::unique_ptr<FrameStore> store_;  // Of this grid; null: no window is planned yet.
 
   // What is planned next: frame next_frame_ of window next_window_. end_window_: one behind the last; when finished.
   int64_t next_window_ = 0;

@@ -94,13 +94,15 @@ absl::Status ClipDecoder::Start(std::unique_ptr<SampleSource> source) {
   if (!converter.ok()) return converter.status();
   converter_ = *std::move(converter);
   const int64_t piece_samples = std::min(kPieceValues / channels, kStepSamples * rate_hz / sample_rate_hz_);
-  piece_.resize(std::max<int64_t>(piece_samples, 1) * channels);
+  piece_values_ = std::max<int64_t>(piece_samples, 1) * channels;
+  piece_ = std::make_unique_for_overwrite<float[]>(static_cast<size_t>(piece_values_));
   opened_ = std::move(source);
   return absl::OkStatus();
 }
 
 absl::StatusOr<ClipDecoder::Progress> ClipDecoder::Decode(std::vector<float>* samples) {
-  const absl::StatusOr<int64_t> count = opened_->Read(absl::MakeSpan(piece_));
+  const absl::Span<float> piece(piece_.get(), static_cast<size_t>(piece_values_));
+  const absl::StatusOr<int64_t> count = opened_->Read(piece);
   if (!count.ok()) return count.status();
   if (*count == 0) {
     if (converter_->samples_taken() == 0) {
@@ -110,14 +112,14 @@ absl::StatusOr<ClipDecoder::Progress> ClipDecoder::Decode(std::vector<float>* sa
     return Progress::kEnd;
   }
   if (converter_->samples_taken() + *count > max_samples_) return TooLongError(limits_, "it goes on after that");
-  const absl::Span<float> values = absl::MakeSpan(piece_).first(*count * opened_->channel_count());
+  const absl::Span<float> values = piece.first(static_cast<size_t>(*count * opened_->channel_count()));
   if (absl::Status status = converter_->Append(values, samples); !status.ok()) return status;
   return Progress::kMore;
 }
 
 int64_t ClipDecoder::MostAfterStep() const {
   if (opened_ == nullptr) return 0;
-  const int64_t piece_samples = static_cast<int64_t>(piece_.size()) / opened_->channel_count();
+  const int64_t piece_samples = piece_values_ / opened_->channel_count();
   return Resampler::ResampledCount(converter_->samples_taken() + piece_samples, opened_->sample_rate_hz(),
                                    sample_rate_hz_);
 }

@@ -58,7 +58,8 @@ class ClipDecoder {
   // Once open.
   std::unique_ptr<SampleSource> opened_;
   std::unique_ptr<SampleConverter> converter_;
-  std::vector<float> piece_;
+  std::unique_ptr<float[]> piece_;  // What the source gives at a time, so many values.
+  int64_t piece_values_ = 0;
   int64_t max_samples_ = 0;  // At the source's rate.
   std::optional<int64_t> claimed_samples_;
 };

@@ -110,6 +110,7 @@ TEST_P(LogMelFramesTest, TellsWhenAnyFrameOverflows) {
   for (int place = 0; place < LogMelFrames::kMaxFrames; ++place) {
     for (const float value : {1e30f, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
       LogMelFrames kernel(GetMelBank(40));
+      for (int i = 0; i < LogMelFrames::kMaxFrames; ++i) std::fill_n(kernel.samples(i), kFrameSamples, 0.0f);
       kernel.samples(place)[300] = value;
       std::vector<float> rows(LogMelFrames::kMaxFrames * 40);
       EXPECT_FALSE(kernel.Compute(RowsOf(&rows, LogMelFrames::kMaxFrames))) << place;
@@ -131,6 +132,7 @@ TEST_P(LogMelFramesTest, TellsWhenAnyBandOverflows) {
 
 TEST_P(LogMelFramesTest, ForgetsAnOverflow) {
   LogMelFrames kernel(GetMelBank(40));
+  for (int i = 0; i < 9; ++i) std::fill_n(kernel.samples(i), kFrameSamples, 0.0f);
   std::fill_n(kernel.samples(9), kFrameSamples, 1e30f);
   std::vector<float> rows(LogMelFrames::kMaxFrames * 40);
   EXPECT_FALSE(kernel.Compute(RowsOf(&rows, 10)));
