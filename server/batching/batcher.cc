@@ -62,7 +62,11 @@ class WorkerBatcher final : public Batcher {
   void ReportPendingFrames();
 
   void WaitForWork(SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void WakeWorkers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void WakeWorkers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { Wake(WorkersToWake()); }
+  int WorkersToWake() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Wake(int workers) {
+    for (; workers > 0; --workers) work_.Signal();
+  }
   void CountFrames() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     frames_.Set(queue_.queued_frames(), queue_.waiting_frames());
   }
@@ -150,6 +154,7 @@ absl::Status WorkerBatcher::Admit(std::shared_ptr<CallWork> call, const Reservat
 absl::Status WorkerBatcher::Append(CallWork* call, std::vector<WindowRequest> requests, bool complete) {
   int64_t frames = 0;
   for (const WindowRequest& request : requests) frames += request.window.frame_count();
+  int to_wake = 0;
   {
     MutexLock lock(&mu_);
     if (complete) --preparing_;
@@ -163,8 +168,9 @@ absl::Status WorkerBatcher::Append(CallWork* call, std::vector<WindowRequest> re
     // Its last windows may have been computed before it was known that they are the last.
     if (complete) EndIfDone(self, &answers_);
     CountFrames();
-    WakeWorkers();
+    to_wake = WorkersToWake();
   }
+  Wake(to_wake);  // Without the lock, into which a worker would run. Every call comes by here.
   ReportPendingFrames();
   return absl::OkStatus();
 }
@@ -275,9 +281,9 @@ bool WorkerBatcher::Next(Batch* batch, Answers* answers) {
 
 // Two where there is work for two; as each that takes a batch does the same, a long call soon has all workers. Those
 // who were told and have not woken yet still count as idle: telling one too many costs little.
-void WorkerBatcher::WakeWorkers() {
-  if (idle_ > 0 && !(queue_.empty() && answers_.empty())) work_.Signal();
-  if (idle_ > 1 && queue_.HasWorkForTwo()) work_.Signal();
+int WorkerBatcher::WorkersToWake() const {
+  const int for_one = idle_ > 0 && !(queue_.empty() && answers_.empty()) ? 1 : 0;
+  return for_one + (idle_ > 1 && queue_.HasWorkForTwo() ? 1 : 0);
 }
 
 void WorkerBatcher::WaitForWork(SteadyTime now) {
