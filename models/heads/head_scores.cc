@@ -31,33 +31,57 @@ void Softmax(absl::Span<double> logits, absl::Span<float> scores) {
   for (size_t i = 0; i < logits.size(); ++i) scores[i] = static_cast<float>(logits[i] / sum);
 }
 
+// logits: [head's], overwritten. scores: [labels]
+void WriteScores(Head::Output kind, absl::Span<double> logits, absl::Span<float> scores) {
+  switch (kind) {
+    case Head::Output::kSoftmax:
+      return Softmax(logits, scores);
+    case Head::Output::kSigmoid:
+      for (size_t i = 0; i < logits.size(); ++i) scores[i] = static_cast<float>(Sigmoid(logits[i]));
+      return;
+    case Head::Output::kBinarySigmoid:
+      scores[0] = static_cast<float>(Sigmoid(-logits[0]));
+      scores[1] = static_cast<float>(Sigmoid(logits[0]));
+      return;
+  }
+}
+
+// The embeddings as the first layer reads them, [count, d].
+void ReadInput(const Head& head, const Embeddings& embeddings, std::vector<double>* input) {
+  const auto size = static_cast<size_t>(head.embedding_size());
+  input->resize(embeddings.count * size);
+  double* to = input->data();
+  for (size_t k = 0; k < embeddings.count; ++k, to += size) {
+    const float* from = embeddings.first + k * embeddings.stride;
+    std::copy(from, from + size, to);
+    for (size_t i = 0; i < head.mean.size(); ++i) to[i] = (to[i] - head.mean[i]) * head.inverse_scale[i];
+  }
+}
+
 }  // namespace
 
-void ComputeHeadScores(const Head& head, absl::Span<const float> embedding, HeadWorkspace* workspace,
+void ComputeHeadScores(const Head& head, const Embeddings& embeddings, HeadWorkspace* workspace,
                        absl::Span<float> scores) {
+  // In groups, so that what one layer makes is still at hand for the next.
+  constexpr size_t kGroup = 8;
+  const size_t labels = head.labels.size();
   std::vector<double>& input = workspace->input;
   std::vector<double>& output = workspace->output;
-  input.assign(embedding.begin(), embedding.end());
-  for (size_t i = 0; i < head.mean.size(); ++i) input[i] = (input[i] - head.mean[i]) * head.inverse_scale[i];
-  for (size_t i = 0; i < head.layers.size(); ++i) {
-    output.resize(static_cast<size_t>(head.layers[i].out_channels));
-    ComputeAffine(head.layers[i], input.data(), output.data());
-    if (i + 1 < head.layers.size()) {
+  for (size_t done = 0; done < embeddings.count; done += kGroup) {
+    const size_t count = std::min(kGroup, embeddings.count - done);
+    ReadInput(head, {embeddings.first + done * embeddings.stride, count, embeddings.stride}, &input);
+    for (size_t i = 0; i < head.layers.size(); ++i) {
+      output.resize(count * static_cast<size_t>(head.layers[i].out_channels));
+      ComputeAffine(head.layers[i], input.data(), count, output.data());
+      if (i + 1 == head.layers.size()) break;
       Activate(head.activation, absl::MakeSpan(output));
       input.swap(output);
     }
-  }
-  switch (head.output) {
-    case Head::Output::kSoftmax:
-      Softmax(absl::MakeSpan(output), scores);
-      break;
-    case Head::Output::kSigmoid:
-      for (size_t i = 0; i < output.size(); ++i) scores[i] = static_cast<float>(Sigmoid(output[i]));
-      break;
-    case Head::Output::kBinarySigmoid:
-      scores[0] = static_cast<float>(Sigmoid(-output[0]));
-      scores[1] = static_cast<float>(Sigmoid(output[0]));
-      break;
+    const size_t logits = output.size() / count;
+    for (size_t k = 0; k < count; ++k) {
+      WriteScores(head.output, absl::MakeSpan(output).subspan(k * logits, logits),
+                  scores.subspan((done + k) * labels, labels));
+    }
   }
 }
 

@@ -84,23 +84,16 @@ class ClassifyWriter final : public ReplyWriter {
     v1::HeadAnswers* answers = AnswersOf(clip);
     for (const int i : lane.heads) {
       const PlannedHead& head = heads_[static_cast<size_t>(i)];
-      labels_.Write(head.loaded->head, head.slice.Of(row), LabelNames::kWritten,
-                    answers->mutable_heads(i)->mutable_labels());
+      labels_.WriteScene(head.loaded->head, head.slice.Of(row), answers->mutable_heads(i)->mutable_labels());
     }
   }
 
   void WriteTimestamps(const Lane& lane, const WindowRows& rows) {
     v1::HeadAnswers* answers = AnswersOf(rows.clip);
-    const auto row_size = static_cast<size_t>(lane.row_size);
     for (const int i : lane.heads) {
       const PlannedHead& head = heads_[static_cast<size_t>(i)];
-      int64_t window = rows.first_window;
-      for (size_t at = 0; at < rows.rows.size(); at += row_size, ++window) {
-        v1::LabelRow* written = answers->mutable_heads(i)->add_rows();
-        written->set_timestamp_ms(static_cast<double>(window) * kTimestampHopMs);
-        labels_.Write(head.loaded->head, head.slice.Of(rows.rows.subspan(at, row_size)), LabelNames::kLeftOut,
-                      written->mutable_labels());
-      }
+      labels_.WriteTimestamps(head.loaded->head, EmbeddingsOf(head.slice, rows.rows, lane.row_size), rows.first_window,
+                              answers->mutable_heads(i)->mutable_rows());
     }
   }
 

@@ -4,10 +4,13 @@
 #include <numeric>
 #include <string>
 
+#include "server/rpc/write_reply.h"
+
 namespace hearwire {
 namespace {
 
 constexpr int64_t kBytesBesideTheName = 16;
+constexpr size_t kMostRowsAtOnce = 64;  // Whose scores are held.
 
 }  // namespace
 
@@ -15,21 +18,43 @@ size_t LabelWriter::CountOf(const Head& head) const {
   return top_k_ == 0 ? head.labels.size() : std::min<size_t>(top_k_, head.labels.size());
 }
 
-void LabelWriter::Write(const Head& head, absl::Span<const float> embedding, LabelNames names,
-                        google::protobuf::RepeatedPtrField<v1::Label>* labels) {
+void LabelWriter::WriteScene(const Head& head, absl::Span<const float> embedding,
+                             google::protobuf::RepeatedPtrField<v1::Label>* labels) {
   scores_.resize(head.labels.size());
-  ComputeHeadScores(head, embedding, &workspace_, absl::MakeSpan(scores_));
-  order_.resize(scores_.size());
+  ComputeHeadScores(head, {embedding.data(), 1, embedding.size()}, &workspace_, absl::MakeSpan(scores_));
+  WriteBest(head, scores_, LabelNames::kWritten, labels);
+}
+
+void LabelWriter::WriteTimestamps(const Head& head, Embeddings embeddings, int64_t first_window,
+                                  google::protobuf::RepeatedPtrField<v1::LabelRow>* rows) {
+  const size_t labels = head.labels.size();
+  for (size_t done = 0; done < embeddings.count; done += kMostRowsAtOnce) {
+    const size_t count = std::min(kMostRowsAtOnce, embeddings.count - done);
+    scores_.resize(count * labels);
+    ComputeHeadScores(head, {embeddings.first + done * embeddings.stride, count, embeddings.stride}, &workspace_,
+                      absl::MakeSpan(scores_));
+    for (size_t i = 0; i < count; ++i) {
+      v1::LabelRow* row = rows->Add();
+      row->set_timestamp_ms(static_cast<double>(first_window++) * kTimestampHopMs);
+      WriteBest(head, absl::MakeConstSpan(scores_).subspan(i * labels, labels), LabelNames::kLeftOut,
+                row->mutable_labels());
+    }
+  }
+}
+
+void LabelWriter::WriteBest(const Head& head, absl::Span<const float> scores, LabelNames names,
+                            google::protobuf::RepeatedPtrField<v1::Label>* labels) {
+  order_.resize(scores.size());
   std::iota(order_.begin(), order_.end(), size_t{0});
   const size_t count = CountOf(head);
   std::partial_sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(count), order_.end(),
-                    [&](size_t a, size_t b) { return scores_[a] != scores_[b] ? scores_[a] > scores_[b] : a < b; });
+                    [&](size_t a, size_t b) { return scores[a] != scores[b] ? scores[a] > scores[b] : a < b; });
   labels->Reserve(static_cast<int>(count));
   for (const size_t index : absl::MakeConstSpan(order_).first(count)) {
     v1::Label* label = labels->Add();
     label->set_index(static_cast<uint32_t>(index));
     if (names == LabelNames::kWritten) label->set_name(head.labels[index]);
-    label->set_score(scores_[index]);
+    label->set_score(scores[index]);
   }
 }
 

@@ -9,8 +9,15 @@
 #include "absl/types/span.h"
 #include "hearwire/v1/embedding.pb.h"
 #include "models/heads/head_scores.h"
+#include "server/pipeline/lane_plan.h"
 
 namespace hearwire {
+
+// Those of a lane's rows, [windows, row_size].
+inline Embeddings EmbeddingsOf(const RowSlice& slice, absl::Span<const float> rows, int row_size) {
+  const auto stride = static_cast<size_t>(row_size);
+  return {rows.data() + slice.offset, rows.size() / stride, stride};
+}
 
 enum class LabelNames { kWritten, kLeftOut };
 
@@ -21,15 +28,22 @@ class LabelWriter {
   // top_k: labels that an answer carries; 0: all.
   explicit LabelWriter(uint32_t top_k) : top_k_(top_k) {}
 
-  // The best labels, the lower index first among equals. embedding: [head.embedding_size()]
-  void Write(const Head& head, absl::Span<const float> embedding, LabelNames names,
-             google::protobuf::RepeatedPtrField<v1::Label>* labels);
+  // The best labels of a scene, with their names, the lower index first among equals. embedding:
+  // [head.embedding_size()]
+  void WriteScene(const Head& head, absl::Span<const float> embedding,
+                  google::protobuf::RepeatedPtrField<v1::Label>* labels);
+
+  // A row for each of a clip's windows, the first of which has this number; without names.
+  void WriteTimestamps(const Head& head, Embeddings embeddings, int64_t first_window,
+                       google::protobuf::RepeatedPtrField<v1::LabelRow>* rows);
 
   // An upper bound of what one answer of the head takes in a message.
   int64_t MostBytes(const Head& head, LabelNames names) const;
 
  private:
   size_t CountOf(const Head& head) const;
+  void WriteBest(const Head& head, absl::Span<const float> scores, LabelNames names,
+                 google::protobuf::RepeatedPtrField<v1::Label>* labels);
 
   const uint32_t top_k_;
   HeadWorkspace workspace_;

@@ -19,31 +19,34 @@ double ThreadSeconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-void Measure(const std::vector<int>& sizes) {
+void Measure(const std::vector<int>& sizes, size_t at_once) {
   constexpr int kRepetitions = 15;
   constexpr double kLeastSeconds = 0.01;  // Of one repetition.
   const absl::StatusOr<Head> head = ParseHead(MakeHeadFile("", sizes).Bytes(), "bench");
   if (!head.ok()) std::abort();
-  const std::vector<float> embedding(static_cast<size_t>(sizes.front()), 0.5f);
-  std::vector<float> scores(static_cast<size_t>(sizes.back()));
+  const auto size = static_cast<size_t>(sizes.front());
+  const std::vector<float> embeddings(at_once * size, 0.5f);
+  std::vector<float> scores(at_once * static_cast<size_t>(sizes.back()));
   HeadWorkspace workspace;
   std::vector<double> seconds;
   for (int repetition = 0; repetition < kRepetitions; ++repetition) {
-    int rows = 0;
+    size_t rows = 0;
     const double start = ThreadSeconds();
     double now = start;
     for (; now - start < kLeastSeconds; now = ThreadSeconds()) {
-      for (int i = 0; i < 10; ++i, ++rows) ComputeHeadScores(*head, embedding, &workspace, absl::MakeSpan(scores));
+      for (int i = 0; i < 10; ++i, rows += at_once) {
+        ComputeHeadScores(*head, {embeddings.data(), at_once, size}, &workspace, absl::MakeSpan(scores));
+      }
     }
-    seconds.push_back((now - start) / rows);
+    seconds.push_back((now - start) / static_cast<double>(rows));
   }
   std::sort(seconds.begin(), seconds.end());
   double products = 0;
   for (size_t i = 0; i + 1 < sizes.size(); ++i) products += static_cast<double>(sizes[i]) * sizes[i + 1];
   const double median = seconds[seconds.size() / 2];
   for (size_t i = 0; i < sizes.size(); ++i) std::printf("%s%d", i == 0 ? "" : " -> ", sizes[i]);
-  std::printf(": %.2f us a row (least %.2f, most %.2f), %.2f products a ns\n", 1e6 * median, 1e6 * seconds.front(),
-              1e6 * seconds.back(), products / median * 1e-9);
+  std::printf(", %zu at once: %.2f us a row (least %.2f, most %.2f), %.2f products a ns\n", at_once, 1e6 * median,
+              1e6 * seconds.front(), 1e6 * seconds.back(), products / median * 1e-9);
 }
 
 }  // namespace
@@ -58,6 +61,6 @@ int main() {
                                         {3404, 50},
                                         {3404, 200},
                                         {3404, 1024, 50}}) {
-    hearwire::Measure(sizes);
+    for (const size_t at_once : {1, 64}) hearwire::Measure(sizes, at_once);
   }
 }

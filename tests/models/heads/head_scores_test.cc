@@ -27,7 +27,7 @@ Head Parse(const HeadFile& file) {
 std::vector<float> Scores(const Head& head, const std::vector<float>& embedding) {
   HeadWorkspace workspace;
   std::vector<float> scores(head.labels.size(), -1);
-  ComputeHeadScores(head, embedding, &workspace, absl::MakeSpan(scores));
+  ComputeHeadScores(head, {embedding.data(), 1, embedding.size()}, &workspace, absl::MakeSpan(scores));
   return scores;
 }
 
@@ -112,6 +112,27 @@ TEST(HeadScoresTest, AreFiniteForEveryEmbedding) {
   }
 }
 
+TEST(HeadScoresTest, AreTheSameInAnyCompany) {
+  constexpr int kSize = 75;
+  constexpr size_t kStride = 81;  // Other values lie between the embeddings.
+  for (const std::vector<int>& sizes : {std::vector<int>{kSize, 7}, {kSize, 33, 6}}) {
+    const Head head = Parse(MakeHeadFile("mn10_as", sizes));
+    for (const size_t count : {1, 2, 3, 4, 5, 8, 9, 23}) {
+      const std::vector<float> rows = RandomEmbedding(static_cast<int>(count * kStride), 3);
+      std::vector<float> scores(count * head.labels.size());
+      HeadWorkspace workspace;
+      ComputeHeadScores(head, {rows.data(), count, kStride}, &workspace, absl::MakeSpan(scores));
+      for (size_t k = 0; k < count; ++k) {
+        const auto row = rows.begin() + static_cast<std::ptrdiff_t>(k * kStride);
+        const auto first = scores.begin() + static_cast<std::ptrdiff_t>(k * head.labels.size());
+        EXPECT_EQ(std::vector<float>(first, first + static_cast<std::ptrdiff_t>(head.labels.size())),
+                  Scores(head, std::vector<float>(row, row + kSize)))
+            << k << " of " << count;
+      }
+    }
+  }
+}
+
 TEST(HeadScoresTest, ShareAWorkspaceThatStopsGrowing) {
   const Head small = Parse(MakeHeadFile("mn10_as", {3, 2}));
   const Head large = Parse(MakeHeadFile("mn10_as", {300, 64, 128, 10}));
@@ -121,8 +142,8 @@ TEST(HeadScoresTest, ShareAWorkspaceThatStopsGrowing) {
   std::vector<float> two(2);
   std::vector<float> ten(10);
   const auto score_both = [&] {
-    ComputeHeadScores(small, small_embedding, &workspace, absl::MakeSpan(two));
-    ComputeHeadScores(large, large_embedding, &workspace, absl::MakeSpan(ten));
+    ComputeHeadScores(small, {small_embedding.data(), 1, 3}, &workspace, absl::MakeSpan(two));
+    ComputeHeadScores(large, {large_embedding.data(), 1, 300}, &workspace, absl::MakeSpan(ten));
   };
   for (int round = 0; round < 3; ++round) score_both();
   const size_t grown = workspace.input.capacity() + workspace.output.capacity();

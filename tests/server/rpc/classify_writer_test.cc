@@ -99,7 +99,7 @@ TEST_F(ClassifyWriterTest, GivesEachHeadItsPartOfTheRow) {
     std::vector<float> scores(head.labels.size());
     HeadWorkspace workspace;
     const auto size = static_cast<size_t>(head.embedding_size());
-    ComputeHeadScores(head, absl::MakeConstSpan(row).subspan(offset, size), &workspace, absl::MakeSpan(scores));
+    ComputeHeadScores(head, {row.data() + offset, 1, size}, &workspace, absl::MakeSpan(scores));
     offset += size;
     for (const v1::Label& label : reply.clips(0).heads(i).labels()) {
       EXPECT_EQ(label.score(), scores[label.index()]) << head.config;

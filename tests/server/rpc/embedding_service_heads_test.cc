@@ -113,7 +113,7 @@ std::vector<std::pair<uint32_t, float>> Expected(const HeadFile& file, absl::Spa
   const Head head = ParseHead(file.Bytes(), "expected").value();
   std::vector<float> scores(head.labels.size());
   HeadWorkspace workspace;
-  ComputeHeadScores(head, embedding, &workspace, absl::MakeSpan(scores));
+  ComputeHeadScores(head, {embedding.data(), 1, embedding.size()}, &workspace, absl::MakeSpan(scores));
   std::vector<std::pair<uint32_t, float>> labels;
   for (uint32_t i = 0; i < scores.size(); ++i) labels.emplace_back(i, scores[i]);
   std::stable_sort(labels.begin(), labels.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
