@@ -51,7 +51,11 @@ struct ServerOptions {
   int64_t max_reply_bytes = 64 << 20;
   absl::Duration max_decoded = absl::Minutes(60);  // --max-decoded-seconds: of one clip.
   absl::Duration max_deadline = absl::Minutes(5);
-  int max_clips = 256;  // In one call.
+  int max_clips = 256;                                        // In one call.
+  int max_streams = 256;                                      // Open at a time.
+  int64_t max_piece_bytes = 1 << 20;                          // Of a stream's audio.
+  absl::Duration stream_idle_timeout = absl::Seconds(60);     // Of a client that neither sends nor reads.
+  absl::Duration max_stream_duration = absl::ZeroDuration();  // Zero: for ever.
 
   absl::Duration lame_duck = absl::Seconds(2);       // From SIGTERM on: NOT_SERVING, but calls are taken.
   absl::Duration drain_deadline = absl::Seconds(7);  // From then on: for calls in flight to finish.

@@ -319,6 +319,13 @@ void Flags::AddServingFlags() {
   AddTime("max-deadline", absl::Milliseconds(1), "Deadline of calls that bring none, and the longest that counts",
           &options_.max_deadline);
   AddWhole("max-clips", 1, 1 << 20, absl::StrCat(options_.max_clips), "Clips in one call", &options_.max_clips);
+  AddWhole("max-streams", 0, 1 << 20, absl::StrCat(options_.max_streams), "Streams that are open at a time; 0: none",
+           &options_.max_streams);
+  AddBytes("max-piece-bytes", "Largest piece of a stream's audio", &options_.max_piece_bytes);
+  AddTime("stream-idle-timeout", absl::Milliseconds(1), "After that a stream ends whose client neither sends nor reads",
+          &options_.stream_idle_timeout);
+  AddTime("max-stream-duration", absl::ZeroDuration(),
+          "After that a stream ends, and tells where another goes on; 0: never", &options_.max_stream_duration);
   AddTime("lame-duck", absl::ZeroDuration(), "After SIGTERM: health says NOT_SERVING, calls are still taken",
           &options_.lame_duck);
   AddTime("drain-deadline", absl::ZeroDuration(), "After that: for calls in flight, then they fail",

@@ -34,6 +34,8 @@ constexpr absl::Duration kFarewell = absl::Seconds(1);
 // While draining: how long the last answers have to reach their callers, and how often to look for calls.
 constexpr absl::Duration kSettle = absl::Milliseconds(100);
 constexpr absl::Duration kDrainLook = absl::Milliseconds(10);
+// Likewise, how long before its end streams are told to go on elsewhere, at most.
+constexpr absl::Duration kStreamsFarewell = absl::Seconds(1);
 
 constexpr int kSuggestions = 3;  // Of names.
 
@@ -192,6 +194,10 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
   serving.default_config = options_.default_config;
   serving.max_clips = options_.max_clips;
   serving.max_deadline = options_.max_deadline;
+  serving.streams.max_streams = options_.max_streams;
+  serving.streams.max_piece_bytes = options_.max_piece_bytes;
+  serving.streams.idle_timeout = options_.stream_idle_timeout;
+  if (options_.max_stream_duration > absl::ZeroDuration()) serving.streams.max_duration = options_.max_stream_duration;
   serving.precision = engines_->precision();
   serving.on_call = [slow_call = options_.slow_call](const CallRecord& call) { LogCall(call, slow_call); };
   absl::StatusOr<std::unique_ptr<EmbeddingServiceImpl>> service =
@@ -279,6 +285,10 @@ bool ComposedServer::Drain(SteadyTime deadline) {
   health_->SetServing(false);
   health_->EndWatches();
   service_->BeginDrain(std::max<int64_t>(0, CountCallsInFlight() - service_->calls_in_flight()));
+  // Streams that are left have a moment to tell their clients where to go on.
+  const absl::Duration left = std::max(deadline - SteadyTime::Now(), absl::ZeroDuration());
+  if (AwaitCalls(deadline - std::min(kStreamsFarewell, left / 4))) return true;
+  service_->EndStreams();
   if (AwaitCalls(deadline)) return true;
   const int64_t taken = service_->calls_in_flight();
   const int64_t arriving = CountCallsInFlight() - taken;

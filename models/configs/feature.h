@@ -70,6 +70,13 @@ struct Readout {
   friend bool operator==(const Readout&, const Readout&) = default;
 };
 
+// The logits alone.
+inline Readout LogitsReadout() {
+  Readout readout;
+  readout.features.Add(Feature::kLogits);
+  return readout;
+}
+
 }  // namespace hearwire
 
 #endif  // HEARWIRE_MODELS_CONFIGS_FEATURE_H_

@@ -39,13 +39,16 @@ inline constexpr std::string_view kShuttingDown = "SHUTTING_DOWN";
 inline constexpr std::string_view kDeviceLost = "DEVICE_LOST";
 inline constexpr std::string_view kDeadline = "DEADLINE";
 inline constexpr std::string_view kCancelled = "CANCELLED";
+inline constexpr std::string_view kTooManyStreams = "TOO_MANY_STREAMS";  // Likewise, in streams.
+inline constexpr std::string_view kStreamIdle = "STREAM_IDLE";           // Its client neither sent nor read.
+inline constexpr std::string_view kStreamTooLong = "STREAM_TOO_LONG";    // In time: another one can go on.
 inline constexpr std::string_view kInternal = "INTERNAL";
 
 // Those of calls that were refused for what the server can or may do, not for what was asked: exactly these are counted
 // by hearwire_rejected_total{reason}, from zero.
-inline constexpr std::array kRefusals = {kQueueFull,     kTooManyCalls, kMemoryFull,   kDeadlineTooShort,
-                                         kReplyTooLarge, kAudioTooLong, kTooManyClips, kDeviceMemory,
-                                         kStarting,      kShuttingDown, kDeviceLost};
+inline constexpr std::array kRefusals = {kQueueFull,        kTooManyCalls,  kTooManyStreams, kMemoryFull,
+                                         kDeadlineTooShort, kReplyTooLarge, kAudioTooLong,   kTooManyClips,
+                                         kDeviceMemory,     kStarting,      kShuttingDown,   kDeviceLost};
 
 constexpr bool IsRefusal(std::string_view reason) {
   return std::find(kRefusals.begin(), kRefusals.end(), reason) != kRefusals.end();

@@ -27,12 +27,6 @@ double Tolerance(std::string_view precision) {
   return precision == "float32" ? double{kSelfTestTolerance} : kHalfPrecisionTolerance;
 }
 
-Readout LogitsReadout() {
-  Readout readout;
-  readout.features.Add(Feature::kLogits);
-  return readout;
-}
-
 // A window on its way through the batcher. Held by its CallWork too, so that giving up waiting leaves nothing dangling.
 class WindowProbe {
  public:

@@ -10,12 +10,14 @@
 #include "server/rpc/classify_writer.h"
 #include "server/rpc/read_request.h"
 #include "server/rpc/reply_writer.h"
+#include "server/rpc/stream_watch.h"
 #include "server/rpc/write_reply.h"
 
 namespace hearwire {
 namespace {
 
 constexpr absl::Duration kRetryWhileStarting = absl::Seconds(1);
+constexpr absl::Duration kRetryWhenFullOfStreams = absl::Seconds(1);
 constexpr absl::Duration kRetryWhileDraining = absl::Seconds(1);  // Another server, or this one's successor.
 
 RequestFault Starting() {
@@ -31,6 +33,34 @@ RequestFault Draining() {
   return {std::move(error), ""};
 }
 
+RequestFault TooManyStreams(int limit) {
+  return {{.status = absl::ResourceExhaustedError(
+               absl::StrCat("the server has ", limit, " streams open, its --max-streams: try again later")),
+           .reason = reason::kTooManyStreams,
+           .retry_after = kRetryWhenFullOfStreams},
+          ""};
+}
+
+absl::Status CheckStreamLimits(const StreamLimits& limits) {
+  if (limits.max_streams < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("service: max_streams is ", limits.max_streams, "; it must be at least 0"));
+  }
+  if (limits.max_piece_bytes < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("service: max_piece_bytes is ", limits.max_piece_bytes, "; it must be at least 1"));
+  }
+  if (limits.idle_timeout <= absl::ZeroDuration() || limits.max_duration <= absl::ZeroDuration()) {
+    return absl::InvalidArgumentError("service: streams' idle_timeout and max_duration must be above 0");
+  }
+  return absl::OkStatus();
+}
+
+// Often enough for its limits to hold within a quarter.
+absl::Duration WatchPeriod(const StreamLimits& limits) {
+  return std::clamp(std::min(limits.idle_timeout, limits.max_duration) / 4, absl::Milliseconds(10), absl::Seconds(1));
+}
+
 // Takes the value out of a step's result, or fails the call.
 template <typename T>
 bool Take(std::variant<T, RequestFault> result, T* value, CallReactor* call) {
@@ -40,12 +70,6 @@ bool Take(std::variant<T, RequestFault> result, T* value, CallReactor* call) {
   }
   *value = std::move(std::get<T>(result));
   return true;
-}
-
-Readout LogitsReadout() {
-  Readout readout;
-  readout.features.Add(Feature::kLogits);
-  return readout;
 }
 
 // What calls of heads are counted under: the network that computes for all of them.
@@ -65,6 +89,7 @@ absl::StatusOr<std::unique_ptr<EmbeddingServiceImpl>> EmbeddingServiceImpl::Crea
     return absl::InvalidArgumentError(
         absl::StrCat("service: max_clips is ", options.max_clips, "; it must be at least 1"));
   }
+  if (absl::Status status = CheckStreamLimits(options.streams); !status.ok()) return status;
   if (options.max_deadline <= absl::ZeroDuration()) {
     return absl::InvalidArgumentError(
         absl::StrCat("service: max_deadline is ", absl::FormatDuration(options.max_deadline), "; it must be above 0"));
@@ -88,23 +113,32 @@ EmbeddingServiceImpl::EmbeddingServiceImpl(const EmbeddingServiceOptions& option
       networks_(networks),
       heads_(heads),
       pipeline_(pipeline),
-      metrics_(metrics) {}
+      metrics_(metrics),
+      stream_parts_{pipeline, networks, options_.streams, options_.default_config, options_.precision},
+      watch_(std::make_unique<StreamWatch>(WatchPeriod(options_.streams))) {}
+
+EmbeddingServiceImpl::~EmbeddingServiceImpl() = default;
 
 CallReactor* EmbeddingServiceImpl::NewCall(grpc::CallbackServerContext* context, std::string_view method) const {
   return new CallReactor(context, method, {metrics_, options_.on_call});
 }
 
-bool EmbeddingServiceImpl::Admit(CallReactor* call) {
+std::optional<RequestFault> EmbeddingServiceImpl::CountIn() {
   // Counted before it looks: whoever drains sets the state first and then reads the count.
   in_flight_.fetch_add(1);
   const State state = state_.load();
-  if (state == State::kOpen || (state == State::kDraining && late_admissions_.fetch_sub(1) > 0)) {
-    call->CountOut(&in_flight_);
-    return true;
-  }
+  if (state == State::kOpen || (state == State::kDraining && late_admissions_.fetch_sub(1) > 0)) return std::nullopt;
   in_flight_.fetch_sub(1);
-  call->Fail(state == State::kStarting ? Starting() : Draining());
-  return false;
+  return state == State::kStarting ? Starting() : Draining();
+}
+
+bool EmbeddingServiceImpl::Admit(CallReactor* call) {
+  if (const std::optional<RequestFault> fault = CountIn()) {
+    call->Fail(*fault);
+    return false;
+  }
+  call->CountOut(&in_flight_);
+  return true;
 }
 
 template <typename Request>
@@ -176,6 +210,31 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTags(grpc::CallbackServerCont
       NewTagsWriter({"", served.network, options_.precision}, message->clips_size(), top_k, response));
   return call;
 }
+
+grpc::ServerBidiReactor<v1::StreamEmbeddingsRequest, v1::StreamEmbeddingsResponse>*
+EmbeddingServiceImpl::StreamEmbeddings(grpc::CallbackServerContext* context) {
+  const auto stream = StreamReactor::Create(context, {metrics_, options_.on_call}, stream_parts_);
+  if (const std::optional<RequestFault> fault = CountIn()) {
+    stream->Refuse(*fault);
+    return stream.get();
+  }
+  const int limit = options_.streams.max_streams;
+  if (open_streams_.fetch_add(1) >= limit) {
+    open_streams_.fetch_sub(1);
+    in_flight_.fetch_sub(1);
+    stream->Refuse(TooManyStreams(limit));
+    return stream.get();
+  }
+  metrics_->OnStreams(open_streams_.load());
+  watch_->Add(stream);
+  stream->Begin([this] {
+    metrics_->OnStreams(open_streams_.fetch_sub(1) - 1);
+    in_flight_.fetch_sub(1);
+  });
+  return stream.get();
+}
+
+void EmbeddingServiceImpl::EndStreams() { watch_->StopAll(Draining().error); }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListConfigs(grpc::CallbackServerContext* context,
                                                             const v1::ListConfigsRequest* request,

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,7 @@
 #include "server/pipeline/head_catalog.h"
 #include "server/pipeline/network_catalog.h"
 #include "server/pipeline/pipeline.h"
+#include "server/rpc/stream_reactor.h"
 #include "server/telemetry/call_log.h"
 #include "server/telemetry/metrics.h"
 
@@ -30,6 +32,7 @@ namespace hearwire {
 
 class CallReactor;
 class ReplyWriter;
+class StreamWatch;
 
 struct EmbeddingServiceOptions {
   // What an empty config in a request means; its network is what an empty network means.
@@ -37,6 +40,7 @@ struct EmbeddingServiceOptions {
   int max_clips = 256;  // In one call.
   // The deadline of calls that bring none, and the latest one that others get.
   absl::Duration max_deadline = absl::Minutes(5);
+  StreamLimits streams = {};
   std::string precision = "float32";  // Backend::precision(), for EmbeddingSpace.
   // Called when a call has been answered, on the thread that answered it; must not block. May be empty.
   std::function<void(const CallRecord&)> on_call;
@@ -52,16 +56,22 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
                                                                       const HeadCatalog* heads, Pipeline* pipeline,
                                                                       Metrics* metrics);
 
+  ~EmbeddingServiceImpl() override;
+
   // Before the first Open, calls are answered UNAVAILABLE, STARTING (try again in a second). Call it when the self-test
   // has passed.
   void Open() { state_.store(State::kOpen); }
 
-  // From now on calls are answered UNAVAILABLE, SHUTTING_DOWN (try again in a second), but for the first `arriving`:
-  // the calls that had begun and whose messages were still on their way. Those taken before go on. Once.
+  // From now on calls are answered UNAVAILABLE, SHUTTING_DOWN (try again in a second), streams too, but for the first
+  // `arriving`: the calls that had begun and whose messages were still on their way. Those taken before go on. Once.
   void BeginDrain(int64_t arriving) {
     late_admissions_.store(arriving);
     state_.store(State::kDraining);
   }
+
+  // Open streams end with UNAVAILABLE, SHUTTING_DOWN, and the facts by which another server goes on. A drain that has
+  // to end calls this first. Does not block.
+  void EndStreams();
 
   // Calls that were taken and whose answers have not been sent. One that is refused counts for that moment.
   int64_t calls_in_flight() const { return in_flight_.load(); }
@@ -74,6 +84,8 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
                                                    v1::GetTimestampEmbeddingsResponse* response) override;
   grpc::ServerUnaryReactor* GetTags(grpc::CallbackServerContext* context, const v1::GetTagsRequest* request,
                                     v1::GetTagsResponse* response) override;
+  grpc::ServerBidiReactor<v1::StreamEmbeddingsRequest, v1::StreamEmbeddingsResponse>* StreamEmbeddings(
+      grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* ListConfigs(grpc::CallbackServerContext* context, const v1::ListConfigsRequest* request,
                                         v1::ListConfigsResponse* response) override;
   grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context, const v1::ClassifyRequest* request,
@@ -89,7 +101,9 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
 
   CallReactor* NewCall(grpc::CallbackServerContext* context, std::string_view method) const;
 
-  // Counts the call in. False: the call has been failed.
+  // Counts the call in; who counts it out is told. Else says why not.
+  std::optional<RequestFault> CountIn();
+  // Likewise. False: the call has been failed.
   bool Admit(CallReactor* call);
 
   // Both methods of embeddings. Returns `call`, which runs or has failed.
@@ -109,6 +123,9 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
   std::atomic<State> state_ = State::kStarting;
   std::atomic<int64_t> in_flight_ = 0;
   std::atomic<int64_t> late_admissions_ = 0;
+  std::atomic<int> open_streams_ = 0;
+  const StreamParts stream_parts_;
+  std::unique_ptr<StreamWatch> watch_;  // Of streams.
 };
 
 }  // namespace hearwire

@@ -28,8 +28,9 @@ struct CallRecord {
   absl::Duration inference;
 };
 
-// Writes "call" at debug; "slow call" at info when total is slow_call or more (zero: none is slow; streams never are); a call that failed
-// for a reason within the server (INTERNAL, UNKNOWN, DATA_LOSS) as "failed call" at error. Thread-safe.
+// Writes "call" at debug; "slow call" at info when total is slow_call or more (zero: none is slow; streams never are);
+// a call that failed for a reason within the server (INTERNAL, UNKNOWN, DATA_LOSS) as "failed call" at error.
+// Thread-safe.
 void LogCall(const CallRecord& call, absl::Duration slow_call);
 
 }  // namespace hearwire

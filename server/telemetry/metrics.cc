@@ -63,6 +63,7 @@ class PrometheusMetrics final : public Metrics {
     batch_frames_->Observe(static_cast<double>(frames));
   }
   void OnPendingFrames(int64_t frames) override { pending_frames_->Set(static_cast<double>(frames)); }
+  void OnStreams(int64_t open) override { open_streams_->Set(static_cast<double>(open)); }
   void OnRejected(std::string_view reason) override;
   void OnCancelled(std::string_view stage) override {
     const auto found = cancelled_.find(stage);
@@ -97,6 +98,7 @@ class PrometheusMetrics final : public Metrics {
   Histogram* batch_calls_;
   Histogram* batch_frames_;
   Gauge* pending_frames_;
+  Gauge* open_streams_;
   Counter* audio_seconds_;
 };
 
@@ -136,6 +138,8 @@ PrometheusMetrics::PrometheusMetrics(const MetricsOptions& options, std::shared_
   batch_windows_ = AddHistogram(all, "hearwire_batch_windows", "Windows in a batch.", WindowBuckets());
   batch_calls_ = AddHistogram(all, "hearwire_batch_calls", "Calls that shared a batch.", CallBuckets());
   batch_frames_ = AddHistogram(all, "hearwire_batch_frames", "Spectrogram frames in a batch.", FrameBuckets());
+  open_streams_ =
+      &BuildGauge().Name("hearwire_open_streams").Help("Streams that are open now.").Register(all).Add({});
   pending_frames_ = &BuildGauge()
                          .Name("hearwire_pending_frames")
                          .Help("Spectrogram frames that wait for a batch.")

@@ -56,6 +56,8 @@ class Metrics {
   // A batch ran: _batch_windows, _batch_calls (calls that share it), _batch_frames.
   virtual void OnBatch(int windows, int calls, int64_t frames) = 0;
   virtual void OnPendingFrames(int64_t frames) = 0;
+  // So many streams are open: _open_streams.
+  virtual void OnStreams(int64_t open) = 0;
   // A call was refused: _rejected_total{reason}; reason is an ErrorInfo reason such as "QUEUE_FULL".
   virtual void OnRejected(std::string_view reason) = 0;
   // A call was given up because its caller had gone or its deadline had passed: _cancelled_total{stage}; stage is

@@ -76,6 +76,10 @@ TEST_F(ParseOptionsTest, TakesEveryFlag) {
                                            "--max-decoded-seconds=90.5",
                                            "--max-deadline=1m30s",
                                            "--max-clips=5",
+                                           "--max-streams=7",
+                                           "--max-piece-bytes=64KiB",
+                                           "--stream-idle-timeout=2m",
+                                           "--max-stream-duration=3h",
                                            "--lame-duck=0",
                                            "--drain-deadline=100ms",
                                            "--log-format=json",
@@ -103,6 +107,10 @@ TEST_F(ParseOptionsTest, TakesEveryFlag) {
   EXPECT_EQ(options.max_decoded, absl::Milliseconds(90500));
   EXPECT_EQ(options.max_deadline, absl::Seconds(90));
   EXPECT_EQ(options.max_clips, 5);
+  EXPECT_EQ(options.max_streams, 7);
+  EXPECT_EQ(options.max_piece_bytes, 64 << 10);
+  EXPECT_EQ(options.stream_idle_timeout, absl::Minutes(2));
+  EXPECT_EQ(options.max_stream_duration, absl::Hours(3));
   EXPECT_EQ(options.lame_duck, absl::ZeroDuration());
   EXPECT_EQ(options.drain_deadline, absl::Milliseconds(100));
   EXPECT_EQ(options.log_format, LogFormat::kJson);

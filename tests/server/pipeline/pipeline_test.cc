@@ -85,8 +85,7 @@ TEST(PipelineTest, GivesEveryLaneItsRowsOfEveryClip) {
   PipelineHarness harness;
   const std::vector<std::vector<float>> clips = {Tone(11, 300), Tone(0.2, 600)};
   CallRequest request = harness.Request(clips, LaneKind::kTimestamps);
-  Readout logits;
-  logits.features.Add(Feature::kLogits);
+  const Readout logits = LogitsReadout();
   request.lanes.push_back(harness.Request({}).lanes[0]);
   request.lanes.push_back(harness.Request({}).lanes[0]);
   request.lanes[2].readouts = {logits};

@@ -1,0 +1,296 @@
+#include "server/rpc/stream_reactor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/pipeline/call_errors.h"
+#include "server/rpc/caller_name.h"
+#include "server/rpc/deadline.h"
+
+namespace hearwire {
+namespace {
+
+// Of messages that wait for the client: when they are so many, the pipeline makes no more; below half of them it does
+// again. What it has prepared by then comes on top.
+constexpr int64_t kFullBytes = 256 << 10;
+
+int64_t SampleBytes(const PcmAudio& format) {
+  return format.channel_count * (format.encoding == PcmAudio::Encoding::kLinear16 ? 2 : 4);
+}
+
+CallError Idle(const char* what, absl::Duration timeout) {
+  return {
+      .status = absl::DeadlineExceededError(absl::StrCat(
+          "the client has ", what, " for ", absl::FormatDuration(timeout), ", this server's --stream-idle-timeout")),
+      .reason = reason::kStreamIdle};
+}
+
+CallError LastedTooLong(absl::Duration duration) {
+  return {.status = absl::UnavailableError(absl::StrCat("the stream has lasted ", absl::FormatDuration(duration),
+                                                        ", this server's --max-stream-duration: go on with another")),
+          .reason = reason::kStreamTooLong};
+}
+
+}  // namespace
+
+std::shared_ptr<StreamReactor> StreamReactor::Create(grpc::CallbackServerContext* context, CallSinks sinks,
+                                                     const StreamParts& parts) {
+  std::shared_ptr<StreamReactor> reactor(new StreamReactor(context, sinks, parts));
+  MutexLock lock(&reactor->mu_);
+  reactor->self_ = reactor;
+  return reactor;
+}
+
+StreamReactor::StreamReactor(grpc::CallbackServerContext* context, CallSinks sinks, const StreamParts& parts)
+    : context_(context), parts_(parts), account_(context, "StreamEmbeddings", sinks) {
+  account_.set_is_stream();
+}
+
+void StreamReactor::Refuse(const RequestFault& fault) {
+  MutexLock lock(&mu_);
+  account_.CountRefusal(fault.error);
+  End(&fault, CallReport{});
+}
+
+void StreamReactor::Begin(std::function<void()> on_done) {
+  MutexLock lock(&mu_);
+  on_done_ = std::move(on_done);
+  Read();
+}
+
+void StreamReactor::Tick(SteadyTime now) {
+  const StreamLimits& limits = parts_.limits;
+  std::optional<CallError> error;
+  {
+    MutexLock lock(&mu_);
+    if (finished_) return;
+    if (writing_ && now - writing_since_ > limits.idle_timeout) {
+      // Nothing that is told to it would arrive.
+      context_->TryCancel();
+      return;
+    }
+    if (reading_ && now - reading_since_ > limits.idle_timeout) error = Idle("sent nothing", limits.idle_timeout);
+    if (now - account_.start() > limits.max_duration) error = LastedTooLong(limits.max_duration);
+  }
+  if (error) Stop(*error);
+}
+
+void StreamReactor::Stop(const CallError& error) {
+  std::shared_ptr<StreamCall> stream;
+  {
+    MutexLock lock(&mu_);
+    stream = stream_;
+    if (stream == nullptr) {
+      const RequestFault fault{error, ""};
+      End(&fault, CallReport{});
+    }
+  }
+  if (stream != nullptr) stream->Stop(error);
+}
+
+// --- Reading.
+
+void StreamReactor::Read() {
+  if (end_ || finished_) return;
+  reading_ = true;
+  reading_since_ = SteadyTime::Now();
+  StartRead(&request_);
+}
+
+void StreamReactor::OnReadDone(bool ok) {
+  std::shared_ptr<StreamCall> stream;
+  {
+    MutexLock lock(&mu_);
+    reading_ = false;
+    if (finished_) return;
+    stream = stream_;
+    if (!ok && stream == nullptr) {
+      const RequestFault fault{
+          {.status = absl::InvalidArgumentError("the stream has no start: its first message says what is asked for"),
+           .reason = reason::kInvalidRequest},
+          "start"};
+      return End(&fault, CallReport{});
+    }
+  }
+  if (!ok) return stream->EndAudio();
+  return stream == nullptr ? TakeStart() : TakePiece();
+}
+
+void StreamReactor::TakeStart() {
+  StreamRequest request;
+  {
+    MutexLock lock(&mu_);
+    std::variant<StreamPlan, RequestFault> read = RequestFault{
+        {.status = absl::InvalidArgumentError("the first message of a stream is its start, and this one has none"),
+         .reason = reason::kInvalidRequest},
+        "start"};
+    if (request_.has_start()) {
+      const v1::StreamStart& start = request_.start();
+      account_.set_config(start.config().empty() ? parts_.default_config : std::string_view(start.config()));
+      read = ReadStreamStart(start, parts_.default_config, *parts_.networks);
+    }
+    if (const RequestFault* fault = std::get_if<RequestFault>(&read)) return End(fault, CallReport{});
+    plan_ = std::move(std::get<StreamPlan>(read));
+    writer_ = std::make_unique<StreamWriter>(plan_, parts_.precision);
+    request.call.lanes = plan_.lanes;
+    request.call.reply.per_row.resize(plan_.lanes.size());
+    // A piece that is read, one that waits, one that is prepared; and messages.
+    request.call.request_bytes = 3 * parts_.limits.max_piece_bytes + 2 * kFullBytes;
+    request.call.deadline = ReadDeadline(context_->raw_deadline());
+    request.call.caller = CallerName(context_->peer());
+    request.format = plan_.format;
+    request.first_sample = plan_.first_sample;
+    request.sink = shared_from_this();
+  }
+  // That may end it at once.
+  const std::shared_ptr<StreamCall> stream = parts_.pipeline->StartStream(std::move(request));
+  if (stream == nullptr) return;
+  {
+    MutexLock lock(&mu_);
+    if (!end_) {
+      stream_ = stream;
+      auto started = std::make_unique<v1::StreamEmbeddingsResponse>();
+      writer_->WriteStarted(started.get());
+      Queue(std::move(started));
+      Read();
+      return;
+    }
+  }
+  stream->Abandon();
+}
+
+void StreamReactor::TakePiece() {
+  std::shared_ptr<StreamCall> stream;
+  std::string piece;
+  {
+    MutexLock lock(&mu_);
+    if (request_.has_start()) return Misuse("start", "the stream has one already: all messages behind it are samples");
+    if (!request_.has_samples()) return Misuse("request", "the message is empty: set samples");
+    const auto size = static_cast<int64_t>(request_.samples().size());
+    if (size > parts_.limits.max_piece_bytes) {
+      return Misuse("samples",
+                    absl::StrCat("a piece of ", size, " bytes is more than this server takes (",
+                                 parts_.limits.max_piece_bytes, " bytes, its --max-piece-bytes): send smaller ones"));
+    }
+    bytes_ += size;
+    piece = std::move(*request_.mutable_samples());
+    stream = stream_;
+  }
+  stream->AppendPiece(std::move(piece));
+}
+
+void StreamReactor::Misuse(std::string field, std::string message) {
+  fault_field_ = std::move(field);
+  stream_->Stop({.status = absl::InvalidArgumentError(message), .reason = reason::kInvalidRequest});
+}
+
+void StreamReactor::OnPieceTaken() {
+  MutexLock lock(&mu_);
+  Read();
+}
+
+void StreamReactor::OnCancel() {
+  std::shared_ptr<StreamCall> stream;
+  {
+    MutexLock lock(&mu_);
+    stream = stream_;
+  }
+  // Without a stream, a read is pending and fails.
+  if (stream != nullptr) stream->Abandon();
+}
+
+// --- Writing.
+
+std::optional<CallError> StreamReactor::OnRows(const WindowRows& rows) {
+  MutexLock lock(&mu_);
+  StreamWriter::Messages messages;
+  std::optional<RequestFault> fault = writer_->WriteRows(rows, &messages);
+  for (Message& message : messages) Queue(std::move(message));
+  if (!fault) return std::nullopt;
+  fault_field_ = std::move(fault->field);
+  return std::move(fault->error);
+}
+
+void StreamReactor::OnEnd(const CallError* error, const CallReport& report, std::unique_ptr<Admission::Share> held) {
+  MutexLock lock(&mu_);
+  if (!finished_) held_ = std::move(held);
+  if (error == nullptr) return EndWell(report);
+  const bool is_audio = error->reason == reason::kInvalidAudio;
+  const RequestFault fault{*error, is_audio ? StreamField(error->field) : fault_field_};
+  End(&fault, report);
+}
+
+void StreamReactor::EndWell(const CallReport& report) {
+  const int64_t samples = plan_.first_sample + bytes_ / SampleBytes(plan_.format);
+  auto message = std::make_unique<v1::StreamEmbeddingsResponse>();
+  const double audio_ms = static_cast<double>(samples) * 1000.0 / static_cast<double>(plan_.format.sample_rate_hz);
+  if (std::optional<RequestFault> fault = writer_->WriteSummary(audio_ms, message.get())) return End(&*fault, report);
+  if (end_) return;
+  Queue(std::move(message));
+  account_.Succeed(report);
+  end_ = grpc::Status::OK;
+  GoOn();
+}
+
+void StreamReactor::End(const RequestFault* fault, const CallReport& report) {
+  if (end_) return;
+  end_ = account_.Fail(*fault, report);
+  GoOn();
+}
+
+void StreamReactor::Queue(Message message) {
+  if (end_) return;
+  queued_bytes_ += static_cast<int64_t>(message->ByteSizeLong());
+  messages_.push_back(std::move(message));
+  if (queued_bytes_ >= kFullBytes) is_full_.store(true);
+  GoOn();
+}
+
+void StreamReactor::GoOn() {
+  if (writing_ || finished_) return;
+  if (!messages_.empty()) {
+    writing_ = true;
+    writing_since_ = SteadyTime::Now();
+    StartWrite(messages_.front().get());
+  } else if (end_) {
+    finished_ = true;
+    Finish(*end_);
+  }
+}
+
+void StreamReactor::OnWriteDone(bool ok) {
+  std::shared_ptr<StreamCall> stream;
+  {
+    MutexLock lock(&mu_);
+    writing_ = false;
+    queued_bytes_ -= static_cast<int64_t>(messages_.front()->ByteSizeLong());
+    messages_.pop_front();
+    if (!ok) {
+      // The client has gone.
+      messages_.clear();
+      queued_bytes_ = 0;
+    }
+    if (is_full_.load() && queued_bytes_ <= kFullBytes / 2) {
+      is_full_.store(false);
+      stream = stream_;
+    }
+    GoOn();
+  }
+  if (stream != nullptr) stream->OnSinkHasRoom();
+}
+
+void StreamReactor::OnDone() {
+  std::shared_ptr<StreamReactor> self;
+  std::function<void()> on_done;
+  {
+    MutexLock lock(&mu_);
+    self = std::move(self_);
+    on_done = std::move(on_done_);
+    held_.reset();
+    stream_.reset();
+  }
+  if (on_done) on_done();
+}
+
+}  // namespace hearwire

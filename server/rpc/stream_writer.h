@@ -1,0 +1,58 @@
+// The messages of a stream, made of its rows as they come.
+
+#ifndef HEARWIRE_SERVER_RPC_STREAM_WRITER_H_
+#define HEARWIRE_SERVER_RPC_STREAM_WRITER_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "hearwire/v1/embedding.pb.h"
+#include "server/pipeline/reply_sink.h"
+#include "server/pipeline/scene_mean.h"
+#include "server/rpc/read_request.h"
+#include "server/rpc/read_stream_start.h"
+
+namespace hearwire {
+
+// Not thread-safe.
+class StreamWriter {
+ public:
+  using Messages = std::vector<std::unique_ptr<v1::StreamEmbeddingsResponse>>;
+
+  // plan outlives it. precision: as EmbeddingSpace has it.
+  StreamWriter(const StreamPlan& plan, std::string_view precision);
+
+  // The first message.
+  void WriteStarted(v1::StreamEmbeddingsResponse* message) const;
+
+  // Appends the messages that these rows make. INVALID_ARGUMENT: a value is beyond what float16 holds.
+  std::optional<RequestFault> WriteRows(const WindowRows& rows, Messages* messages);
+
+  // The last message. audio_ms: the recording's length. As WriteRows.
+  std::optional<RequestFault> WriteSummary(double audio_ms, v1::StreamEmbeddingsResponse* message);
+
+ private:
+  std::optional<RequestFault> WriteTimestamps(const WindowRows& rows, Messages* messages);
+  std::optional<RequestFault> WriteScenes(const WindowRows& rows, Messages* messages);
+  // Writes what was asked for of a row of the scene lane. embedding: of the message.
+  template <typename Message>
+  std::optional<RequestFault> WriteScene(absl::Span<const float> row, v1::Matrix* (Message::*embedding)(),
+                                         Message* message) const;
+
+  const StreamPlan& plan_;
+  const std::string_view precision_;
+  const int embedding_size_;
+  const int scene_row_size_;  // Of the lane.
+  int64_t timestamp_rows_ = 0;
+  int64_t scene_windows_ = 0;
+  bool is_one_window_ = false;  // The clip's scene is a single window, of no more than 10 s.
+  bool has_scene_ = false;      // A row of the lane has come.
+  SceneMean scene_;
+};
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_RPC_STREAM_WRITER_H_

@@ -1,0 +1,130 @@
+"""A StreamEmbeddings call made from nothing but the proto: messages in, answers out."""
+
+from __future__ import annotations
+
+import dataclasses
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+
+import grpc
+import numpy as np
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from hearwire_server import PATIENCE, array, pb
+
+
+def start(rate: int = 32000, encoding: int = pb.Pcm.FLOAT32, **what) -> "pb.StreamEmbeddingsRequest":
+    return pb.StreamEmbeddingsRequest(start=pb.StreamStart(encoding=encoding, sample_rate_hertz=rate, **what))
+
+
+def piece(data: bytes) -> "pb.StreamEmbeddingsRequest":
+    return pb.StreamEmbeddingsRequest(samples=data)
+
+
+def pieces(data: bytes, size: int) -> Iterator["pb.StreamEmbeddingsRequest"]:
+    for begin in range(0, len(data), size):
+        yield piece(data[begin : begin + size])
+
+
+@dataclasses.dataclass
+class Answer:
+    """What a stream has answered, to its end."""
+
+    messages: list
+    error: grpc.RpcError | None
+
+    def of(self, kind: str) -> list:
+        return [getattr(m, kind) for m in self.messages if m.WhichOneof("response") == kind]
+
+    @property
+    def rows(self) -> np.ndarray:
+        return np.concatenate([array(t.embeddings) for t in self.of("timestamps")] or [np.empty((0, 0))])
+
+    @property
+    def timestamps_ms(self) -> list[float]:
+        return [ms for t in self.of("timestamps") for ms in t.timestamps_ms]
+
+    @property
+    def summary(self) -> "pb.StreamSummary":
+        (summary,) = self.of("summary")
+        assert self.messages[-1].WhichOneof("response") == "summary"
+        return summary
+
+    @property
+    def code(self) -> str:
+        return "OK" if self.error is None else self.error.code().name
+
+    def reason(self) -> str:
+        return error_info(self.error).reason
+
+    def facts(self) -> dict[str, str]:
+        return dict(error_info(self.error).metadata)
+
+
+def error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo:
+    for detail in rpc_status.from_call(error).details:
+        if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
+            info = error_details_pb2.ErrorInfo()
+            detail.Unpack(info)
+            return info
+    raise AssertionError(f"no ErrorInfo with {error}")
+
+
+def field_of(error: grpc.RpcError) -> str:
+    for detail in rpc_status.from_call(error).details:
+        if detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
+            bad = error_details_pb2.BadRequest()
+            detail.Unpack(bad)
+            return bad.field_violations[0].field
+    raise AssertionError(f"no BadRequest with {error}")
+
+
+def stream(server, messages: Iterable, timeout: float = 60) -> Answer:
+    """Sends all, and takes every answer to the end."""
+    call = server.stub.StreamEmbeddings(iter(messages), timeout=timeout * PATIENCE)
+    answers = []
+    try:
+        answers.extend(call)
+    except grpc.RpcError as error:
+        return Answer(answers, error)
+    return Answer(answers, None)
+
+
+class OpenStream:
+    """A stream that is fed by hand."""
+
+    def __init__(self, server, first: "pb.StreamEmbeddingsRequest", timeout: float = 60):
+        self._to_send: queue.Queue = queue.Queue()
+        self._answers: queue.Queue = queue.Queue()
+        self.messages: list = []
+        self.call = server.stub.StreamEmbeddings(iter(self._to_send.get, None), timeout=timeout * PATIENCE)
+        threading.Thread(target=self._receive, daemon=True).start()
+        self.send(first)
+
+    def _receive(self) -> None:
+        try:
+            for message in self.call:
+                self._answers.put(message)
+            self._answers.put(None)
+        except grpc.RpcError as error:
+            self._answers.put(error)
+
+    def send(self, message: "pb.StreamEmbeddingsRequest") -> None:
+        self._to_send.put(message)
+
+    def half_close(self) -> None:
+        self._to_send.put(None)
+
+    def next(self, seconds: float = 20):
+        """The next message; None or an error at the end."""
+        answer = self._answers.get(timeout=seconds * PATIENCE)
+        if isinstance(answer, pb.StreamEmbeddingsResponse):
+            self.messages.append(answer)
+        return answer
+
+    def end(self) -> Answer:
+        while isinstance(last := self.next(), pb.StreamEmbeddingsResponse):
+            pass
+        return Answer(self.messages, last)
