@@ -28,7 +28,7 @@ CallError ReplyTooLarge(int64_t bytes, int64_t limit, bool at_least) {
   return {.status = absl::ResourceExhaustedError(absl::StrCat(
               "the reply would be ", at_least ? "at least " : "", bytes, " bytes, more than this server sends (", limit,
               " bytes, its --max-reply-bytes): send fewer or shorter clips in a call, ask for float16 or fewer "
-              "tags, or use a config with smaller embeddings")),
+              "tags, use a config with smaller embeddings, or stream the audio (StreamEmbeddings)")),
           .reason = reason::kReplyTooLarge,
           .never_retry = true,
           .facts = {{"reply_bytes", absl::StrCat(bytes)}, {"max_reply_bytes", absl::StrCat(limit)}}};

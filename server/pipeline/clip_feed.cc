@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "models/configs/config.h"
 #include "server/pipeline/call_errors.h"
 
@@ -28,6 +29,8 @@ std::optional<CallError> ClipFeed::Decode() {
     CallError bad = Bad(std::move(error->status));
     bad.field = error->field;
     if (absl::IsResourceExhausted(bad.status)) {
+      bad.status = absl::ResourceExhaustedError(
+          absl::StrCat(bad.status.message(), "; StreamEmbeddings takes audio of any length"));
       bad.reason = reason::kAudioTooLong;
       bad.never_retry = true;
     }

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import grpc
 import numpy as np
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
+from google.rpc import error_details_pb2, status_pb2
 
 from hearwire_server import PATIENCE, array, pb
 
@@ -63,22 +62,23 @@ class Answer:
         return dict(error_info(self.error).metadata)
 
 
+def _detail(error: grpc.RpcError, kind):
+    """The google.rpc detail of that kind."""
+    for key, value in error.trailing_metadata() or ():
+        if key != "grpc-status-details-bin":
+            continue
+        for packed in status_pb2.Status.FromString(value).details:
+            if packed.Is(kind.DESCRIPTOR):
+                return kind.FromString(packed.value)
+    raise AssertionError(f"no {kind.__name__} with {error}")
+
+
 def error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo:
-    for detail in rpc_status.from_call(error).details:
-        if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
-            info = error_details_pb2.ErrorInfo()
-            detail.Unpack(info)
-            return info
-    raise AssertionError(f"no ErrorInfo with {error}")
+    return _detail(error, error_details_pb2.ErrorInfo)
 
 
 def field_of(error: grpc.RpcError) -> str:
-    for detail in rpc_status.from_call(error).details:
-        if detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
-            bad = error_details_pb2.BadRequest()
-            detail.Unpack(bad)
-            return bad.field_violations[0].field
-    raise AssertionError(f"no BadRequest with {error}")
+    return _detail(error, error_details_pb2.BadRequest).field_violations[0].field
 
 
 def stream(server, messages: Iterable, timeout: float = 60) -> Answer:

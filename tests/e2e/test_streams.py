@@ -1,0 +1,293 @@
+"""StreamEmbeddings: audio in pieces, rows as they become known, and every way in which a stream can end."""
+
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from hearwire_server import PATIENCE, Server, array, chirp, pb, pcm, pcm16, wait_until
+from stream_calls import OpenStream, field_of, piece, pieces, start, stream
+
+SECOND = 4 * 32000  # Bytes of float32 at 32 kHz.
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server() as server:
+        yield server
+
+
+def bytes_of(samples: np.ndarray) -> bytes:
+    return np.ascontiguousarray(samples, dtype="<f4").tobytes()
+
+
+def unary(server, clip):
+    """What the unary calls answer: timestamps, scene, the five likeliest tags."""
+    stamps = server.stub.GetTimestampEmbeddings(pb.GetTimestampEmbeddingsRequest(clips=[clip]), timeout=60 * PATIENCE)
+    scene = server.stub.GetSceneEmbeddings(pb.GetSceneEmbeddingsRequest(clips=[clip]), timeout=60 * PATIENCE)
+    tags = server.stub.GetTags(pb.GetTagsRequest(clips=[clip], top_k=5), timeout=60 * PATIENCE)
+    return stamps.clips[0], scene, tags.clips[0].tags
+
+
+@pytest.mark.parametrize("seconds", [0.1, 3, 10, 12.34])
+@pytest.mark.parametrize("size", [1 << 20, 12800, 4093])
+def test_equals_the_unary_calls_bit_for_bit(server, seconds, size):
+    samples = chirp(seconds)
+    first = start(timestamps=True, scenes=True, tags_top_k=5)
+    answer = stream(server, [first, *pieces(bytes_of(samples), size)])
+    assert answer.code == "OK"
+    stamps, scene, tags = unary(server, pcm(samples))
+
+    started = answer.messages[0].started
+    assert started.space == scene.space
+    assert started.scene_embedding_size == scene.embeddings.columns
+    np.testing.assert_array_equal(answer.rows, array(stamps.embeddings))
+    assert answer.timestamps_ms == list(stamps.timestamps_ms)
+    summary = answer.summary
+    assert summary.scene == scene.embeddings
+    assert list(summary.tags) == list(tags)
+    assert summary.audio_ms == pytest.approx(len(samples) / 32)
+    assert summary.timestamp_rows == len(answer.timestamps_ms)
+    windows = answer.of("scene")
+    assert summary.scene_windows == len(windows)
+    if seconds <= 10:
+        assert not windows
+    else:
+        assert [window.centre_ms for window in windows] == [2500 * i for i in range(len(windows))]
+        mean = np.mean([array(window.embedding)[0].astype("f8") for window in windows], axis=0).astype("f4")
+        np.testing.assert_array_equal(mean, array(scene.embeddings)[0])
+        assert all(len(window.tags) == 5 for window in windows)
+
+
+@pytest.mark.parametrize("rate", [8000, 44100, 48000])
+def test_equals_them_when_resampled(server, rate):
+    samples = chirp(11, high=3500, rate=rate)
+    clip = pcm16(samples, rate=rate)
+    first = start(rate, pb.Pcm.LINEAR16, timestamps=True, scenes=True)
+    answer = stream(server, [first, *pieces(clip.pcm.samples, 3333)])
+    stamps, scene, _ = unary(server, clip)
+    np.testing.assert_array_equal(answer.rows, array(stamps.embeddings))
+    assert answer.summary.scene == scene.embeddings
+
+
+def test_takes_several_channels_and_answers_float16(server):
+    samples = chirp(1)
+    stereo = np.stack([samples, 0.5 * samples], axis=1)
+    first = start(channel_count=2, timestamps=True, element_type=pb.ELEMENT_TYPE_FLOAT16)
+    answer = stream(server, [first, *pieces(bytes_of(stereo), 1001)])
+    stamps, _, _ = unary(server, pcm(stereo, channels=2))
+    np.testing.assert_array_equal(answer.rows, array(stamps.embeddings).astype("f2"))
+
+
+def test_answers_rows_while_the_audio_comes(server):
+    call = OpenStream(server, start(timestamps=True))
+    assert call.next().WhichOneof("response") == "started"
+    data = bytes_of(chirp(2))
+    rows = 0
+    for second in range(2):
+        call.send(piece(data[second * SECOND : (second + 1) * SECOND]))
+        # A row is known half its window, 80 ms, behind its centre.
+        while rows < 20 * (second + 1) - 2:
+            rows += len(call.next().timestamps.timestamps_ms)
+    call.half_close()
+    answer = call.end()
+    assert answer.code == "OK"
+    assert answer.summary.timestamp_rows == 41
+
+
+def test_takes_ten_thousand_tiny_pieces(server):
+    data = bytes_of(chirp(0.5))
+    answer = stream(server, [start(timestamps=True), *pieces(data, 6), *[piece(b"")] * 10])
+    assert answer.code == "OK"
+    np.testing.assert_array_equal(answer.rows, array(unary(server, pcm(chirp(0.5)))[0].embeddings))
+
+
+# --- What a client may not do.
+
+
+@pytest.mark.parametrize(
+    ("messages", "field", "says"),
+    [
+        ([], "start", "no start"),
+        ([piece(b"1234")], "start", "first message"),
+        ([pb.StreamEmbeddingsRequest()], "start", "first message"),
+        ([start(timestamps=True), start(timestamps=True)], "start", "has one already"),
+        ([start(timestamps=True), piece(bytes(SECOND)), start(scenes=True)], "start", "has one already"),
+        ([start(timestamps=True), pb.StreamEmbeddingsRequest()], "request", "empty"),
+        ([start(timestamps=True), piece(bytes(SECOND)), piece(bytes((1 << 20) + 4))], "samples", "--max-piece-bytes"),
+        ([start()], "start", "nothing is asked for"),
+        ([start(timestamps=True)], "samples", "empty"),
+        ([start(timestamps=True), piece(b"")], "samples", "empty"),
+        ([start(timestamps=True), piece(bytes(SECOND - 1))], "samples", "no whole number"),
+        ([start(timestamps=True), piece(bytes(4 * 2560))], "samples", "too short"),
+        ([start(scenes=True), piece(bytes(4 * 513))], "samples", "too short"),
+        ([start(7, timestamps=True)], "start.sample_rate_hertz", "7"),
+        ([start(channel_count=99, timestamps=True)], "start.channel_count", "99"),
+        ([start(encoding=0, timestamps=True)], "start.encoding", ""),
+        ([start(element_type=9, timestamps=True)], "start.element_type", "9"),
+        ([start(first_sample=1 << 60, timestamps=True)], "start.first_sample", "out of range"),
+    ],
+)
+def test_says_what_is_wrong(server, messages, field, says):
+    answer = stream(server, messages)
+    assert answer.code == "INVALID_ARGUMENT"
+    assert field_of(answer.error) == field
+    assert says in answer.error.details()
+    assert not answer.of("summary")
+    assert stream(server, [start(timestamps=True), piece(bytes(SECOND))]).code == "OK"
+
+
+def test_nothing_partial_of_audio_that_is_too_short_for_one_of_two(server):
+    answer = stream(server, [start(timestamps=True, scenes=True), piece(bytes(4 * 2000))])
+    assert answer.code == "INVALID_ARGUMENT"
+    assert [message.WhichOneof("response") for message in answer.messages] == ["started"]
+    message = answer.error.details().removeprefix("samples: ")
+    with pytest.raises(Exception, match=r"too short") as error:
+        unary(server, pcm(np.zeros(2000)))
+    assert error.value.details().removeprefix("clips[0].pcm.samples: ") == message
+
+
+def test_names_a_config_that_is_not_there(server):
+    answer = stream(server, [start(config="mn10_all_b_mel_avg", timestamps=True)])
+    assert answer.code == "NOT_FOUND"
+    assert "mn10_all_b_mel_avgs" in answer.error.details()
+    answer = stream(server, [start(config="mn10_all_b_mel_avgs", timestamps=True)])
+    assert answer.code == "FAILED_PRECONDITION"
+
+
+def test_rows_before_a_bad_sample_arrive(server):
+    samples = chirp(100)
+    samples[899 * 3200 + 17] = np.nan
+    answer = stream(server, [start(timestamps=True), *pieces(bytes_of(samples), 12800)])
+    assert answer.code == "INVALID_ARGUMENT"
+    assert str(899 * 3200 + 17) in answer.error.details()
+    assert "89.90" in answer.error.details()
+    assert len(answer.timestamps_ms) >= 20 * 89
+    whole = unary(server, pcm(chirp(100)))[0]
+    known = len(answer.timestamps_ms)
+    np.testing.assert_array_equal(answer.rows, array(whole.embeddings)[:known])
+
+
+def test_a_client_that_vanishes_is_forgotten(server):
+    for _ in range(5):
+        call = OpenStream(server, start(timestamps=True))
+        call.next()
+        call.send(piece(bytes(SECOND)))
+        call.call.cancel()
+    wait_until(lambda: server.metric("hearwire_open_streams") == 0)
+
+
+def test_unary_calls_that_are_too_long_name_the_stream():
+    with Server("--max-decoded-seconds=5", "--max-reply-bytes=64KiB") as server:
+        for clip, stub, request in (
+            (pcm16(chirp(6)), server.stub.GetSceneEmbeddings, pb.GetSceneEmbeddingsRequest),
+            (pcm16(chirp(5)), server.stub.GetTimestampEmbeddings, pb.GetTimestampEmbeddingsRequest),
+        ):
+            with pytest.raises(Exception, match="StreamEmbeddings"):
+                stub(request(clips=[clip]), timeout=60 * PATIENCE)
+
+
+# --- Limits.
+
+
+def test_limits_streams_and_ends_idle_ones():
+    with Server("--max-streams=2", "--stream-idle-timeout=500ms") as server:
+        first, second = (OpenStream(server, start(timestamps=True)) for _ in range(2))
+        first.next()
+        second.next()
+        refused = stream(server, [start(timestamps=True)])
+        assert refused.code == "RESOURCE_EXHAUSTED"
+        assert refused.reason() == "TOO_MANY_STREAMS"
+        assert server.metric("hearwire_rejected_total", reason="TOO_MANY_STREAMS") == 1
+        first.send(piece(bytes(SECOND)))
+        idle = first.end()
+        assert idle.code == "DEADLINE_EXCEEDED"
+        assert idle.reason() == "STREAM_IDLE"
+        assert "--stream-idle-timeout" in idle.error.details()
+        assert len(idle.timestamps_ms) == int(idle.facts()["timestamp_rows"])
+        assert second.end().code == "DEADLINE_EXCEEDED"
+        assert stream(server, [start(timestamps=True), piece(bytes(SECOND))]).code == "OK"
+        assert server.metric("hearwire_open_streams") == 0
+
+
+def test_a_client_that_does_not_read_is_not_computed_for():
+    with Server("--stream-idle-timeout=2s", "--workers=1") as server:
+        data = bytes_of(chirp(60))
+        call = server.stub.StreamEmbeddings(
+            iter([start(timestamps=True), *pieces(data * 20, 1 << 20)]), timeout=60 * PATIENCE
+        )
+        # Nothing is taken from the call. What fits into buffers on the way is computed, and no more.
+        wait_until(lambda: server.metric("hearwire_open_streams") == 1)
+        wait_until(lambda: server.metric("hearwire_open_streams") == 0, 20, "the end of the stalled stream")
+        assert server.metric("hearwire_batch_frames_sum") < 0.5 * 20 * 60 * 20 * 17
+        call.cancel()
+
+
+def test_ends_a_stream_that_lasts_too_long_and_says_where_to_go_on():
+    samples = chirp(6)
+    data = bytes_of(samples)
+    with Server("--max-stream-duration=700ms") as server:
+        call = OpenStream(server, start(timestamps=True))
+        for second in range(3):
+            call.send(piece(data[second * SECOND : (second + 1) * SECOND]))
+        cut = call.end()
+        assert cut.code == "UNAVAILABLE"
+        assert cut.reason() == "STREAM_TOO_LONG"
+    with Server() as server:
+        goes_on = int(cut.facts()["resume_sample"])
+        rest = stream(server, [start(timestamps=True, first_sample=goes_on), *pieces(data[4 * goes_on :], 10000)])
+        whole = unary(server, pcm(samples))[0]
+    assert rest.summary.audio_ms == 6000
+    assert cut.timestamps_ms + rest.timestamps_ms == list(whole.timestamps_ms)
+    np.testing.assert_array_equal(np.concatenate([cut.rows, rest.rows]), array(whole.embeddings))
+
+
+@pytest.mark.parametrize("rate", [32000, 44100])
+def test_a_drain_ends_streams_with_where_to_go_on(rate):
+    samples = chirp(20, high=10000, rate=rate)
+    data = bytes_of(samples)
+    cut_at = 4 * int(13.3 * rate) + 1
+    server = Server("--drain-deadline=2s")
+    whole = unary(server, pcm(samples, rate=rate))
+    call = OpenStream(server, start(rate, timestamps=True, scenes=True))
+    for message in pieces(data[:cut_at], 100000):
+        call.send(message)
+    while len([m for m in call.messages if m.WhichOneof("response") == "scene"]) < 4:
+        call.next()
+    server.process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    cut = call.end()
+    assert cut.code == "UNAVAILABLE"
+    assert cut.reason() == "SHUTTING_DOWN"
+    assert time.monotonic() - began > 0.5, "it may go on until the drain's deadline"
+    assert server.process.wait(20 * PATIENCE) == 0
+    server.channel.close()
+
+    with Server() as successor:
+        goes_on = int(cut.facts()["resume_sample"])
+        first = start(rate, timestamps=True, scenes=True, first_sample=goes_on)
+        rest = stream(successor, [first, *pieces(data[4 * goes_on :], 100000)])
+    assert rest.code == "OK"
+    assert rest.summary.audio_ms == pytest.approx(20000)
+    assert not rest.summary.HasField("scene")
+    rows = dict(zip(cut.timestamps_ms, cut.rows))
+    for ms, row in zip(rest.timestamps_ms, rest.rows):
+        np.testing.assert_array_equal(rows.setdefault(ms, row), row)
+    np.testing.assert_array_equal(np.stack([rows[ms] for ms in sorted(rows)]), array(whole[0].embeddings))
+    scenes = {scene.centre_ms: array(scene.embedding)[0] for scene in cut.of("scene") + rest.of("scene")}
+    mean = np.mean([scenes[ms].astype("f8") for ms in sorted(scenes)], axis=0).astype("f4")
+    np.testing.assert_array_equal(mean, array(whole[1].embeddings)[0])
+
+
+def test_a_stream_that_ends_in_time_is_finished_during_a_drain():
+    server = Server("--drain-deadline=10s")
+    call = OpenStream(server, start(timestamps=True))
+    call.next()
+    server.process.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    call.send(piece(bytes(SECOND)))
+    call.half_close()
+    assert call.end().code == "OK"
+    assert server.process.wait(20 * PATIENCE) == 0
+    server.channel.close()
