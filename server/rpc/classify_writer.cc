@@ -12,10 +12,6 @@ namespace {
 
 constexpr int64_t kFixedBytes = 256;
 constexpr int64_t kBytesPerAnswer = 16;  // A clip's of one head, beside the head's name and the labels.
-constexpr int64_t kBytesPerRow = 16;     // Beside the labels.
-
-// A label's object and its pointer are several times as large as what they take in the message (measured by the test).
-constexpr int64_t kHeldPerByte = 8;
 
 class ClassifyWriter final : public ReplyWriter {
  public:
@@ -33,14 +29,14 @@ class ClassifyWriter final : public ReplyWriter {
   }
 
   ReplySize size() const override {
-    ReplySize size{.fixed = kFixedBytes, .held_per_byte = kHeldPerByte};
+    ReplySize size{.fixed = kFixedBytes, .held_per_byte = kLabelsHeldPerByte};
     size.per_row.resize(lanes_.size());
     for (const PlannedHead& head : heads_) {
       size.per_clip += kBytesPerAnswer + static_cast<int64_t>(head.loaded->head.name.size());
       const bool scene = head.loaded->head.kind == Head::Kind::kScene;
       size.per_row[static_cast<size_t>(head.slice.lane)] +=
           labels_.MostBytes(head.loaded->head, scene ? LabelNames::kWritten : LabelNames::kLeftOut) +
-          (scene ? 0 : kBytesPerRow);
+          (scene ? 0 : kBytesPerLabelRow);
     }
     return size;
   }
@@ -84,7 +80,8 @@ class ClassifyWriter final : public ReplyWriter {
     v1::HeadAnswers* answers = AnswersOf(clip);
     for (const int i : lane.heads) {
       const PlannedHead& head = heads_[static_cast<size_t>(i)];
-      labels_.WriteScene(head.loaded->head, head.slice.Of(row), answers->mutable_heads(i)->mutable_labels());
+      labels_.WriteScene(head.loaded->head, head.slice.Of(row), LabelNames::kWritten,
+                         answers->mutable_heads(i)->mutable_labels());
     }
   }
 

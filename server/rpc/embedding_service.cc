@@ -114,7 +114,7 @@ EmbeddingServiceImpl::EmbeddingServiceImpl(const EmbeddingServiceOptions& option
       heads_(heads),
       pipeline_(pipeline),
       metrics_(metrics),
-      stream_parts_{pipeline, networks, options_.streams, options_.default_config, options_.precision},
+      stream_parts_{pipeline, networks, heads, options_.streams, options_.default_config, options_.precision},
       watch_(std::make_unique<StreamWatch>(WatchPeriod(options_.streams))) {}
 
 EmbeddingServiceImpl::~EmbeddingServiceImpl() = default;

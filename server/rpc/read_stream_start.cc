@@ -13,25 +13,77 @@ RequestFault Invalid(std::string field, std::string message) {
   return {{.status = absl::InvalidArgumentError(message), .reason = reason::kInvalidRequest}, std::move(field)};
 }
 
+using Heads = std::vector<const LoadedHead*>;
+
+std::variant<Heads, RequestFault> ReadStartsHeads(const v1::StreamStart& start, const HeadCatalog& heads) {
+  if (start.heads().empty()) return Heads();
+  auto read = ReadHeads(start.heads(), heads);
+  if (RequestFault* fault = std::get_if<RequestFault>(&read); fault != nullptr && !fault->field.empty()) {
+    fault->field.insert(0, "start.");
+  }
+  return read;
+}
+
+// The config that the start means.
+std::variant<std::string_view, RequestFault> ChooseConfig(const v1::StreamStart& start, const Heads& heads,
+                                                          std::string_view default_config) {
+  if (!start.config().empty()) return std::string_view(start.config());
+  if (heads.empty()) return default_config;
+  const LoadedHead& first = *heads.front();
+  // Embeddings of a config that nobody named would be a surprise. Heads alone need none: the first one's stands for
+  // the network and the length of window.
+  const auto other =
+      std::find_if(heads.begin(), heads.end(), [&](const LoadedHead* head) { return head->config != first.config; });
+  if (other != heads.end() && (start.timestamps() || start.scenes())) {
+    return Invalid("start.config", absl::StrCat("heads ", first.head.name, " and ", (*other)->head.name,
+                                                " read the configs ", first.head.config, " and ", (*other)->head.config,
+                                                ": say which one's embeddings are ", "asked for"));
+  }
+  return first.config->name;
+}
+
+// Why a stream of this config cannot have the head; nothing: it can.
+std::optional<std::string> Misfit(const LoadedHead& head, const ServedConfig& served) {
+  const auto milliseconds = [](const Config& config) { return config.timestamp_window_samples * 1000 / kSampleRateHz; };
+  const std::string reads = absl::StrCat("head ", head.head.name, " reads the config ", head.head.config, ", ");
+  const std::string starts = absl::StrCat("this start's config ", std::string(served.config->name));
+  if (head.network != served.network) {
+    return absl::StrCat(reads, "of the network ", std::string(head.network->info->name), "; ", starts,
+                        " is of the network ", std::string(served.network->info->name), ": open a stream for each");
+  }
+  if (head.head.kind == Head::Kind::kTimestamps &&
+      head.config->timestamp_window_samples != served.config->timestamp_window_samples) {
+    return absl::StrCat(reads, "whose windows are ", milliseconds(*head.config), " ms long; those of ", starts, " are ",
+                        milliseconds(*served.config), " ms long: open a stream for each");
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::variant<StreamPlan, RequestFault> ReadStreamStart(const v1::StreamStart& start, std::string_view default_config,
-                                                       const NetworkCatalog& networks) {
+                                                       const NetworkCatalog& networks, const HeadCatalog& heads) {
   StreamPlan plan;
-  auto served = ReadConfig(start.config().empty() ? default_config : std::string_view(start.config()), networks);
+  auto named = ReadStartsHeads(start, heads);
+  if (RequestFault* fault = std::get_if<RequestFault>(&named)) return std::move(*fault);
+  const Heads& asked = std::get<Heads>(named);
+  auto config_name = ChooseConfig(start, asked, default_config);
+  if (RequestFault* fault = std::get_if<RequestFault>(&config_name)) return std::move(*fault);
+  auto served = ReadConfig(std::get<std::string_view>(config_name), networks);
   if (RequestFault* fault = std::get_if<RequestFault>(&served)) return std::move(*fault);
   plan.served = std::get<ServedConfig>(served);
+  for (size_t i = 0; i < asked.size(); ++i) {
+    std::optional<std::string> misfit = Misfit(*asked[i], plan.served);
+    if (misfit) return Invalid(absl::StrCat("start.heads[", i, "]"), *std::move(misfit));
+  }
   auto element_type = ReadElementType(start.element_type());
   if (RequestFault* fault = std::get_if<RequestFault>(&element_type)) {
     fault->field = "start.element_type";
     return std::move(*fault);
   }
   plan.element_type = std::get<v1::ElementType>(element_type);
-  plan.timestamps = start.timestamps();
-  plan.scenes = start.scenes();
-  plan.tags = static_cast<int>(std::min<uint32_t>(start.tags_top_k(), kClassCount));
-  if (!plan.timestamps && !plan.scenes && plan.tags == 0) {
-    return Invalid("start", "nothing is asked for: set timestamps, scenes or tags_top_k");
+  if (!start.timestamps() && !start.scenes() && start.tags_top_k() == 0 && asked.empty()) {
+    return Invalid("start", "nothing is asked for: set timestamps, scenes, tags_top_k or heads");
   }
   if (start.first_sample() > static_cast<uint64_t>(PcmStream::kMaxFirstSample)) {
     return Invalid("start.first_sample",
@@ -43,22 +95,15 @@ std::variant<StreamPlan, RequestFault> ReadStreamStart(const v1::StreamStart& st
                  .channel_count = start.channel_count() == 0 ? 1 : int64_t{start.channel_count()},
                  .samples = {}};
 
-  const Config& config = *plan.served.config;
-  if (plan.timestamps) {
-    plan.lanes.push_back({.kind = LaneKind::kTimestamps,
-                          .network = plan.served.network,
-                          .readouts = {config.readout},
-                          .timestamp_window_samples = config.timestamp_window_samples,
-                          .min_samples = config.min_timestamp_samples()});
-  }
-  if (plan.scenes || plan.tags > 0) {
-    LaneRequest& lane = plan.lanes.emplace_back();
-    lane.kind = LaneKind::kScene;
-    lane.network = plan.served.network;
-    if (plan.scenes) lane.readouts.push_back(config.readout);
-    if (plan.tags > 0) lane.readouts.push_back(LogitsReadout());
-    lane.min_samples = config.min_scene_samples();
-  }
+  const auto add = [&](LaneKind kind, const Readout& readout) {
+    return plan.lanes.Add(kind, *plan.served.network, *plan.served.config, readout);
+  };
+  if (start.timestamps()) plan.timestamps = add(LaneKind::kTimestamps, plan.served.config->readout);
+  if (start.scenes()) plan.scenes = add(LaneKind::kScene, plan.served.config->readout);
+  if (start.tags_top_k() > 0) plan.tags = add(LaneKind::kScene, LogitsReadout());
+  plan.top_tags = static_cast<int>(std::min<uint32_t>(start.tags_top_k(), kClassCount));
+  plan.heads = PlanHeads(asked, &plan.lanes);
+  plan.top_labels = start.heads_top_k();
   return plan;
 }
 

@@ -11,8 +11,8 @@
 namespace hearwire {
 namespace {
 
-// Of messages that wait for the client: when they are so many, the pipeline makes no more; below half of them it does
-// again. What it has prepared by then comes on top.
+// Of messages that wait for the client, as they lie in memory: when they are so many, the pipeline makes no more; below
+// half of them it does again. What it has prepared by then comes on top.
 constexpr int64_t kFullBytes = 256 << 10;
 
 int64_t SampleBytes(const PcmAudio& format) {
@@ -128,15 +128,16 @@ void StreamReactor::TakeStart() {
     if (request_.has_start()) {
       const v1::StreamStart& start = request_.start();
       account_.set_config(start.config().empty() ? parts_.default_config : std::string_view(start.config()));
-      read = ReadStreamStart(start, parts_.default_config, *parts_.networks);
+      read = ReadStreamStart(start, parts_.default_config, *parts_.networks, *parts_.heads);
     }
     if (const RequestFault* fault = std::get_if<RequestFault>(&read)) return End(fault, CallReport{});
     plan_ = std::move(std::get<StreamPlan>(read));
+    account_.set_config(plan_.served.config->name);
     writer_ = std::make_unique<StreamWriter>(plan_, parts_.precision);
-    request.call.lanes = plan_.lanes;
-    request.call.reply.per_row.resize(plan_.lanes.size());
+    request.call.lanes = plan_.lanes.lanes();
+    request.call.reply.per_row.resize(plan_.lanes.lanes().size());
     // A piece that is read, one that waits, one that is prepared; and messages.
-    request.call.request_bytes = 3 * parts_.limits.max_piece_bytes + 2 * kFullBytes;
+    request.call.request_bytes = 3 * parts_.limits.max_piece_bytes + 2 * kFullBytes + writer_->MostHeadBytes();
     request.call.deadline = ReadDeadline(context_->raw_deadline());
     request.call.caller = CallerName(context_->peer());
     request.format = plan_.format;
@@ -203,9 +204,15 @@ void StreamReactor::OnCancel() {
 // --- Writing.
 
 std::optional<CallError> StreamReactor::OnRows(const WindowRows& rows) {
-  MutexLock lock(&mu_);
+  StreamWriter* writer;
+  {
+    MutexLock lock(&mu_);
+    writer = writer_.get();
+  }
+  // Heads may take a while; the writer is the pipeline's alone from the start on.
   StreamWriter::Messages messages;
-  std::optional<RequestFault> fault = writer_->WriteRows(rows, &messages);
+  std::optional<RequestFault> fault = writer->WriteRows(rows, &messages);
+  MutexLock lock(&mu_);
   for (Message& message : messages) Queue(std::move(message));
   if (!fault) return std::nullopt;
   fault_field_ = std::move(fault->field);
@@ -241,7 +248,7 @@ void StreamReactor::End(const RequestFault* fault, const CallReport& report) {
 
 void StreamReactor::Queue(Message message) {
   if (end_) return;
-  queued_bytes_ += static_cast<int64_t>(message->ByteSizeLong());
+  queued_bytes_ += static_cast<int64_t>(message->SpaceUsedLong());
   messages_.push_back(std::move(message));
   if (queued_bytes_ >= kFullBytes) is_full_.store(true);
   GoOn();
@@ -264,7 +271,7 @@ void StreamReactor::OnWriteDone(bool ok) {
   {
     MutexLock lock(&mu_);
     writing_ = false;
-    queued_bytes_ -= static_cast<int64_t>(messages_.front()->ByteSizeLong());
+    queued_bytes_ -= static_cast<int64_t>(messages_.front()->SpaceUsedLong());
     messages_.pop_front();
     if (!ok) {
       // The client has gone.

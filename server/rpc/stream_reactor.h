@@ -38,6 +38,7 @@ struct StreamLimits {
 struct StreamParts {
   Pipeline* pipeline;
   const NetworkCatalog* networks;
+  const HeadCatalog* heads;
   const StreamLimits& limits;
   std::string_view default_config;
   std::string_view precision;

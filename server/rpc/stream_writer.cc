@@ -13,6 +13,10 @@ namespace hearwire {
 namespace {
 
 constexpr size_t kMostRowsOfMessage = 256;
+constexpr int64_t kMostHeadRowsBytes = 1 << 20;  // Of a message: clients take 4 MiB unless they raise it.
+// Windows whose rows may come at once: the credit of a stream, and what its last slice makes beyond it.
+constexpr int64_t kMostTimestampsAhead = 192;
+constexpr int64_t kMostScenesAhead = 4;
 constexpr double kSceneHopMs = kSceneHopSamples * 1000.0 / kSampleRateHz;
 
 RequestFault Beyond(float value, std::string_view whose) { return BeyondFloat16(value, whose, "start.element_type"); }
@@ -23,7 +27,22 @@ StreamWriter::StreamWriter(const StreamPlan& plan, std::string_view precision)
     : plan_(plan),
       precision_(precision),
       embedding_size_(plan.served.config->embedding_size()),
-      scene_row_size_((plan.scenes ? embedding_size_ : 0) + (plan.tags > 0 ? kClassCount : 0)) {}
+      labels_(plan.top_labels) {}
+
+int64_t StreamWriter::MostAnswerBytes(Head::Kind kind) const {
+  int64_t bytes = 0;
+  for (const PlannedHead& head : plan_.heads) {
+    if (head.loaded->head.kind == kind) {
+      bytes += labels_.MostBytes(head.loaded->head, LabelNames::kLeftOut) + kBytesPerLabelRow;
+    }
+  }
+  return bytes;
+}
+
+int64_t StreamWriter::MostHeadBytes() const {
+  return kLabelsHeldPerByte * (kMostTimestampsAhead * MostAnswerBytes(Head::Kind::kTimestamps) +
+                               kMostScenesAhead * MostAnswerBytes(Head::Kind::kScene));
+}
 
 void StreamWriter::WriteStarted(v1::StreamEmbeddingsResponse* message) const {
   v1::StreamStarted& started = *message->mutable_started();
@@ -33,12 +52,17 @@ void StreamWriter::WriteStarted(v1::StreamEmbeddingsResponse* message) const {
 }
 
 std::optional<RequestFault> StreamWriter::WriteRows(const WindowRows& rows, Messages* messages) {
-  const LaneKind kind = plan_.lanes[static_cast<size_t>(rows.lane)].kind;
-  return kind == LaneKind::kTimestamps ? WriteTimestamps(rows, messages) : WriteScenes(rows, messages);
+  const LaneKind kind = plan_.lanes.lanes()[static_cast<size_t>(rows.lane)].kind;
+  if (kind == LaneKind::kScene) return WriteScenes(rows, messages);
+  timestamp_rows_ += static_cast<int64_t>(rows.rows.size()) / plan_.lanes.row_size(rows.lane);
+  if (auto fault = WriteTimestamps(rows, messages)) return fault;
+  WriteHeadRows(rows, messages);
+  return std::nullopt;
 }
 
 std::optional<RequestFault> StreamWriter::WriteTimestamps(const WindowRows& rows, Messages* messages) {
-  const auto size = static_cast<size_t>(embedding_size_);
+  if (!plan_.timestamps) return std::nullopt;
+  const auto size = static_cast<size_t>(plan_.lanes.row_size(rows.lane));
   int64_t window = rows.first_window;
   for (absl::Span<const float> left = rows.rows; !left.empty();) {
     const size_t count = std::min(left.size() / size, kMostRowsOfMessage);
@@ -46,21 +70,46 @@ std::optional<RequestFault> StreamWriter::WriteTimestamps(const WindowRows& rows
     v1::TimestampEmbeddings& timestamps = *message->mutable_timestamps();
     v1::Matrix& matrix = *timestamps.mutable_embeddings();
     StartMatrix(static_cast<int>(count), embedding_size_, plan_.element_type, &matrix);
-    if (const auto beyond = AppendElements(left.first(count * size), plan_.element_type, matrix.mutable_data())) {
-      const auto ms = static_cast<double>(window) * kTimestampHopMs;
-      return Beyond(*beyond, absl::StrCat("a window from ", ms, " ms on"));
+    for (size_t i = 0; i < count; ++i, left.remove_prefix(size)) {
+      const double ms = static_cast<double>(window++) * kTimestampHopMs;
+      const absl::Span<const float> row = plan_.timestamps->Of(left.first(size));
+      if (const auto beyond = AppendElements(row, plan_.element_type, matrix.mutable_data())) {
+        return Beyond(*beyond, absl::StrCat("the window at ", ms, " ms"));
+      }
+      timestamps.add_timestamps_ms(ms);
     }
-    left.remove_prefix(count * size);
-    for (size_t i = 0; i < count; ++i) timestamps.add_timestamps_ms(static_cast<double>(window++) * kTimestampHopMs);
-    timestamp_rows_ += static_cast<int64_t>(count);
     messages->push_back(std::move(message));
   }
   return std::nullopt;
 }
 
+void StreamWriter::WriteHeadRows(const WindowRows& rows, Messages* messages) {
+  const int64_t row_bytes = MostAnswerBytes(Head::Kind::kTimestamps);
+  if (row_bytes == 0) return;
+  const auto most = static_cast<size_t>(std::clamp<int64_t>(kMostHeadRowsBytes / row_bytes, 1, kMostRowsOfMessage));
+  const auto size = static_cast<size_t>(plan_.lanes.row_size(rows.lane));
+  int64_t window = rows.first_window;
+  for (absl::Span<const float> left = rows.rows; !left.empty();) {
+    const size_t count = std::min(left.size() / size, most);
+    auto message = std::make_unique<v1::StreamEmbeddingsResponse>();
+    for (const PlannedHead& head : plan_.heads) {
+      if (head.slice.lane != rows.lane) continue;
+      v1::HeadAnswer& answer = *message->mutable_head_rows()->add_heads();
+      answer.set_head(head.loaded->head.name);
+      labels_.WriteTimestamps(head.loaded->head,
+                              EmbeddingsOf(head.slice, left.first(count * size), static_cast<int>(size)), window,
+                              answer.mutable_rows());
+    }
+    left.remove_prefix(count * size);
+    window += static_cast<int64_t>(count);
+    messages->push_back(std::move(message));
+  }
+}
+
 std::optional<RequestFault> StreamWriter::WriteScenes(const WindowRows& rows, Messages* messages) {
-  const auto size = static_cast<size_t>(scene_row_size_);
-  scene_.Add(rows.rows, scene_row_size_);
+  const int row_size = plan_.lanes.row_size(rows.lane);
+  const auto size = static_cast<size_t>(row_size);
+  scene_.Add(rows.rows, row_size);
   has_scene_ |= !rows.rows.empty();
   // A longer clip has five windows at least, and its last piece begins behind the first of them.
   is_one_window_ = rows.last && rows.first_window == 0 && rows.rows.size() == size;
@@ -79,17 +128,21 @@ std::optional<RequestFault> StreamWriter::WriteScenes(const WindowRows& rows, Me
 
 template <typename Message>
 std::optional<RequestFault> StreamWriter::WriteScene(absl::Span<const float> row, v1::Matrix* (Message::*embedding)(),
-                                                     Message* message) const {
+                                                     Message* message) {
   if (plan_.scenes) {
     v1::Matrix& matrix = *(message->*embedding)();
     StartMatrix(1, embedding_size_, plan_.element_type, &matrix);
-    const absl::Span<const float> values = row.first(static_cast<size_t>(embedding_size_));
-    if (const auto beyond = AppendElements(values, plan_.element_type, matrix.mutable_data())) {
+    if (const auto beyond = AppendElements(plan_.scenes->Of(row), plan_.element_type, matrix.mutable_data())) {
       return Beyond(*beyond, "a scene");
     }
-    row.remove_prefix(values.size());
   }
-  if (plan_.tags > 0) WriteTags(row.first(kClassCount), plan_.tags, message->mutable_tags());
+  if (plan_.tags) WriteTags(plan_.tags->Of(row), plan_.top_tags, message->mutable_tags());
+  for (const PlannedHead& head : plan_.heads) {
+    if (head.loaded->head.kind != Head::Kind::kScene) continue;
+    v1::HeadAnswer& answer = *message->add_heads();
+    answer.set_head(head.loaded->head.name);
+    labels_.WriteScene(head.loaded->head, head.slice.Of(row), LabelNames::kLeftOut, answer.mutable_labels());
+  }
   return std::nullopt;
 }
 

@@ -14,6 +14,7 @@
 #include "server/pipeline/scene_mean.h"
 #include "server/rpc/read_request.h"
 #include "server/rpc/read_stream_start.h"
+#include "server/rpc/write_labels.h"
 
 namespace hearwire {
 
@@ -24,6 +25,9 @@ class StreamWriter {
 
   // plan outlives it. precision: as EmbeddingSpace has it.
   StreamWriter(const StreamPlan& plan, std::string_view precision);
+
+  // What the heads' answers to all rows that are prepared at once may take in memory.
+  int64_t MostHeadBytes() const;
 
   // The first message.
   void WriteStarted(v1::StreamEmbeddingsResponse* message) const;
@@ -37,15 +41,18 @@ class StreamWriter {
  private:
   std::optional<RequestFault> WriteTimestamps(const WindowRows& rows, Messages* messages);
   std::optional<RequestFault> WriteScenes(const WindowRows& rows, Messages* messages);
+  void WriteHeadRows(const WindowRows& rows, Messages* messages);
   // Writes what was asked for of a row of the scene lane. embedding: of the message.
   template <typename Message>
   std::optional<RequestFault> WriteScene(absl::Span<const float> row, v1::Matrix* (Message::*embedding)(),
-                                         Message* message) const;
+                                         Message* message);
+  // Of the heads of this kind, what answers to one row of its lane take in a message, at most.
+  int64_t MostAnswerBytes(Head::Kind kind) const;
 
   const StreamPlan& plan_;
   const std::string_view precision_;
   const int embedding_size_;
-  const int scene_row_size_;  // Of the lane.
+  LabelWriter labels_;
   int64_t timestamp_rows_ = 0;
   int64_t scene_windows_ = 0;
   bool is_one_window_ = false;  // The clip's scene is a single window, of no more than 10 s.

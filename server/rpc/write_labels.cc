@@ -18,11 +18,11 @@ size_t LabelWriter::CountOf(const Head& head) const {
   return top_k_ == 0 ? head.labels.size() : std::min<size_t>(top_k_, head.labels.size());
 }
 
-void LabelWriter::WriteScene(const Head& head, absl::Span<const float> embedding,
+void LabelWriter::WriteScene(const Head& head, absl::Span<const float> embedding, LabelNames names,
                              google::protobuf::RepeatedPtrField<v1::Label>* labels) {
   scores_.resize(head.labels.size());
   ComputeHeadScores(head, {embedding.data(), 1, embedding.size()}, &workspace_, absl::MakeSpan(scores_));
-  WriteBest(head, scores_, LabelNames::kWritten, labels);
+  WriteBest(head, scores_, names, labels);
 }
 
 void LabelWriter::WriteTimestamps(const Head& head, Embeddings embeddings, int64_t first_window,

@@ -21,6 +21,13 @@ inline Embeddings EmbeddingsOf(const RowSlice& slice, absl::Span<const float> ro
 
 enum class LabelNames { kWritten, kLeftOut };
 
+// What a row takes in a message beside its labels, at most.
+inline constexpr int64_t kBytesPerLabelRow = 16;
+
+// Answers in memory, with their bytes on their way out, take at most so many times what they do in a message: a label's
+// object and its pointer are several times as large as the label's bytes. (classify_writer_test.cc measures it.)
+inline constexpr int64_t kLabelsHeldPerByte = 8;
+
 // Scores embeddings with heads and writes what came out. Keeps its workspace from one embedding to the next. Not
 // thread-safe.
 class LabelWriter {
@@ -28,16 +35,15 @@ class LabelWriter {
   // top_k: labels that an answer carries; 0: all.
   explicit LabelWriter(uint32_t top_k) : top_k_(top_k) {}
 
-  // The best labels of a scene, with their names, the lower index first among equals. embedding:
-  // [head.embedding_size()]
-  void WriteScene(const Head& head, absl::Span<const float> embedding,
+  // The best labels of a scene, the lower index first among equals. embedding: [head.embedding_size()]
+  void WriteScene(const Head& head, absl::Span<const float> embedding, LabelNames names,
                   google::protobuf::RepeatedPtrField<v1::Label>* labels);
 
   // A row for each of a clip's windows, the first of which has this number; without names.
   void WriteTimestamps(const Head& head, Embeddings embeddings, int64_t first_window,
                        google::protobuf::RepeatedPtrField<v1::LabelRow>* rows);
 
-  // An upper bound of what one answer of the head takes in a message.
+  // An upper bound of what one answer of the head takes in a message, beside a row's own fields.
   int64_t MostBytes(const Head& head, LabelNames names) const;
 
  private:

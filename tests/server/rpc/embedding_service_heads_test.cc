@@ -269,8 +269,10 @@ TEST(ServiceHeadsTest, CannotAnswerWhereNoneAreLoaded) {
 }
 
 TEST(ServiceHeadsTest, AnswerAllClipsOrNone) {
-  ServiceHarness harness(
-      {.service = {.max_clips = 3}, .heads = {{"a", MakeHead({3})}, {"rows", MakeTimestampHead({3})}}});
+  ServiceHarness::Options options;
+  options.service.max_clips = 3;
+  options.heads = {{"a", MakeHead({3})}, {"rows", MakeTimestampHead({3})}};
+  ServiceHarness harness(options);
   const auto refused = [&](const std::vector<std::string>& heads, const std::vector<v1::Audio>& clips) {
     const Failure failure = ClassifyFailure(&harness, Request(heads, clips));
     EXPECT_EQ(failure.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);

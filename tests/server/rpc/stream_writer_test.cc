@@ -1,0 +1,84 @@
+// The bounds of what heads add to a stream. What its messages hold is tested over a real server.
+
+#include "server/rpc/stream_writer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "models/configs/network_shape.h"
+#include "tests/fixtures/head_file.h"
+
+namespace hearwire {
+namespace {
+
+constexpr int64_t kMostMessageBytes = 4 << 20;  // What gRPC's clients take unless they are told otherwise.
+
+class StreamWriterTest : public ::testing::Test {
+ protected:
+  StreamWriterTest() {
+    plan_.served = {config_, &network_};
+    for (int i = 0; i < 19; ++i) {
+      LoadedHead& loaded = loaded_.emplace_back();
+      loaded.head =
+          ParseHead(MakeHeadFile(config_->name, {config_->embedding_size(), 200}).Bytes(), "head-" + std::to_string(i))
+              .value();
+      loaded.head.kind = Head::Kind::kTimestamps;
+      loaded.config = config_;
+      loaded.network = &network_;
+    }
+    std::vector<const LoadedHead*> heads;
+    for (const LoadedHead& loaded : loaded_) heads.push_back(&loaded);
+    plan_.heads = PlanHeads(heads, &plan_.lanes);
+  }
+
+  StreamWriter::Messages Write(StreamWriter* writer, int rows) {
+    const std::vector<float> values(static_cast<size_t>(rows * plan_.lanes.row_size(0)), 0.5f);
+    StreamWriter::Messages messages;
+    EXPECT_FALSE(writer->WriteRows({.lane = 0, .first_window = 7, .rows = values, .last = false}, &messages));
+    return messages;
+  }
+
+  const Config* const config_ = FindConfig(kEmbeddedConfigName);
+  const LoadedNetwork network_{.info = FindNetwork(kEmbeddedNetworkName), .shape = MakeNetworkShape(0.1)};
+  std::vector<LoadedHead> loaded_;
+  StreamPlan plan_;
+};
+
+TEST_F(StreamWriterTest, KeepsAnswersOfManyHeadsInMessagesThatClientsTake) {
+  StreamWriter writer(plan_, "float32");
+  double expected_ms = 350;
+  for (const auto& message : Write(&writer, 192)) {
+    EXPECT_LT(message->ByteSizeLong(), static_cast<size_t>(kMostMessageBytes));
+    ASSERT_EQ(message->head_rows().heads_size(), 19);
+    for (const v1::LabelRow& row : message->head_rows().heads(18).rows()) {
+      EXPECT_EQ(row.timestamp_ms(), expected_ms);
+      EXPECT_EQ(row.labels_size(), 200);
+      expected_ms += 50;
+    }
+  }
+  EXPECT_EQ(expected_ms, 350 + 192 * 50);
+}
+
+TEST_F(StreamWriterTest, KnowsWhatTheAnswersMayTakeInMemory) {
+  for (const uint32_t top_labels : {0u, 1u, 5u}) {
+    plan_.top_labels = top_labels;
+    StreamWriter writer(plan_, "float32");
+    int64_t memory = 0;
+    for (const auto& message : Write(&writer, 192)) {
+      memory += static_cast<int64_t>(message->SpaceUsedLong() + message->ByteSizeLong());
+    }
+    EXPECT_LE(memory, writer.MostHeadBytes()) << top_labels;
+    EXPECT_GT(3 * memory, writer.MostHeadBytes()) << "it is bounded closely";
+  }
+}
+
+TEST_F(StreamWriterTest, TakesNothingForHeadsWhereThereAreNone) {
+  plan_.heads.clear();
+  EXPECT_EQ(StreamWriter(plan_, "float32").MostHeadBytes(), 0);
+}
+
+}  // namespace
+}  // namespace hearwire
