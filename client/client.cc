@@ -201,20 +201,21 @@ absl::StatusOr<std::vector<ConfigInfo>> Client::ListConfigs(bool loaded_only, co
 absl::StatusOr<std::unique_ptr<Stream>> Client::OpenStream(StreamOptions options) {
   if (absl::Status wrong = CheckStreamOptions(options, options_.max_message_bytes); !wrong.ok()) return wrong;
   // Answers of timestamp heads come every 50 ms, those of scene heads with the scene windows: the stream must know.
-  std::vector<std::string> timestamp_heads;
+  StreamHeads heads;
   if (!options.heads.empty()) {
     v1::ListHeadsResponse reply;
     Call call(options_, {.cancellation = options.cancellation});
     const absl::Status status = call.Finish(stubs_->embedding->ListHeads(call.context(), {}, &reply));
     if (!status.ok()) return status;
     for (const v1::Head& head : reply.heads()) {
-      const bool wanted = std::find(options.heads.begin(), options.heads.end(), head.name()) != options.heads.end();
-      if (wanted && head.kind() == v1::HEAD_KIND_TIMESTAMPS) timestamp_heads.push_back(head.name());
+      if (std::find(options.heads.begin(), options.heads.end(), head.name()) == options.heads.end()) continue;
+      if (head.kind() == v1::HEAD_KIND_TIMESTAMPS) heads.timestamp_heads.push_back(head.name());
+      heads.labels[head.name()] = {head.labels().begin(), head.labels().end()};
     }
   }
   const Audio::Encoding encoding = options.encoding;
   const std::stop_token cancellation = options.cancellation;
-  auto session = std::make_unique<StreamSession>(stubs_, options_.server, std::move(options), timestamp_heads);
+  auto session = std::make_unique<StreamSession>(stubs_, options_.server, std::move(options), std::move(heads));
   return std::unique_ptr<Stream>(new Stream(std::move(session), encoding, cancellation));
 }
 

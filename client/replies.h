@@ -80,7 +80,7 @@ struct Tags {
   std::string request_id;
 };
 
-// What a head says. The names of labels are left out in streams: the server's ListHeads has them.
+// What a head says.
 struct Label {
   int index = 0;  // Place in the head's list of labels.
   std::string name;

@@ -39,16 +39,17 @@ absl::Status NoSummary() { return absl::InternalError("the server ended the stre
 }  // namespace
 
 StreamSession::StreamSession(std::shared_ptr<Client::Stubs> stubs, std::string server, StreamOptions options,
-                             const std::vector<std::string>& timestamp_heads)
+                             StreamHeads heads)
     : stubs_(std::move(stubs)),
       server_(std::move(server)),
       options_(std::move(options)),
       frame_bytes_(options_.channels * (options_.encoding == Audio::Encoding::kLinear16 ? 2 : 4)),
       deadline_(options_.deadline ? std::optional(After(*options_.deadline)) : std::nullopt),
+      heads_(std::move(heads)),
       // Scene heads are answered with the scene windows.
       answers_(options_.timestamps,
-               options_.scenes || options_.tags_top_k > 0 || options_.heads.size() > timestamp_heads.size(),
-               timestamp_heads, options_.first_sample, options_.sample_rate_hz) {
+               options_.scenes || options_.tags_top_k > 0 || options_.heads.size() > heads_.timestamp_heads.size(),
+               heads_.timestamp_heads, options_.first_sample, options_.sample_rate_hz) {
   const Lock lock(mu);
   StartCall(options_.first_sample);
 }
@@ -211,6 +212,7 @@ absl::StatusOr<std::optional<StreamEvent>> StreamSession::Accept(StreamEvent eve
     const absl::StatusOr<int64_t> seen = answers_.scene_windows().CountSeen(absl::MakeConstSpan(&scene->centre_ms, 1));
     wrong = seen.status();
     is_new = seen.ok() && *seen == 0;
+    NameLabels(scene->heads);
   } else if (auto* head_rows = std::get_if<HeadRows>(&event)) {
     wrong = AcceptHeadRows(*head_rows);
     is_new = !head_rows->heads.empty();
@@ -256,7 +258,22 @@ absl::Status StreamSession::AcceptHeadRows(HeadRows& rows) {
     answer.rows.erase(answer.rows.begin(), answer.rows.begin() + *seen);
   }
   std::erase_if(rows.heads, [](const HeadAnswer& answer) { return answer.rows.empty(); });
+  NameLabels(rows.heads);
   return absl::OkStatus();
+}
+
+void StreamSession::NameLabels(std::vector<HeadAnswer>& answers) const {
+  for (HeadAnswer& answer : answers) {
+    const auto found = heads_.labels.find(answer.head);
+    if (found == heads_.labels.end()) continue;
+    const auto name = [&names = found->second](std::vector<Label>& labels) {
+      for (Label& label : labels) {
+        if (static_cast<size_t>(label.index) < names.size()) label.name = names[static_cast<size_t>(label.index)];
+      }
+    };
+    name(answer.labels);
+    for (LabelRow& row : answer.rows) name(row.labels);
+  }
 }
 
 absl::Status StreamSession::AcceptSummary(StreamSummary& summary) {
@@ -275,6 +292,7 @@ absl::Status StreamSession::AcceptSummary(StreamSummary& summary) {
   summary.timestamp_rows = answers_.rows().count();
   summary.scene_windows = answers_.scene_windows().count();
   summary.resumes = resumes_;
+  NameLabels(summary.heads);
   summary_came_ = true;
   return absl::OkStatus();
 }

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -28,13 +29,17 @@
 
 namespace hearwire::client {
 
+// What the server has said of the heads that are asked for.
+struct StreamHeads {
+  std::vector<std::string> timestamp_heads;
+  std::map<std::string, std::vector<std::string>> labels;  // Of each of them.
+};
+
 // Thread-safe, but for one writer and one reader at a time.
 class StreamSession final : public StreamCallOwner {
  public:
-  // Opens the first call. Options must be checked. server: for messages. timestamp_heads: those among the options'
-  // heads.
-  StreamSession(std::shared_ptr<Client::Stubs> stubs, std::string server, StreamOptions options,
-                const std::vector<std::string>& timestamp_heads);
+  // Opens the first call. Options must be checked. server: for messages.
+  StreamSession(std::shared_ptr<Client::Stubs> stubs, std::string server, StreamOptions options, StreamHeads heads);
   // Cancels, and waits for gRPC to let go of the call. Not by a thread of gRPC's.
   ~StreamSession() override;
 
@@ -67,6 +72,7 @@ class StreamSession final : public StreamCallOwner {
   absl::StatusOr<std::optional<StreamEvent>> Accept(StreamEvent event);
   absl::Status AcceptStarted(const StreamStarted& started, bool& is_new);
   absl::Status AcceptHeadRows(HeadRows& rows);
+  void NameLabels(std::vector<HeadAnswer>& answers) const;
   absl::Status AcceptSummary(StreamSummary& summary);
   // The call has ended: ends the stream, or opens the next call.
   void OnCallEnded(Lock& lock, const absl::Status& status);
@@ -79,6 +85,7 @@ class StreamSession final : public StreamCallOwner {
   const StreamOptions options_;
   const int64_t frame_bytes_;  // Of one sample of all channels.
   const std::optional<Clock::time_point> deadline_;
+  const StreamHeads heads_;
 
   std::unique_ptr<StreamCall> call_;
   KeptAudio audio_;             // Its first byte is the first one of options_.first_sample.

@@ -14,6 +14,7 @@ using Command = std::function<int()>;
 
 // Each adds its command to the program. Parsing a command line that names it sets `chosen`.
 void AddEmbedCommand(CLI::App& program, Command& chosen);
+void AddStreamCommand(CLI::App& program, Command& chosen);
 void AddTagCommand(CLI::App& program, Command& chosen);
 void AddConfigsCommand(CLI::App& program, Command& chosen);
 void AddHealthCommand(CLI::App& program, Command& chosen);

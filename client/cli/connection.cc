@@ -58,12 +58,16 @@ absl::Status CheckServer(const std::string& server) {
 
 }  // namespace
 
-void AddConnectionOptions(CLI::App& command, ConnectionOptions& options, const std::string& deadline) {
-  options.deadline = deadline;
+void AddServerOption(CLI::App& command, ConnectionOptions& options) {
   command.add_option("--server", options.server, "The server, HOST:PORT or unix:/path/to/socket")
       ->envname("HEARWIRE_SERVER")
       ->capture_default_str()
       ->type_name("ADDRESS");
+}
+
+void AddConnectionOptions(CLI::App& command, ConnectionOptions& options, const std::string& deadline) {
+  AddServerOption(command, options);
+  options.deadline = deadline;
   command
       .add_option("--deadline", options.deadline, "How long a call may take, retries included: seconds, or 500ms, 2m")
       ->capture_default_str()
@@ -71,7 +75,7 @@ void AddConnectionOptions(CLI::App& command, ConnectionOptions& options, const s
 }
 
 absl::StatusOr<std::unique_ptr<client::Client>> Connect(const ConnectionOptions& options) {
-  const absl::StatusOr<absl::Duration> deadline = ParseDeadline(options.deadline);
+  const absl::StatusOr<absl::Duration> deadline = ParseTime("--deadline", options.deadline);
   if (!deadline.ok()) return deadline.status();
   if (absl::Status wrong = CheckServer(options.server); !wrong.ok()) return wrong;
   client::ClientOptions client_options;
@@ -82,16 +86,16 @@ absl::StatusOr<std::unique_ptr<client::Client>> Connect(const ConnectionOptions&
   return client::Client::Create(client_options);
 }
 
-absl::StatusOr<absl::Duration> ParseDeadline(const std::string& text) {
+absl::StatusOr<absl::Duration> ParseTime(const std::string& flag, const std::string& text) {
   absl::Duration deadline;
   if (double seconds = 0; absl::SimpleAtod(text, &seconds)) {
     deadline = absl::Seconds(seconds);
   } else if (!absl::ParseDuration(text, &deadline)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--deadline ", text, ": seconds, or a time such as 500ms, would be right"));
+        absl::StrCat(flag, " ", text, ": seconds, or a time such as 500ms, would be right"));
   }
   if (deadline > absl::ZeroDuration() && deadline < absl::InfiniteDuration()) return deadline;
-  return absl::InvalidArgumentError(absl::StrCat("--deadline ", text, ": it must be positive and finite"));
+  return absl::InvalidArgumentError(absl::StrCat(flag, " ", text, ": it must be positive and finite"));
 }
 
 std::string FailureText(const absl::Status& status, const ConnectionOptions& options) {

@@ -13,21 +13,20 @@
 namespace hearwire::cli {
 namespace {
 
-// The shortest text that reads back as the same number.
 template <typename Number>
-void AppendNumber(Number value, std::string& text) {
+void AppendDigits(Number value, std::string& text) {
   std::array<char, 32> digits = {};
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
   text.append(digits.data(), end);
 }
 
 template <typename Number>
-void AppendJsonArray(absl::Span<const Number> values, std::string& text) {
+void AppendArray(absl::Span<const Number> values, std::string& text) {
   text += '[';
   for (size_t i = 0; i < values.size(); ++i) {
     if (i > 0) text += ',';
     if (std::isfinite(values[i])) {
-      AppendNumber(values[i], text);
+      AppendDigits(values[i], text);
     } else {
       text += "null";  // JSON has no other word for it.
     }
@@ -36,6 +35,11 @@ void AppendJsonArray(absl::Span<const Number> values, std::string& text) {
 }
 
 }  // namespace
+
+void AppendNumber(float value, std::string& text) { AppendDigits(value, text); }
+void AppendNumber(double value, std::string& text) { AppendDigits(value, text); }
+
+void AppendJsonArray(absl::Span<const float> values, std::string& text) { AppendArray(values, text); }
 
 std::string JsonString(const std::string& text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -61,7 +65,7 @@ std::string EmbeddedJson(const std::string& name, const Embedded& result, Embedd
     AppendJsonArray(result.embeddings.row(0), text);
   } else {
     text += ",\"timestamps_ms\":";
-    AppendJsonArray(absl::MakeConstSpan(result.timestamps_ms), text);
+    AppendArray(absl::MakeConstSpan(result.timestamps_ms), text);
     text += ",\"embeddings\":[";
     for (int64_t row = 0; row < result.embeddings.rows; ++row) {
       if (row > 0) text += ',';

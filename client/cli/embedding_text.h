@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "absl/types/span.h"
 #include "client/cli/embedding_writer.h"
 
 namespace hearwire::cli {
@@ -14,6 +15,13 @@ std::string JsonString(const std::string& text);
 
 // A CSV field, quoted where it must be (RFC 4180).
 std::string CsvField(const std::string& text);
+
+// The shortest text that reads back as the same number.
+void AppendNumber(float value, std::string& text);
+void AppendNumber(double value, std::string& text);
+
+// "[1,2.5]"; null stands for what is no number.
+void AppendJsonArray(absl::Span<const float> values, std::string& text);
 
 // A JSON object of one line, without its end: file, config, weights_sha256, frontend, precision, and embedding (a
 // scene) or timestamps_ms and embeddings.

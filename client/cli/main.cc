@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   Command chosen;
   AddEmbedCommand(program, chosen);
   AddTagCommand(program, chosen);
+  AddStreamCommand(program, chosen);
   AddConfigsCommand(program, chosen);
   AddCheckpointsCommand(program, chosen);
   AddHealthCommand(program, chosen);

@@ -124,6 +124,12 @@ absl::Status OutputFile::Rewrite(std::string_view bytes) {
   return Write(bytes);
 }
 
+absl::Status OutputFile::Flush() {
+  if (file_ == stdout) return FlushStandardOutput();
+  if (temporary_.empty() && std::fflush(file_) != 0) return FileError(path_, errno);
+  return absl::OkStatus();
+}
+
 absl::Status OutputFile::Commit() {
   if (file_ == stdout) return FlushStandardOutput();
   if (std::fflush(file_) != 0) return FileError(path_, errno);

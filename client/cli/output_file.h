@@ -48,6 +48,8 @@ class OutputFile {
   absl::Status Write(std::string_view bytes);
   // Replaces the file's first bytes. Not for streams.
   absl::Status Rewrite(std::string_view bytes);
+  // Of a stream: what was written can be read now.
+  absl::Status Flush();
   absl::Status Commit();
 
  private:

@@ -40,7 +40,10 @@ Answers ReadAll(Stream& stream) {
       answers.scene_values.insert(answers.scene_values.end(), values.begin(), values.end());
     }
     if (const auto* heads = std::get_if<HeadRows>(&**event)) {
-      for (const LabelRow& row : heads->heads.at(0).rows) answers.label_times_ms.push_back(row.timestamp_ms);
+      for (const LabelRow& row : heads->heads.at(0).rows) {
+        answers.label_times_ms.push_back(row.timestamp_ms);
+        answers.label_names.push_back(row.labels.at(0).name);
+      }
     }
     if (const auto* summary = std::get_if<StreamSummary>(&**event)) answers.summary = *summary;
   }

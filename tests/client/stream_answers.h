@@ -25,6 +25,7 @@ struct Answers {
   std::vector<double> scene_times_ms;
   std::vector<float> scene_values;
   std::vector<double> label_times_ms;  // Of the first timestamp head.
+  std::vector<std::string> label_names;
   int starts = 0;
   std::optional<StreamSummary> summary;
   absl::Status status;

@@ -185,6 +185,7 @@ grpc::Status StreamService::ListHeads(grpc::ServerContext* /*context*/, const v1
   v1::Head& rows = *reply->add_heads();
   rows.set_name("every50");
   rows.set_kind(v1::HEAD_KIND_TIMESTAMPS);
+  for (int i = 0; i < 200; ++i) rows.add_labels("label " + std::to_string(i));
   v1::Head& scene = *reply->add_heads();
   scene.set_name("whole");
   scene.set_kind(v1::HEAD_KIND_SCENE);

@@ -42,6 +42,8 @@ TEST(StreamTest, GivesWhatTheServerAnswersInItsOrder) {
   EXPECT_EQ(answers.times_ms[240], 12000);
   EXPECT_EQ(answers.values[3 * 240], 240);
   EXPECT_EQ(answers.label_times_ms, answers.times_ms);
+  EXPECT_EQ(answers.label_names.at(7), "label 7");
+  EXPECT_EQ(answers.label_names.at(200), "") << "the head has 200 labels";
   EXPECT_THAT(answers.scene_times_ms, ElementsAre(0, 2500, 5000, 7500, 10000));
   ASSERT_TRUE(answers.summary.has_value());
   EXPECT_EQ(answers.summary->audio_ms, 12000);
