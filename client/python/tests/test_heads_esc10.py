@@ -33,6 +33,15 @@ def command(start):
     return shlex.split(found, comments=True)
 
 
+def run_example(words, server, stdin=None):
+    """Runs the one example that has these words, and returns its lines. stdin: bytes."""
+    (example,) = [text for text in re.findall(r"```python\n(.*?)```", PAGE, re.S) if words in text]
+    example = example.replace("127.0.0.1:8001", server.address)
+    ended = subprocess.run([sys.executable, "-c", example], input=stdin, capture_output=True)
+    assert ended.returncode == 0, ended.stderr.decode()
+    return ended.stdout.decode().splitlines()
+
+
 @pytest.fixture(scope="module")
 def folder(shared, tmp_path_factory):
     """As the download leaves it, with the CSV files that the page has made."""
@@ -100,9 +109,11 @@ def test_what_is_served_is_what_was_trained(
             (head,) = client.list_heads()
             replies = client.map_classify([row["path"] for row in recordings if row["fold"] == "5"], ["esc10"])
             answers = [reply.clips[0]["esc10"].labels for reply in replies]
-        (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.S)
-        example = example.replace("127.0.0.1:8001", server.address)
-        ended = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True)
+            ticking = np.where(np.arange(12 * 32000) % 8000 < 80, 9000, 30)
+            samples = (ticking * np.random.default_rng(0).normal(size=len(ticking))).clip(-32768, 32767).astype("<i2")
+            whole = client.classify([samples], ["esc10"], sample_rate=32000, top_k=1).clips[0]["esc10"].labels[0]
+        asked = run_example("map_classify", server)
+        streamed = run_example("client.stream", server, samples.tobytes())
     finally:
         server.stop()
 
@@ -110,5 +121,6 @@ def test_what_is_served_is_what_was_trained(
     found = np.array([[label.score for label in sorted(answer, key=lambda label: label.index)] for answer in answers])
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert [answer[0].name for answer in answers] == predicted
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.splitlines()[-1] == f"{right} of 80 are right"
+    assert asked[-1] == f"{right} of 80 are right"
+    assert streamed[0].startswith("  0.0 s ") and streamed[1].startswith("  2.5 s ")
+    assert streamed[-1] == f"  whole {whole.score:.2f} {whole.name}"
