@@ -93,7 +93,7 @@ std::variant<std::vector<const LoadedHead*>, RequestFault> ReadHeads(
   if (heads.heads().empty()) {
     return RequestFault{{.status = absl::FailedPreconditionError(absl::StrCat(
                              "no heads are loaded here: start the server with --heads DIR, a folder of files NAME",
-                             std::string(kHeadFileEnding), " as hearwire heads train makes them")),
+                             std::string(kHeadFileEnding), " as python -m hearwire heads train makes them")),
                          .reason = reason::kNoHeads},
                         ""};
   }

@@ -14,9 +14,13 @@ namespace {
 
 constexpr size_t kMostRowsOfMessage = 256;
 constexpr int64_t kMostHeadRowsBytes = 1 << 20;  // Of a message: clients take 4 MiB unless they raise it.
-// Windows whose rows may come at once: the credit of a stream, and what its last slice makes beyond it.
-constexpr int64_t kMostTimestampsAhead = 192;
-constexpr int64_t kMostScenesAhead = 4;
+// Of windows whose rows may come although the client reads none: a stream's credit of 2048, and half of it that its
+// last slice may make beyond.
+constexpr int64_t kMostFramesAhead = 3072;
+
+int64_t MostWindowsAhead(int window_samples, const MelSettings& mel) {
+  return kMostFramesAhead / (window_samples / mel.hop_samples + 1) + 1;
+}
 constexpr double kSceneHopMs = kSceneHopSamples * 1000.0 / kSampleRateHz;
 
 RequestFault Beyond(float value, std::string_view whose) { return BeyondFloat16(value, whose, "start.element_type"); }
@@ -40,8 +44,11 @@ int64_t StreamWriter::MostAnswerBytes(Head::Kind kind) const {
 }
 
 int64_t StreamWriter::MostHeadBytes() const {
-  return kLabelsHeldPerByte * (kMostTimestampsAhead * MostAnswerBytes(Head::Kind::kTimestamps) +
-                               kMostScenesAhead * MostAnswerBytes(Head::Kind::kScene));
+  const MelSettings& mel = plan_.served.network->info->mel;
+  const int64_t timestamps = MostWindowsAhead(plan_.served.config->timestamp_window_samples, mel);
+  const int64_t scenes = MostWindowsAhead(kSceneWindowSamples, mel);
+  return kLabelsHeldPerByte *
+         (timestamps * MostAnswerBytes(Head::Kind::kTimestamps) + scenes * MostAnswerBytes(Head::Kind::kScene));
 }
 
 void StreamWriter::WriteStarted(v1::StreamEmbeddingsResponse* message) const {

@@ -4,12 +4,16 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <limits>
+#include <random>
 #include <string>
+#include <vector>
 
+#include "models/heads/head_scores.h"
 #include "tests/fixtures/head_file.h"
 
 namespace hearwire {
@@ -218,6 +222,37 @@ TEST(HeadTest, IsLoadedFromAFileThatMessagesName) {
   fs::create_directory(path);
   EXPECT_THAT(message(), AllOf(StartsWith(path), HasSubstr("not a regular file")));
   fs::remove_all(folder);
+}
+
+// Whatever is done to a file, it is refused or answers, and the sanitizers see nothing.
+TEST(HeadTest, SurvivesDamage) {
+  HeadFile file = MakeHeadFile("mn10_as", {6, 5, 4});
+  const std::string whole = file.Bytes();
+  std::mt19937 random(5);
+  int read = 0;
+  for (int round = 0; round < 10000; ++round) {
+    std::string damaged = whole;
+    // A digit of the header or a byte of the numbers: most of these leave the JSON whole.
+    const size_t at = random() % whole.size();
+    if (at >= 8 && std::isdigit(static_cast<unsigned char>(whole[at])) != 0) {
+      damaged[at] = static_cast<char>('0' + random() % 10);
+    } else {
+      damaged[at] = static_cast<char>(random());
+    }
+    const absl::StatusOr<Head> head = ParseHead(damaged, "damaged");
+    if (!head.ok()) {
+      EXPECT_EQ(head.status().code(), absl::StatusCode::kInvalidArgument);
+      continue;
+    }
+    ++read;
+    const auto size = static_cast<size_t>(head->embedding_size());
+    const std::vector<float> embedding(size, 0.5f);
+    std::vector<float> scores(head->labels.size());
+    HeadWorkspace workspace;
+    ComputeHeadScores(*head, {embedding.data(), 1, size}, &workspace, absl::MakeSpan(scores));
+    for (const float score : scores) EXPECT_TRUE(score >= 0 && score <= 1) << score;
+  }
+  EXPECT_GT(read, 1000);
 }
 
 }  // namespace

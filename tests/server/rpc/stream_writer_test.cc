@@ -14,6 +14,7 @@
 namespace hearwire {
 namespace {
 
+constexpr int kRows = 3072 / 17;                // That may come at once: windows of 17 frames.
 constexpr int64_t kMostMessageBytes = 4 << 20;  // What gRPC's clients take unless they are told otherwise.
 
 class StreamWriterTest : public ::testing::Test {
@@ -50,7 +51,7 @@ class StreamWriterTest : public ::testing::Test {
 TEST_F(StreamWriterTest, KeepsAnswersOfManyHeadsInMessagesThatClientsTake) {
   StreamWriter writer(plan_, "float32");
   double expected_ms = 350;
-  for (const auto& message : Write(&writer, 192)) {
+  for (const auto& message : Write(&writer, kRows)) {
     EXPECT_LT(message->ByteSizeLong(), static_cast<size_t>(kMostMessageBytes));
     ASSERT_EQ(message->head_rows().heads_size(), 19);
     for (const v1::LabelRow& row : message->head_rows().heads(18).rows()) {
@@ -59,7 +60,7 @@ TEST_F(StreamWriterTest, KeepsAnswersOfManyHeadsInMessagesThatClientsTake) {
       expected_ms += 50;
     }
   }
-  EXPECT_EQ(expected_ms, 350 + 192 * 50);
+  EXPECT_EQ(expected_ms, 350 + kRows * 50);
 }
 
 TEST_F(StreamWriterTest, KnowsWhatTheAnswersMayTakeInMemory) {
@@ -67,7 +68,7 @@ TEST_F(StreamWriterTest, KnowsWhatTheAnswersMayTakeInMemory) {
     plan_.top_labels = top_labels;
     StreamWriter writer(plan_, "float32");
     int64_t memory = 0;
-    for (const auto& message : Write(&writer, 192)) {
+    for (const auto& message : Write(&writer, kRows)) {
       memory += static_cast<int64_t>(message->SpaceUsedLong() + message->ByteSizeLong());
     }
     EXPECT_LE(memory, writer.MostHeadBytes()) << top_labels;
