@@ -19,6 +19,7 @@ sys.path.insert(0, str(HERE.parent / "e2e"))
 
 import arguments
 from hearwire_server import Server, pb, pcm, pcm16
+from processes import cpu_seconds, memory, thread_seconds
 from workloads import make_sound
 
 NETWORKS = {"mn01": "0.1", "mn04": "0.4", "mn10": "1.0"}
@@ -34,26 +35,6 @@ CASES = {
     ("mn01", "scene1", "16-bit", 8): 20,
 }
 ENCODINGS = {"16-bit": pcm16, "float32": pcm}
-
-
-def cpu_seconds(pid: int) -> float:
-    """Of all its threads, those that ended too: the clock that clock_getcpuclockid names."""
-    return time.clock_gettime((~pid << 3) | 2)
-
-
-def thread_seconds(pid: int) -> dict[str, float]:
-    """Of the threads that live, by name."""
-    seconds: dict[str, float] = {}
-    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        name = (task / "comm").read_text().strip()
-        name = "worker" if name.startswith("worker-") else name
-        seconds[name] = seconds.get(name, 0) + int((task / "schedstat").read_text().split()[0]) / 1e9
-    return seconds
-
-
-def memory(pid: int) -> dict[str, int]:
-    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
-    return {line.split(":")[0]: int(line.split()[1]) for line in lines if line.startswith(("VmRSS", "VmHWM"))}
 
 
 def start_up(program: pathlib.Path, flags: list[str]) -> tuple[float, int]:

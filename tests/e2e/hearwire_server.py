@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from collections.abc import Sequence
 
 import grpc
 import numpy as np
@@ -55,8 +56,9 @@ def shared_folder() -> pathlib.Path | None:
 class Server:
     """Runs hearwire-server until `stop` or the end of a with block."""
 
-    def __init__(self, *flags: str, env: dict[str, str] | None = None):
-        command = [str(BIN / "hearwire-server"), "--grpc-port=0", "--metrics-port=0", "--lame-duck=0s", *flags]
+    def __init__(self, *flags: str, env: dict[str, str] | None = None, prefix: Sequence[str] = ()):
+        """prefix: a command that becomes the server, such as taskset -c 0."""
+        command = [*prefix, str(BIN / "hearwire-server"), "--grpc-port=0", "--metrics-port=0", "--lame-duck=0s", *flags]
         self._errors = tempfile.TemporaryFile(mode="w+")
         self.process = subprocess.Popen(
             command,
