@@ -46,7 +46,7 @@ def fit_head(
     single = not multi_label
     targets = rows.targets.argmax(axis=1) if single else rows.targets.astype(np.int64)
     fit = _mlp if classifier.hidden else _logistic
-    # The products are small: threads cost more than they give, and their number might show in the last digits.
+    # Where rows are few, threads cost more than they give; and their number might show in the last digits.
     with threadpool_limits(1):
         layers = fit(inputs, targets, classifier)
     mean, scale = float32(scaler.mean_), float32(scaler.scale_)
