@@ -9,7 +9,7 @@
 namespace hearwire {
 namespace {
 
-RequestFault Invalid(std::string field, std::string message) {
+RequestFault Invalid(std::string field, const std::string& message) {
   return {{.status = absl::InvalidArgumentError(message), .reason = reason::kInvalidRequest}, std::move(field)};
 }
 
@@ -73,8 +73,8 @@ std::variant<StreamPlan, RequestFault> ReadStreamStart(const v1::StreamStart& st
   if (RequestFault* fault = std::get_if<RequestFault>(&served)) return std::move(*fault);
   plan.served = std::get<ServedConfig>(served);
   for (size_t i = 0; i < asked.size(); ++i) {
-    std::optional<std::string> misfit = Misfit(*asked[i], plan.served);
-    if (misfit) return Invalid(absl::StrCat("start.heads[", i, "]"), *std::move(misfit));
+    const std::optional<std::string> misfit = Misfit(*asked[i], plan.served);
+    if (misfit) return Invalid(absl::StrCat("start.heads[", i, "]"), *misfit);
   }
   auto element_type = ReadElementType(start.element_type());
   if (RequestFault* fault = std::get_if<RequestFault>(&element_type)) {
