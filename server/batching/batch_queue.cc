@@ -48,6 +48,8 @@ int64_t BatchQueue::Cost(int network, int64_t frames) const {
 
 SteadyTime BatchQueue::DueTime(const Network& network, SteadyTime now, bool company_expected) const {
   if (network.order.empty()) return SteadyTime::InfiniteFuture();
+  const bool all_open_ended = network.open_ended_waiting == network.order.size();
+  company_expected = company_expected || (all_open_ended && network.open_ended > 1);
   if (!company_expected || network.frames >= options_.max_batch_frames) return now;
   if (network.arrivals.top_key() <= network.last_released) return now;
   return network.arrivals.top()->since + options_.max_queue_delay;
@@ -251,12 +253,14 @@ void BatchQueue::StopWaiting(CallWork* call) {
   call->waiting.frames = 0;
   call->waiting.waits = false;
   --waiting_calls_;
+  if (call->waiting.open_ended) --network.open_ended_waiting;
 }
 
 std::shared_ptr<CallWork> BatchQueue::TakeOut(CallWork* call) {
   if (call->waiting.waits) StopWaiting(call);
   deadlines_.Remove(&call->waiting);
   work_ahead_.Remove(call->waiting.work);
+  if (call->waiting.open_ended) --networks_[static_cast<size_t>(call->network)].open_ended;
   queued_frames_ -= Reserved(call->waiting.work.frames);
   return std::move(call->waiting.self);
 }

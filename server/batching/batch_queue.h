@@ -85,8 +85,8 @@ struct DroppedCall {
 struct Reservation {
   int64_t frames = 0;  // Of all its windows, as far as that is known.
   int64_t windows = 0;
-  // Its windows come as they become known, with no end in sight: it counts by those that wait, and each is due
-  // max_queue_delay after it has come.
+  // Its windows come as they become known, with no end in sight: it counts by those that wait. Where others like it are
+  // on its network, each is due max_queue_delay after it has come: their windows come a few at a time, and are company.
   bool open_ended = false;
 };
 
@@ -162,6 +162,8 @@ class BatchQueue {
     CallOrder order;                            // Of calls with windows that wait.
     IndexedHeap<Waiting, int64_t, 2> arrivals;  // Of the same, by when they began to wait.
     int64_t last_released = 0;                  // Calls up to this arrival wait for company no more.
+    int open_ended = 0;                         // Calls that were let in and have not ended,
+    int open_ended_waiting = 0;                 // and those of them of which windows wait.
     int64_t served = 0;                         // As in CallerShares, for networks.
   };
   // What of a batch that is being filled was taken from calls that do not end with it, though others do.

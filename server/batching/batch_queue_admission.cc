@@ -63,6 +63,7 @@ absl::Status BatchQueue::Admit(std::shared_ptr<CallWork> call, const Reservation
     waiting.work.promise = Nanoseconds(now + Margin(call->deadline - now));
   }
   work_ahead_.Add(waiting.work);
+  if (reservation.open_ended) ++networks_[index].open_ended;
   queued_frames_ += Reserved(reservation.frames);
   deadlines_.Push({call->deadline, waiting.arrival}, &waiting);
   waiting.self = std::move(call);
@@ -148,6 +149,7 @@ bool BatchQueue::Append(CallWork* call, std::vector<WindowRequest> requests, int
     network.order.Add(&waiting);
     network.arrivals.Push(waiting.since_arrival, &waiting);
     ++waiting_calls_;
+    if (waiting.open_ended) ++network.open_ended_waiting;
     if (waiting.open_ended) waiting.work.promise = Nanoseconds(now + options_.max_queue_delay);
   }
   int64_t left = std::max(waiting.left, waiting.frames);

@@ -282,7 +282,10 @@ bool WorkerBatcher::Next(Batch* batch, Answers* answers) {
 // Two where there is work for two; as each that takes a batch does the same, a long call soon has all workers. Those
 // who were told and have not woken yet still count as idle: telling one too many costs little.
 int WorkerBatcher::WorkersToWake() const {
-  const int for_one = idle_ > 0 && !(queue_.empty() && answers_.empty()) ? 1 : 0;
+  // One that sleeps until a batch is due needs no telling before.
+  const bool has_watch = answers_.empty() && next_wake_ != SteadyTime::InfiniteFuture() &&
+                         next_wake_ <= queue_.NextBatchTime(SteadyTime::Now(), preparing_ > 0);
+  const int for_one = idle_ > 0 && !(queue_.empty() && answers_.empty()) && !has_watch ? 1 : 0;
   return for_one + (idle_ > 1 && queue_.HasWorkForTwo() ? 1 : 0);
 }
 

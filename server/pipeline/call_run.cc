@@ -83,6 +83,11 @@ void CallRun::Schedule(int64_t samples_left) {
   parts_.threads->Schedule(caller_->value(), samples_left, [run = shared_from_this()] { return run->PrepareSlice(); });
 }
 
+void CallRun::RunOrSchedule(int64_t samples_left) {
+  parts_.threads->RunOrSchedule(caller_->value(), samples_left,
+                                [run = shared_from_this()] { return run->PrepareSlice(); });
+}
+
 std::optional<CallError> CallRun::Append(int clip, bool ended, bool complete, LaneWindows windows) {
   for (size_t i = 0; i < lanes_.size(); ++i) {
     if (std::optional<CallError> error = AppendTo(&lanes_[i], clip, ended, complete, std::move(windows[i]))) {

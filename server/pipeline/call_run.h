@@ -68,6 +68,8 @@ class CallRun : public std::enable_shared_from_this<CallRun> {
 
   // --- Preparation.
   void Schedule(int64_t samples_left);
+  // Likewise, perhaps with the first slice at once.
+  void RunOrSchedule(int64_t samples_left);
   // A task's next slice. As PreparationPool::Slice.
   virtual std::optional<int64_t> PrepareSlice() ABSL_LOCKS_EXCLUDED(mu_) = 0;
   // Makes the paused tasks run that may go on now, and returns how many; they are to be scheduled.

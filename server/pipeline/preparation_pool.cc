@@ -46,6 +46,21 @@ void PreparationPool::Schedule(int caller, int64_t samples_left, Slice slice) {
   wake_.Signal();
 }
 
+void PreparationPool::RunOrSchedule(int caller, int64_t samples_left, Slice slice) {
+  bool nothing_waits;
+  {
+    MutexLock lock(&mu_);
+    nothing_waits = order_.empty();
+  }
+  if (nothing_waits) {
+    // Nobody waited meanwhile, so it is not counted to the caller's share.
+    const std::optional<int64_t> left = slice();
+    if (!left) return;
+    samples_left = *left;
+  }
+  Schedule(caller, samples_left, std::move(slice));
+}
+
 void PreparationPool::Run() noexcept {
   while (true) {
     std::unique_ptr<Task> task;

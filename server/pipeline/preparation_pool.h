@@ -37,6 +37,10 @@ class PreparationPool {
   // last. Thread-safe, also from within a slice.
   void Schedule(int caller, int64_t samples_left, Slice slice);
 
+  // As Schedule, but where nothing waits for its turn, the first slice runs before this returns, on this thread: a
+  // small piece of a live stream is done sooner than a thread is woken.
+  void RunOrSchedule(int caller, int64_t samples_left, Slice slice);
+
  private:
   struct Task : Turn {
     Slice slice;

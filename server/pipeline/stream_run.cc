@@ -63,7 +63,7 @@ void StreamRun::AppendPiece(std::string bytes) {
     piece_ = std::move(bytes);
     resumed = Resume();
   }
-  Wake(resumed);
+  if (resumed > 0) RunOrSchedule(0);
 }
 
 void StreamRun::EndAudio() {

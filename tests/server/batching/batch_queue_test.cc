@@ -130,6 +130,26 @@ TEST(BatchQueueTest, WhatAFullBatchLeavesIsDueForTheNextWorkerButNewcomersAreNot
   EXPECT_EQ(driver.Take(0, true), "");
 }
 
+TEST(BatchQueueTest, OpenEndedCallsWaitForEachOtherAndNobodyForThem) {
+  QueueDriver driver(Options(10));
+  const QueueDriver::Call three{.window_frames = {1, 1, 1}};
+  ASSERT_TRUE(driver.Reserve('A', three, 0, /*open_ended=*/true).ok());
+  ASSERT_TRUE(driver.Bring('A', 1, false, 0));
+  EXPECT_EQ(driver.Take(0), "A0") << "it is alone";
+  ASSERT_TRUE(driver.Reserve('B', three, 1, /*open_ended=*/true).ok());
+  ASSERT_TRUE(driver.Bring('A', 1, false, 2));
+  EXPECT_EQ(driver.queue().NextBatchTime(At(2), false), At(7));
+  ASSERT_TRUE(driver.Bring('B', 1, false, 3));
+  EXPECT_EQ(driver.Take(6.9), "");
+  EXPECT_EQ(driver.Take(7), "A1 B0");
+  ASSERT_TRUE(driver.Bring('B', 1, false, 8));
+  ASSERT_TRUE(driver.Push('C', 1, 8).ok());
+  EXPECT_THAT(driver.Take(8), testing::AllOf(testing::HasSubstr("C0"), testing::HasSubstr("B1")));
+  driver.queue().Remove(driver.work('B').get());
+  ASSERT_TRUE(driver.Bring('A', 1, false, 9));
+  EXPECT_EQ(driver.Take(9), "A2");
+}
+
 TEST(BatchQueueTest, ANetworkThatWaitsForCompanyDoesNotHoldBackAnother) {
   QueueDriver driver(Options(2));
   ASSERT_TRUE(driver.Push('A', {.network = 0, .window_frames = {1}}).ok());
