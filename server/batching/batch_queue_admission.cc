@@ -96,10 +96,10 @@ absl::Status BatchQueue::CheckTime(const CallWork& call, const Expectation& expe
     return absl::FormatDuration(absl::Trunc(time, unit));
   };
   if (expected.own > left) {
-    return WithRefusal(
+    absl::Status refused =
         absl::ResourceExhaustedError(absl::StrCat("the deadline is too short: the call needs ", text(expected.own),
-                                                  " on an idle server, and its deadline is in ", text(left))),
-        Refusal::kDeadlineTooShort);
+                                                  " on an idle server, and its deadline is in ", text(left)));
+    return WithWait(WithRefusal(std::move(refused), Refusal::kDeadlineTooShort), expected.own);
   }
   if (expected.start == absl::ZeroDuration() && expected.end == expected.own) return absl::OkStatus();
   if (expected.start <= options_.max_queue_time && expected.end <= Margin(left)) return absl::OkStatus();

@@ -23,7 +23,8 @@ absl::Status WithRefusal(absl::Status status, Refusal refusal);
 // Nothing when the status carries no mark, as when the embedder itself ran out of memory.
 std::optional<Refusal> RefusalOf(const absl::Status& status);
 
-// With a status that is not OK travels how long its call would have had to wait, in whole nanoseconds.
+// With a status that is not OK travels how long its call would have had to wait, or, where its deadline was too short,
+// would have taken on an idle server; in whole nanoseconds.
 absl::Status WithWait(absl::Status status, absl::Duration wait);
 std::optional<absl::Duration> WaitOf(const absl::Status& status);
 

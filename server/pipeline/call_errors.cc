@@ -74,7 +74,12 @@ CallError FromBatcher(const absl::Status& status, const Batcher& batcher) {
                 .retry_after = std::max(wait ? *wait : batcher.RetryDelay(), kLeastRetryDelay)};
       }
       if (refusal == Refusal::kDeadlineTooShort) {
-        return {.status = status, .reason = reason::kDeadlineTooShort, .never_retry = true};
+        const std::optional<absl::Duration> needed = WaitOf(status);
+        return {.status = status,
+                .reason = reason::kDeadlineTooShort,
+                .never_retry = true,
+                .facts = {{"needed_ms", absl::StrCat(absl::ToInt64Milliseconds(absl::Ceil(
+                                            needed.value_or(absl::ZeroDuration()), absl::Milliseconds(1))))}}};
       }
       // The device had no room for one of its windows alone, and will not have any the next time: only shorter clips
       // help.
