@@ -3,8 +3,6 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <atomic>
-#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -70,7 +68,10 @@ class WorkerBatcher final : public Batcher {
   void CountFrames() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     frames_.Set(queue_.queued_frames(), queue_.waiting_frames());
   }
-  void Fail(CallWork* call, const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The first failure is kept.
+  void Fail(CallWork* call, const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    call->progress.status.Update(status);
+  }
   // The call's end, when nothing of it waits or runs any more: at the first time that this is found.
   void EndIfDone(std::shared_ptr<CallWork> call, Answers* answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FailDropped() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -282,11 +283,12 @@ bool WorkerBatcher::Next(Batch* batch, Answers* answers) {
 // Two where there is work for two; as each that takes a batch does the same, a long call soon has all workers. Those
 // who were told and have not woken yet still count as idle: telling one too many costs little.
 int WorkerBatcher::WorkersToWake() const {
+  if (idle_ == 0 || (queue_.empty() && answers_.empty())) return 0;
+  if (idle_ > 1 && queue_.HasWorkForTwo()) return 2;
   // One that sleeps until a batch is due needs no telling before.
-  const bool has_watch = answers_.empty() && next_wake_ != SteadyTime::InfiniteFuture() &&
-                         next_wake_ <= queue_.NextBatchTime(SteadyTime::Now(), preparing_ > 0);
-  const int for_one = idle_ > 0 && !(queue_.empty() && answers_.empty()) && !has_watch ? 1 : 0;
-  return for_one + (idle_ > 1 && queue_.HasWorkForTwo() ? 1 : 0);
+  const bool watched = answers_.empty() && next_wake_ != SteadyTime::InfiniteFuture() &&
+                       next_wake_ <= queue_.NextBatchTime(SteadyTime::Now(), preparing_ > 0);
+  return watched ? 0 : 1;
 }
 
 void WorkerBatcher::WaitForWork(SteadyTime now) {
@@ -349,10 +351,6 @@ void WorkerBatcher::ReportPendingFrames() {
     told = all_frames_->waiting;
     observer_->OnPendingFrames(told);
   } while (told != all_frames_->waiting);
-}
-
-void WorkerBatcher::Fail(CallWork* call, const absl::Status& status) {
-  call->progress.status.Update(status);  // Keeps the first.
 }
 
 void WorkerBatcher::EndIfDone(std::shared_ptr<CallWork> call, Answers* answers) {
