@@ -258,3 +258,30 @@ def test_a_server_that_is_there_but_does_not_answer_is_told_from_none():
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1
     assert f"what is at {server.address} does not answer within " in ended.stderr, ended.stderr
+
+
+@pytest.mark.parametrize("pace", ["real-time", "fast"])
+def test_streams_say_how_late_their_rows_are(tmp_path, pace):
+    with Server() as server:
+        html = tmp_path / "report.html"
+        report = load(
+            server, tmp_path, "--kind=stream", "--concurrency=3", "--duration=3", f"--pace={pace}", f"--html={html}"
+        )
+        assert report["failed"] == 0 and report["succeeded"] == 3
+        assert 0 <= report["p50_ms"] <= report["p90_ms"] <= report["p99_ms"]
+        stream = report["stream"]
+        assert stream["rows_per_second"] == pytest.approx(20 * 3 * stream["real_time_factor"], rel=1e-6)
+        if pace == "real-time":
+            assert stream["real_time_factor"] == pytest.approx(1, abs=0.15)
+            assert report["p50_ms"] < 1000 * PATIENCE
+        else:
+            assert stream["real_time_factor"] > 1.5 / PATIENCE
+        assert report["server"]["batches"] > 0
+        assert "Rows over time" in html.read_text()
+
+
+def test_streams_that_a_server_refuses_count_as_failed(tmp_path):
+    with Server() as server:
+        report = load(server, tmp_path, "--kind=stream", "--concurrency=2", "--duration=1", "--config=no_such_config")
+        assert report["errors"] == {"NOT_FOUND": 2}
+        assert "no_such_config" in report["error_messages"]["NOT_FOUND"]

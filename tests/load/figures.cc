@@ -12,7 +12,12 @@ std::vector<Figure> FiguresOf(const Report& report) {
   const RunSummary& run = report.run;
   if (run.rate_per_second) figures.push_back({"rate", "calls/s", *run.rate_per_second});
   if (run.offered_per_second) figures.push_back({"offered", "calls/s", *run.offered_per_second});
-  figures.push_back({"answered", "calls/s", run.calls_per_second, Better::kHigher});
+  if (report.stream) {
+    figures.push_back({"answered", "rows/s", report.stream->rows_per_second, Better::kHigher});
+    figures.push_back({"real-time factor", "", report.stream->real_time_factor, Better::kHigher});
+  } else {
+    figures.push_back({"answered", "calls/s", run.calls_per_second, Better::kHigher});
+  }
   figures.push_back({"audio", "s per s", run.audio_seconds_per_second, Better::kHigher});
   figures.push_back({"p50", "ms", run.latency.p50_ms, Better::kLower});
   figures.push_back({"p90", "ms", run.latency.p90_ms, Better::kLower});
@@ -24,16 +29,18 @@ std::vector<Figure> FiguresOf(const Report& report) {
     figures.push_back({"p99 as made", "ms", run.as_made->p99_ms, Better::kLower});
     figures.push_back({"p99.9 as made", "ms", run.as_made->p999_ms, Better::kLower});
   }
-  figures.push_back({"calls", "", static_cast<double>(run.calls)});
+  figures.push_back({report.stream ? "streams" : "calls", "", static_cast<double>(run.calls)});
   figures.push_back({"failed", "", static_cast<double>(run.failed), Better::kLower});
   if (run.chosen_to_cancel > 0) figures.push_back({"to cancel", "", static_cast<double>(run.chosen_to_cancel)});
-  figures.push_back({"sent", "MB", static_cast<double>(run.bytes_sent) / 1e6});
-  figures.push_back({"received", "MB", static_cast<double>(run.bytes_received) / 1e6});
+  if (!report.stream) {
+    figures.push_back({"sent", "MB", static_cast<double>(run.bytes_sent) / 1e6});
+    figures.push_back({"received", "MB", static_cast<double>(run.bytes_received) / 1e6});
+  }
   if (run.offered_per_second) figures.push_back({"start delay p99", "ms", run.start_delay_p99_ms, Better::kLower});
   figures.push_back({"generator CPU", "cores", run.generator_cpu_cores, Better::kLower});
   if (run.server) {
     figures.push_back({"server CPU", "cores", run.server->cpu_cores});
-    if (run.server->cpu_ms_per_call) {
+    if (run.server->cpu_ms_per_call && !report.stream) {
       figures.push_back({"server CPU per call", "ms", *run.server->cpu_ms_per_call, Better::kLower});
     }
     figures.push_back({"windows per batch", "", run.server->windows_per_batch});

@@ -67,7 +67,7 @@ void AddKneePlots(const std::vector<Report>& reports, std::vector<Plot>* plots) 
 
 void AddPercentiles(const std::vector<Report>& reports, std::vector<Plot>* plots) {
   Plot plot{.title = "Latency by percentile",
-            .x_name = "percentile of calls, failures included",
+            .x_name = reports.front().stream ? "percentile of rows" : "percentile of calls, failures included",
             .y_name = "milliseconds",
             .log_x = true,
             .log_y = true,
@@ -92,8 +92,9 @@ void AddPercentiles(const std::vector<Report>& reports, std::vector<Plot>* plots
 
 void AddCourse(const Report& report, std::vector<Plot>* plots) {
   if (report.intervals.size() < 2) return;
-  PlotLine due{.name = "due", .points = {}, .colour = 5, .dashed = true};
-  PlotLine completed{.name = "succeeded", .points = {}, .colour = 0};
+  PlotLine due{.name = report.stream ? "can be known" : "due", .points = {}, .colour = 5, .dashed = true};
+  const bool rows = report.stream.has_value();
+  PlotLine completed{.name = rows ? "arrived" : "succeeded", .points = {}, .colour = 0};
   PlotLine failed{.name = "failed", .points = {}, .colour = 3};
   PlotLine p50{.name = "p50", .points = {}, .colour = 0};
   PlotLine p99{.name = "p99", .points = {}, .colour = 1};
@@ -107,14 +108,15 @@ void AddCourse(const Report& report, std::vector<Plot>* plots) {
     p99.points.push_back({point.seconds, point.p99_ms});
   }
   const std::string of_run = report.knee ? " at the knee" : "";
-  Plot rates{.title = "Calls over time" + of_run,
+  Plot rates{.title = absl::StrCat(rows ? "Rows" : "Calls", " over time", of_run),
              .x_name = "seconds after the warm-up",
-             .y_name = "calls per second",
+             .y_name = rows ? "rows per second" : "calls per second",
              .lines = {due, completed}};
   if (any_failed) rates.lines.push_back(failed);
   plots->push_back(std::move(rates));
   plots->push_back({.title = "Latency over time" + of_run,
-                    .x_name = "seconds after the warm-up, when the call was due",
+                    .x_name = rows ? "seconds after the warm-up, when the row could be known"
+                                   : "seconds after the warm-up, when the call was due",
                     .y_name = "milliseconds",
                     .log_y = true,
                     .lines = {p99, p50}});

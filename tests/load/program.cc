@@ -20,6 +20,7 @@
 #include "tests/load/live_terminal.h"
 #include "tests/load/report_text.h"
 #include "tests/load/server_metrics.h"
+#include "tests/load/stream_report.h"
 
 namespace hearwire::load {
 namespace {
@@ -189,6 +190,17 @@ std::string NameOf(const ProgramOptions& options) {
   return "hearwire-load";
 }
 
+Report NewReport(const ProgramOptions& options) {
+  Report report;
+  report.name = NameOf(options);
+  report.version = HEARWIRE_VERSION;
+  report.started = absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::Now(), absl::UTCTimeZone());
+  report.server_address = options.server;
+  report.settings = options.settings;
+  report.settings["machine of the generator"] = MachineText();
+  return report;
+}
+
 std::string LoadText(const ProgramOptions& options, const Workload& workload) {
   const LoadOptions& load = options.load;
   std::string text = workload.description();
@@ -210,6 +222,12 @@ std::string LoadText(const ProgramOptions& options, const Workload& workload) {
 absl::StatusOr<Report> MakeReport(const ProgramOptions& options, const std::stop_token& stop) {
   const absl::StatusOr<std::vector<client::ConfigInfo>> served = AskForConfigs(options.server);
   if (!served.ok()) return served.status();
+  if (options.streams) {
+    Report report = NewReport(options);
+    absl::Status wrong = FillStreamReport(options, *served, stop, &report);
+    if (!wrong.ok()) return wrong;
+    return report;
+  }
   WorkloadOptions workload_options = options.workload;
   if (!options.clips.empty()) {
     const absl::StatusOr<cli::Inputs> inputs = cli::FindInputs(options.clips);
@@ -219,14 +237,8 @@ absl::StatusOr<Report> MakeReport(const ProgramOptions& options, const std::stop
   absl::StatusOr<Workload> workload = Workload::Create(workload_options, *served);
   if (!workload.ok()) return workload.status();
 
-  Report report;
-  report.name = NameOf(options);
-  report.version = HEARWIRE_VERSION;
-  report.started = absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::Now(), absl::UTCTimeZone());
-  report.server_address = options.server;
+  Report report = NewReport(options);
   report.load = LoadText(options, *workload);
-  report.settings = options.settings;
-  report.settings["machine of the generator"] = MachineText();
 
   Session session(options, *std::move(workload), stop);
   LoadOptions load = options.load;

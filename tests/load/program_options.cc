@@ -20,6 +20,7 @@ namespace {
 
 constexpr int kMostInFlight = 65536;
 constexpr int kOpenLoopInFlight = 4096;
+constexpr int kMostStreams = 1024;
 
 [[noreturn]] void Refuse(const std::string& what) { throw CLI::ValidationError(what, 1); }
 
@@ -46,7 +47,7 @@ CallKind ParseKind(const std::string& text) {
   for (const CallKind kind : {CallKind::kScene, CallKind::kTimestamps, CallKind::kTags, CallKind::kConfigs}) {
     if (text == KindName(kind)) return kind;
   }
-  Refuse(absl::StrCat("--kind ", text, ": it must be scene, timestamps, tags or configs"));
+  Refuse(absl::StrCat("--kind ", text, ": it must be scene, timestamps, tags or configs, or stream alone"));
 }
 
 // "a=3,b": names with their weights.
@@ -89,6 +90,7 @@ class Flags {
     }
     if (!options_.compare.empty()) RefuseWithCompare();
     RefuseSameFile();
+    SettleStreams();
     if (closed_concurrency_ > 0) {
       options_.load.concurrency = closed_concurrency_;
     } else if (options_.load.rate || options_.knee_p99) {
@@ -131,9 +133,13 @@ class Flags {
 
   void RefuseWithCompare();
   void RefuseSameFile();
+  // Fills what streams are made of; refuses flags that mean nothing to them, or to calls.
+  void SettleStreams();
 
   ProgramOptions& options_;
   int closed_concurrency_ = 0;
+  absl::Duration stream_piece_ = StreamLoad().piece;
+  bool stream_real_time_ = true;
   CLI::App app_{"Makes calls of a Hearwire server, and says how it bore them.", "hearwire-load"};
 };
 
@@ -183,13 +189,18 @@ void Flags::AddCallFlags() {
   WorkloadOptions& workload = options_.workload;
   app_.add_option_function<std::vector<std::string>>(
           "--kind",
-          [&workload](const std::vector<std::string>& words) {
+          [this, &workload](const std::vector<std::string>& words) {
             workload.kinds.clear();
+            if (words == std::vector<std::string>{"stream"}) {
+              options_.streams.emplace();
+              return;
+            }
             for (const Weighted<std::string>& kind : ParseMix("--kind", words)) {
               workload.kinds.push_back({ParseKind(kind.value), kind.weight});
             }
           },
-          "scene, timestamps, tags or configs, or a mix: scene=3,tags=1 [scene]")
+          "scene, timestamps, tags or configs, or a mix: scene=3,tags=1 [scene]; or stream: --concurrency of them, "
+          "each for the whole run")
       ->delimiter(',')
       ->type_name("KIND");
   app_.add_option_function<std::vector<std::string>>(
@@ -210,7 +221,15 @@ void Flags::AddCallFlags() {
       ->excludes(lengths)
       ->type_name("PATH");
   AddNumber("clips-per-call", "NUMBER", "Clips in each call [1]", 1, 1 << 16, &workload.clips_per_call);
-  AddNumber("sample-rate", "HERTZ", "Of clips of noise [32000]", 1000, 384000, &workload.sample_rate_hz);
+  AddNumber("sample-rate", "HERTZ", "Of clips and streams of noise [32000]", 1000, 384000, &workload.sample_rate_hz);
+  AddTime("piece", "Of a stream: how much sound is sent at once", absl::Milliseconds(1), &stream_piece_);
+  Add("pace", "real-time|fast", "When a stream's pieces are sent: as they sound, or as fast as possible [real-time]",
+      [this](const std::string& text) {
+        if (text != "real-time" && text != "fast") {
+          Refuse(absl::StrCat("--pace ", text, ": it must be real-time or fast"));
+        }
+        stream_real_time_ = text == "real-time";
+      });
 }
 
 void Flags::AddReportFlags() {
@@ -273,6 +292,36 @@ void Flags::RefuseSameFile() {
   if (whole(options_.json_file) != whole(options_.html_file)) return;
   Refuse(absl::StrCat("--json ", options_.json_file, " and --html ", options_.html_file,
                       " are the same file: each needs its own"));
+}
+
+void Flags::SettleStreams() {
+  const std::vector<std::string> of_streams = {"--piece", "--pace"};
+  const std::vector<std::string> of_calls = {
+      "--rate",           "--arrivals",       "--max-calls",     "--deadline",       "--cancel",
+      "--cancel-after",   "--knee-p99",       "--clip-seconds",  "--clips",          "--clips-per-call",
+      "--objective-p50",  "--objective-p90",  "--objective-p99", "--objective-p999", "--objective-errors",
+      "--objective-rate", "--objective-audio"};
+  for (const std::string& name : options_.streams ? of_calls : of_streams) {
+    if (app_.get_option(name)->count() == 0) continue;
+    Refuse(absl::StrCat(name, options_.streams ? " does nothing with --kind stream" : " needs --kind stream"));
+  }
+  if (!options_.streams) return;
+  StreamLoad& streams = *options_.streams;
+  const auto& configs = options_.workload.configs;
+  if (configs.size() > 1) Refuse("--config: streams have one config, not a mix");
+  streams.config = configs.front().value;
+  if (closed_concurrency_ > 0) streams.streams = closed_concurrency_;
+  if (streams.streams > kMostStreams) {
+    Refuse(
+        absl::StrCat("--concurrency ", streams.streams, ": at most ", kMostStreams, " streams, of two threads each"));
+  }
+  streams.piece = stream_piece_;
+  streams.real_time = stream_real_time_;
+  streams.sample_rate_hz = options_.workload.sample_rate_hz;
+  streams.warm_up = options_.load.warm_up;
+  streams.duration = options_.load.duration;
+  streams.seed = options_.load.seed;
+  if (streams.piece > absl::Seconds(10)) Refuse("--piece: at most 10 s would be right");
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "tests/load/load_run.h"
 #include "tests/load/objectives.h"
+#include "tests/load/stream_run.h"
 #include "tests/load/workload.h"
 
 namespace hearwire::load {
@@ -23,6 +24,7 @@ struct ProgramOptions {
   LoadOptions load;
   WorkloadOptions workload;  // Its files are not filled in: they stand in clips.
   std::vector<std::string> clips;
+  std::optional<StreamLoad> streams;       // --kind stream: instead of calls.
   std::string metrics_url;                 // Empty: the server's metrics are not looked at.
   std::optional<absl::Duration> knee_p99;  // Search for the knee, with this bound.
   ObjectiveBounds objectives;

@@ -55,6 +55,32 @@ TEST(ProgramOptionsTest, ReadsTimesMixesAndShares) {
   EXPECT_EQ(options.settings.at("--duration"), "2m");
 }
 
+TEST(ProgramOptionsTest, StreamsAreAKindOfTheirOwn) {
+  EXPECT_FALSE(Parse({})->options.streams);
+  const auto parsed = Parse({"--kind", "stream", "--concurrency", "3", "--piece", "20ms", "--pace", "fast", "--config",
+                             "a", "--sample-rate", "16000", "--duration", "3"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  const StreamLoad& streams = *parsed->options.streams;
+  EXPECT_EQ(streams.streams, 3);
+  EXPECT_EQ(streams.piece, absl::Milliseconds(20));
+  EXPECT_FALSE(streams.real_time);
+  EXPECT_EQ(streams.config, "a");
+  EXPECT_EQ(streams.sample_rate_hz, 16000);
+  EXPECT_EQ(streams.duration, absl::Seconds(3));
+  EXPECT_TRUE(Parse({"--kind", "stream"})->options.streams->real_time);
+
+  const auto refusal = [](const std::vector<const char*>& arguments) {
+    return std::string(Parse(arguments).status().message());
+  };
+  EXPECT_THAT(refusal({"--kind", "stream,scene"}), HasSubstr("stream alone"));
+  EXPECT_THAT(refusal({"--kind", "stream", "--rate", "5"}), HasSubstr("--rate does nothing with --kind stream"));
+  EXPECT_THAT(refusal({"--kind", "stream", "--objective-p99", "1"}), HasSubstr("--objective-p99 does nothing"));
+  EXPECT_THAT(refusal({"--kind", "stream", "--config", "a,b"}), HasSubstr("not a mix"));
+  EXPECT_THAT(refusal({"--kind", "stream", "--concurrency", "5000"}), HasSubstr("at most 1024 streams"));
+  EXPECT_THAT(refusal({"--piece", "20ms"}), HasSubstr("--piece needs --kind stream"));
+  EXPECT_THAT(refusal({"--kind", "stream", "--pace", "slow"}), HasSubstr("real-time or fast"));
+}
+
 TEST(ProgramOptionsTest, TakesSeveralFilesOfClips) {
   EXPECT_THAT(Parse({"--clips", "a.wav", "b.wav", "--rate", "3"})->options.clips, ElementsAre("a.wav", "b.wav"));
 }

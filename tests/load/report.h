@@ -100,6 +100,12 @@ struct Objective {
   bool met = false;
 };
 
+// Of a run of streams, whose latencies are of rows, and whose calls are streams.
+struct StreamSummary {
+  double rows_per_second = 0;
+  double real_time_factor = 0;  // Seconds of audio that a stream has answered in a second.
+};
+
 struct Report {
   std::string name;  // Of the run, in plots and comparisons.
   std::string version;
@@ -107,7 +113,8 @@ struct Report {
   std::string server_address;
   std::string load;  // In words.
   std::map<std::string, std::string> settings;
-  RunSummary run;  // The knee's, where it was searched for. Empty when no rate passed.
+  RunSummary run;                       // The knee's, where it was searched for. Empty when no rate passed.
+  std::optional<StreamSummary> stream;  // Absent: a run of calls.
   std::vector<PercentilePoint> percentiles;
   std::vector<IntervalPoint> intervals;
   std::vector<KneeStep> steps;

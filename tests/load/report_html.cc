@@ -74,12 +74,18 @@ std::string Tiles(const Report& report) {
     tile(report.knee->interrupted ? "calls per second, unconfirmed" : "knee, calls per second",
          NumberText(*report.knee->per_second));
   }
-  tile("calls answered per second", NumberText(report.run.calls_per_second));
+  if (report.stream) {
+    tile("rows answered per second", NumberText(report.stream->rows_per_second));
+    tile("times real time, each stream", NumberText(report.stream->real_time_factor));
+  } else {
+    tile("calls answered per second", NumberText(report.run.calls_per_second));
+  }
   tile("seconds of audio per second", NumberText(report.run.audio_seconds_per_second));
   tile("p50", NumberText(report.run.latency.p50_ms) + " ms");
   tile("p99", NumberText(report.run.latency.p99_ms) + " ms");
   tile("p99.9", NumberText(report.run.latency.p999_ms) + " ms");
-  tile(absl::StrCat("of ", NumberText(static_cast<double>(report.run.calls)), " calls failed"),
+  tile(absl::StrCat("of ", NumberText(static_cast<double>(report.run.calls)),
+                    report.stream ? " streams failed" : " calls failed"),
        NumberText(static_cast<double>(report.run.failed)));
   return html + "</div>\n";
 }
@@ -101,9 +107,11 @@ std::string VerdictList(const Report& report) {
   return html;
 }
 
-std::string Errors(const RunSummary& run) {
+std::string Errors(const Report& report) {
+  const RunSummary& run = report.run;
   if (run.errors.empty()) return "";
-  std::string html = "<h2>Calls that failed</h2>\n" + Header({"code", "calls", "the first one's message"});
+  std::string html = report.stream ? "<h2>Streams that failed</h2>\n" : "<h2>Calls that failed</h2>\n";
+  html += Header({"code", report.stream ? "streams" : "calls", "the first one's message"});
   for (const auto& [code, count] : run.errors) {
     const auto message = run.error_messages.find(code);
     absl::StrAppend(&html, "<tr>", Cell(code), Cell(NumberText(static_cast<double>(count))),
@@ -152,20 +160,22 @@ std::string Heading(const Report& report) {
 std::string ReportHtml(const Report& report) {
   std::string body = absl::StrCat("<h1>", EscapeHtml(report.name), "</h1>\n", Heading(report));
   if (report.knee) absl::StrAppend(&body, "<p><b>Knee</b>: ", EscapeHtml(KneeText(report)), ".</p>\n");
-  absl::StrAppend(&body, Tiles(report), VerdictList(report), Errors(report.run), Plots({report}), Steps(report));
+  absl::StrAppend(&body, Tiles(report), VerdictList(report), Errors(report), Plots({report}), Steps(report));
   if (HasRun(report)) absl::StrAppend(&body, "<h2>All figures</h2>\n<table>");
   for (const Figure& figure : FiguresOf(report)) {
     absl::StrAppend(&body, "<tr>", Cell(figure.name), Cell(FigureText(figure)), "</tr>\n");
   }
-  absl::StrAppend(&body, HasRun(report) ? "</table>\n" : "",
-                  "<p class=\"sub\">Latencies count from the time a call was due, and calls that failed "
-                  "count with the time they took.",
-                  report.run.as_made
-                      ? " In a closed loop, a caller that waits makes no calls: where a call stalled, p90 and above "
-                        "count those that its caller would have made meanwhile, with the wait they would have had; "
-                        "\"as made\" leaves them out."
-                      : "",
-                  "</p>\n", Settings(report.settings));
+  absl::StrAppend(
+      &body, HasRun(report) ? "</table>\n" : "",
+      report.stream ? "<p class=\"sub\">Latencies are of rows. They count from when a row could be known: when "
+                      "the last sample of its window was due or, as fast as possible, about to be sent."
+                    : "<p class=\"sub\">Latencies count from the time a call was due, and calls that failed "
+                      "count with the time they took.",
+      report.run.as_made ? " In a closed loop, a caller that waits makes no calls: where a call stalled, p90 and above "
+                           "count those that its caller would have made meanwhile, with the wait they would have had; "
+                           "\"as made\" leaves them out."
+                         : "",
+      "</p>\n", Settings(report.settings));
   return Page(report.name, body);
 }
 

@@ -40,6 +40,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(PercentilePoint, share, ms)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(IntervalPoint, seconds, due_per_second, completed_per_second,
                                                 failed_per_second, p50_ms, p99_ms)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Knee, bound_ms, per_second, interrupted)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StreamSummary, rows_per_second, real_time_factor)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Objective, name, asked, found, met)
 
 namespace {
@@ -54,7 +55,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RunFields, rate_per_second, offe
 
 struct ReportFields : Report {};
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ReportFields, name, version, started, server_address, load, settings,
-                                                percentiles, intervals, steps, knee, count_check, objectives, notes)
+                                                stream, percentiles, intervals, steps, knee, count_check, objectives,
+                                                notes)
 
 }  // namespace
 

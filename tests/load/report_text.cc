@@ -27,8 +27,8 @@ std::string ReportText(const Report& report) {
   }
   for (const auto& [code, count] : report.run.errors) {
     const auto message = report.run.error_messages.find(code);
-    absl::StrAppend(&text, "  ", code, ": ", count,
-                    " calls, the first: ", message == report.run.error_messages.end() ? "" : message->second, "\n");
+    absl::StrAppend(&text, "  ", code, ": ", count, report.stream ? " streams, the first: " : " calls, the first: ",
+                    message == report.run.error_messages.end() ? "" : message->second, "\n");
   }
   for (const std::string& verdict : Verdicts(report)) absl::StrAppend(&text, "  ", verdict, "\n");
   for (const std::string& note : report.notes) absl::StrAppend(&text, "  note: ", note, "\n");
