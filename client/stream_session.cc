@@ -300,6 +300,8 @@ absl::Status StreamSession::AcceptSummary(StreamSummary& summary) {
 bool StreamSession::MayResume(const absl::Status& status) const {
   if (!options_.resume || !started_ || summary_came_) return false;
   if (absl::IsUnavailable(status)) return true;
+  // Nothing was written for longer than the server bears: more may come yet.
+  if (absl::IsDeadlineExceeded(status) && ErrorReason(status) == "STREAM_IDLE") return true;
   // The next server may be busy: it says so, and when it may not be.
   return absl::IsResourceExhausted(status) && !call_started_ && RetryDelay(status).has_value();
 }

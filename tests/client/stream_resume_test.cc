@@ -119,6 +119,17 @@ TEST(StreamResumeTest, DoesNotGoOnAfterOtherFailures) {
   EXPECT_EQ(server.calls(), 1);
 }
 
+TEST(StreamResumeTest, GoesOnWhereAServerWasKeptWaiting) {
+  StreamServer server([](int call, grpc::ServerContext* context, StreamPeer* peer) {
+    const grpc::Status status = ServeStream({.end_after_rows = call == 0 ? 10 : -1}, context, peer);
+    if (status.ok()) return status;
+    return StreamFailure(context, grpc::StatusCode::DEADLINE_EXCEEDED, "STREAM_IDLE", {{"resume_sample", "0"}});
+  });
+  const Answers answers = RunStream(server.address(), Resumed(), Sound(5));
+  EXPECT_TRUE(answers.status.ok()) << answers.status;
+  EXPECT_EQ(answers.times_ms.size(), 101u);
+}
+
 TEST(StreamResumeTest, TriesAgainWhileServersRefuse) {
   StreamServer server({{.end_after_rows = 10}, {.refuse = true}, {.refuse = true}, {}});
   const Answers answers = RunStream(server.address(), Resumed(), Sound(5));

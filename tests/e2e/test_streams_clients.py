@@ -135,6 +135,29 @@ def test_a_resumed_stream_has_the_rows_of_an_uninterrupted_one(tmp_path, how, ra
     assert lines[-1]["resumes"] == 1 and lines[-1]["timestamp_rows"] == len(times)
 
 
+# A source that is quiet for longer than the server waits, and a stream that is open for longer than it may be.
+@pytest.mark.parametrize("flag", ["--stream-idle-timeout=1s", "--max-stream-duration=1s"])
+def test_a_resumed_stream_outlives_the_servers_limits(tmp_path, flag):
+    samples = int16(chirp(6))
+    with Server(flag) as server:
+        rows, times, _ = unary(server, pcm16(samples / 32768))
+        with open(tmp_path / "out", "wb") as out:
+            process = subprocess.Popen(
+                command(server.address, "--rate", 32000, "--resume", "--output", "-"), stdin=subprocess.PIPE, stdout=out
+            )
+        for part in np.array_split(samples, 3):
+            process.stdin.write(part.tobytes())
+            process.stdin.flush()
+            time.sleep(1.6)
+        process.stdin.close()
+        assert process.wait(30 * PATIENCE) == 0
+    lines = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
+    found = [line for line in lines if line["type"] == "row"]
+    assert [line["timestamp_ms"] for line in found] == times
+    np.testing.assert_array_equal(np.array([line["embedding"] for line in found], "f4"), rows)
+    assert lines[-1]["resumes"] >= 2
+
+
 def test_without_resume_a_drain_ends_it_and_keeps_the_rows(tmp_path):
     server = Server("--drain-deadline=100ms")
     out = tmp_path / "rows.npy"

@@ -190,6 +190,23 @@ def test_a_resumed_stream_has_the_rows_of_an_uninterrupted_one(scripted, run, fa
 
 
 @both
+def test_a_stream_goes_on_where_a_server_was_kept_waiting(scripted, run):
+    def stream(requests, context):
+        next(requests)
+        yield started()
+        yield row_at(0, (0, 0, 0))
+        if scripted.requests == 1:
+            fail(context, grpc.StatusCode.DEADLINE_EXCEEDED, "idle", [error_info("STREAM_IDLE", resume_sample="0")])
+        for _ in requests:
+            pass
+        yield summary(1)
+
+    scripted.stream = stream
+    assert len(rows(run(scripted, pieces_of(sound(1)), resume=True))[0]) == 1
+    assert scripted.requests == 2
+
+
+@both
 def test_a_stream_does_not_go_on_unless_asked(scripted, run):
     scripted.stream = plans(Plan(10, True), Plan())
     with pytest.raises(hearwire.HearwireError) as caught:

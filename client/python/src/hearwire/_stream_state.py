@@ -258,7 +258,9 @@ class StreamState:
             return None
         # The next server may be busy: it says so, and when it may not be.
         busy = error.code is grpc.StatusCode.RESOURCE_EXHAUSTED and not self.call_started
-        if error.code is not grpc.StatusCode.UNAVAILABLE and not (busy and error.retry_delay is not None):
+        # Nothing was sent for longer than the server bears: more may come yet.
+        idle = error.code is grpc.StatusCode.DEADLINE_EXCEEDED and error.reason == "STREAM_IDLE"
+        if error.code is not grpc.StatusCode.UNAVAILABLE and not idle and not (busy and error.retry_delay is not None):
             return None
         if self.call_started and lasted > _LONG_CALL_SECONDS:
             self._vain = 0

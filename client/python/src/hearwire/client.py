@@ -224,9 +224,10 @@ class Client:
         config "": that of the heads where heads are named, else the server's.
         first_sample: index in the recording of the first sample, for one that is continued: times count from the
             recording's start; rows whose window begins before it do not come.
-        resume: a server that ends the stream with UNAVAILABLE (it drains, or has died) does not end it for the caller:
-            another call goes on where it ended, and no row is missing or comes twice. max_resumes: how often in a row
-            in vain. The audio that may have to be sent again is kept: 60 s at most.
+        resume: a server that ends the stream with UNAVAILABLE (it drains, or has died), or because nothing was sent for
+            long, does not end it for the caller: another call goes on where it ended, and no row is missing or comes
+            twice. max_resumes: how often in a row in vain. The audio that may have to be sent again is kept: 60 s at
+            most.
         idle_timeout: seconds; DEADLINE_EXCEEDED when the server neither takes audio nor answers for so long.
         deadline: seconds, of the whole stream; None: none.
 
