@@ -138,8 +138,7 @@ PrometheusMetrics::PrometheusMetrics(const MetricsOptions& options, std::shared_
   batch_windows_ = AddHistogram(all, "hearwire_batch_windows", "Windows in a batch.", WindowBuckets());
   batch_calls_ = AddHistogram(all, "hearwire_batch_calls", "Calls that shared a batch.", CallBuckets());
   batch_frames_ = AddHistogram(all, "hearwire_batch_frames", "Spectrogram frames in a batch.", FrameBuckets());
-  open_streams_ =
-      &BuildGauge().Name("hearwire_open_streams").Help("Streams that are open now.").Register(all).Add({});
+  open_streams_ = &BuildGauge().Name("hearwire_open_streams").Help("Streams that are open now.").Register(all).Add({});
   pending_frames_ = &BuildGauge()
                          .Name("hearwire_pending_frames")
                          .Help("Spectrogram frames that wait for a batch.")
