@@ -30,6 +30,10 @@ int Milliseconds(absl::Duration duration) { return static_cast<int>(absl::ToInt6
 // gRPC's own messages go where the program's do, at debug: what matters to operators comes back as a status as well.
 void LogFromGrpc(gpr_log_func_args* args) { Log(LogLevel::kDebug, "gRPC", {{"text", args->message}}); }
 
+// Calls of a connection that are under way. Enough that under overload they reach the queue, which refuses them at once,
+// and do not wait where nobody sees them. More large messages than the memory holds are refused by gRPC's quota.
+constexpr int kStreamsPerConnection = 1024;
+
 constexpr intptr_t kMaxSockets = 1 << 20;
 
 // A page of channelz, which is JSON; an empty object when there is none.
@@ -73,7 +77,7 @@ absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, co
   grpc::ResourceQuota quota("hearwire");
   quota.Resize(static_cast<size_t>(capacity.message_memory_bytes));
   builder.SetResourceQuota(quota);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, capacity.max_streams_per_connection);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnection);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 1);  // CountCallsInFlight asks it.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);

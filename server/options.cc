@@ -58,8 +58,6 @@ Capacity DeriveCapacity(const Machine& machine, const ServerOptions& options) {
   // Two of the largest messages at least: one comes in while the other is answered.
   capacity.message_memory_bytes =
       std::max(QuarterOfMemory(machine), 2 * std::max(options.max_message_bytes, options.max_reply_bytes));
-  capacity.max_streams_per_connection = static_cast<int>(
-      std::clamp<int64_t>(capacity.message_memory_bytes / std::max<int64_t>(options.max_message_bytes, 1), 16, 256));
   capacity.pipeline_memory_bytes = QuarterOfMemory(machine);
   return capacity;
 }

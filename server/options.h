@@ -69,7 +69,6 @@ struct ServerOptions {
 struct Capacity {
   int preparation_threads = 1;         // Decode and make spectrograms.
   int64_t message_memory_bytes = 0;    // gRPC's buffers of all connections.
-  int max_streams_per_connection = 1;  // So that one connection's largest messages fit there.
   int64_t pipeline_memory_bytes = 0;   // Requests, spectrograms and rows of all calls.
 };
 

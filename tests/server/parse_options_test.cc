@@ -321,10 +321,8 @@ TEST(DeriveCapacityTest, LeavesRoomForTwoOfTheLargestMessages) {
   options.max_message_bytes = int64_t{1} << 30;
   const Capacity small = DeriveCapacity({1, int64_t{512} << 20}, options);
   EXPECT_EQ(small.message_memory_bytes, int64_t{2} << 30);
-  EXPECT_EQ(small.max_streams_per_connection, 16);
   const Capacity large = DeriveCapacity({8, int64_t{64} << 30}, ServerOptions());
   EXPECT_EQ(large.message_memory_bytes, int64_t{16} << 30);
-  EXPECT_EQ(large.max_streams_per_connection, 256);
   EXPECT_EQ(large.preparation_threads, 8);
   EXPECT_GT(DeriveCapacity({1, 0}, ServerOptions()).pipeline_memory_bytes, 0) << "memory not known";
 }
