@@ -84,9 +84,9 @@ void RowWriter::WriteBlock(const WindowRequest& request, int block, const float*
     averages_mels |= Averages(readout.pooling);
     maximises_mels |= Maximises(readout.pooling);
   }
-  float* const sums = averages ? sums_.Reserve(n) : nullptr;
-  float* const maxima = maximises ? maxima_.Reserve(n) : nullptr;
-  kernels_.reduce_rows(map, static_cast<size_t>(size.rows), n, sums, maxima);
+  float* const sums = sums_.Reserve(n);
+  float* const maxima = maxima_.Reserve(n);
+  kernels_.reduce_rows(map, static_cast<size_t>(size.rows), n, averages ? sums : nullptr, maximises ? maxima : nullptr);
   float* const total = totals_.Reserve(2 * stride);
   float* const maximum = total + stride;
   if (averages_mels) kernels_.reduce_rows(sums, cols, stride, total, nullptr);

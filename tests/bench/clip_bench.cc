@@ -150,7 +150,7 @@ class Bench {
     request.clips.push_back(
         PcmAudio{.encoding = PcmAudio::Encoding::kLinear16, .sample_rate_hz = kSampleRateHz, .samples = pcm});
     request.request_bytes = static_cast<int64_t>(pcm.size());
-    request.reply = {.fixed = 100, .per_clip = 10, .per_row = {4 * config.embedding_size()}};
+    request.reply = {.fixed = 100, .per_clip = 10, .per_row = {int64_t{4} * config.embedding_size()}};
     return request;
   }
 
