@@ -238,7 +238,7 @@ absl::Status ComposedServer::Start() {
        {"memory_bytes", seams_.machine.memory_bytes},
        {"preparation_threads", capacity.preparation_threads},
        {"message_memory_bytes", capacity.message_memory_bytes},
-       {"pipeline_memory_bytes", capacity.pipeline_memory_bytes}}});
+       {"pipeline_memory_bytes", capacity.pipeline_memory_bytes}});
   if (absl::Status status = StartPipeline(capacity); !status.ok()) return status;
   absl::StatusOr<ListeningServer> grpc = StartGrpcServer(options_, capacity, {service_.get(), health_.get()});
   if (!grpc.ok()) return grpc.status();
