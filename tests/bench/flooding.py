@@ -139,7 +139,8 @@ def run(build: pathlib.Path, seconds: float) -> None:
             batches = answer("--role", "batches")
             print("one full batch: " + ", ".join(f"{config} {1e3 * s:.1f} ms" for config, s in batches.items()))
             short = ("--role", "short", "--seconds", str(seconds))
-            idle = measured.percentile(answer(*short)["taken"], 0.99)
+            # The least of three: what else the machine does would loosen the aims.
+            idle = min(measured.percentile(answer(*short)["taken"], 0.99) for _ in range(3))
             print(f"idle: p99 {1e3 * idle:.2f} ms")
             for kind, flooder, times in [*((kind, 2, 5) for kind in FLOODS), ("hours", 1, 10)]:
                 flood = start(flooder, "--role", "flood", "--kind", kind)
