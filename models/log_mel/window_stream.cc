@@ -162,7 +162,9 @@ absl::StatusOr<WindowStream::Progress> WindowStream::Step(std::vector<StreamWind
     if (!status_.ok()) return status_;
     if (!is_full) return finished_ ? Progress::kEnd : Progress::kWaiting;
   }
-  return Progress::kMore;
+  // Whoever has the last window knows by this that it is the last.
+  const bool is_end = finished_ && planned_.empty() && targets_.empty() && next_window_ >= end_window_;
+  return is_end ? Progress::kEnd : Progress::kMore;
 }
 
 }  // namespace hearwire

@@ -72,7 +72,7 @@ class WindowStream {
   enum class Progress {
     kMore,     // There is more to do at once.
     kWaiting,  // For samples, or the end.
-    kEnd,      // All windows have been given away.
+    kEnd,      // All windows have been given away: said with the last one, where there is one.
   };
 
   static constexpr int kStepFrames = 128;

@@ -88,21 +88,22 @@ void CallRun::RunOrSchedule(int64_t samples_left) {
                                 [run = shared_from_this()] { return run->PrepareSlice(); });
 }
 
-std::optional<CallError> CallRun::Append(int clip, bool ended, bool complete, LaneWindows windows) {
+std::optional<CallError> CallRun::Append(int clip, bool complete, LaneWindows windows) {
   for (size_t i = 0; i < lanes_.size(); ++i) {
-    if (std::optional<CallError> error = AppendTo(&lanes_[i], clip, ended, complete, std::move(windows[i]))) {
-      return error;
-    }
+    if (std::optional<CallError> error = AppendTo(&lanes_[i], clip, complete, std::move(windows[i]))) return error;
   }
   return std::nullopt;
 }
 
-std::optional<CallError> CallRun::AppendTo(CallLane* lane, int clip, bool ended, bool complete,
-                                           std::vector<StreamWindow> windows) {
-  if (windows.empty() && !ended) return std::nullopt;
-  lane->windows += static_cast<int64_t>(windows.size());
-  prepared_frames_ += FramesOf(windows);
-  std::vector<WindowRequest> requests = lane->prepared.Add(clip, std::move(windows), ended, lane->request->readouts);
+std::optional<CallError> CallRun::AppendTo(CallLane* lane, int clip, bool complete, LaneCut cut) {
+  const bool is_piece = !cut.windows.empty() || cut.has_ended;
+  if (!is_piece && !complete) return std::nullopt;
+  lane->windows += static_cast<int64_t>(cut.windows.size());
+  prepared_frames_ += FramesOf(cut.windows);
+  std::vector<WindowRequest> requests;
+  if (is_piece) {
+    requests = lane->prepared.Add(clip, std::move(cut.windows), cut.has_ended, lane->request->readouts);
+  }
   if (complete) lane->announced = false;  // The batcher knows it by this.
   const absl::Status status = lane->batcher->Append(lane->request->work.get(), std::move(requests), complete);
   if (status.ok()) return std::nullopt;

@@ -80,9 +80,8 @@ class CallRun : public std::enable_shared_from_this<CallRun> {
   // A slice ends when it has made so many.
   int64_t MostFramesOfSlice() const { return credit_frames_ / 2; }
 
-  // Hands a clip's next windows to the batchers. ended: they are the clip's last; complete: the call's last.
-  std::optional<CallError> Append(int clip, bool ended, bool complete, LaneWindows windows)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Hands a clip's next windows to the batchers. complete: they are the call's last.
+  std::optional<CallError> Append(int clip, bool complete, LaneWindows windows) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // A slice has decoded so many samples, and took so long.
   void Account(int64_t samples, absl::Duration spent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Tells the batchers whether windows will come soon.
@@ -114,8 +113,8 @@ class CallRun : public std::enable_shared_from_this<CallRun> {
   std::optional<CallError> last_word_ ABSL_GUARDED_BY(mu_);
 
  private:
-  std::optional<CallError> AppendTo(CallLane* lane, int clip, bool ended, bool complete,
-                                    std::vector<StreamWindow> windows) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::optional<CallError> AppendTo(CallLane* lane, int clip, bool complete, LaneCut cut)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnComputed(size_t lane, int64_t first_window, int64_t count) ABSL_LOCKS_EXCLUDED(mu_);
   void OnBatched(size_t lane, const absl::Status& status, const BatchTimes& times) ABSL_LOCKS_EXCLUDED(mu_);
   // Hands what is complete to the sink, one thread at a time, and ends the call when nothing is left of it.

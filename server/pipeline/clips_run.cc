@@ -95,10 +95,10 @@ std::optional<CallError> ClipsRun::HandOn(int clip, bool ended, LaneWindows wind
   const bool complete = ended && open_clips_ == 0 && next_clip_ == clip_count_;
   for (size_t i = 0; i < lanes_.size(); ++i) {
     if (request_.lanes[i].kind != LaneKind::kTimestamps) continue;
-    const int64_t rows = lanes_[i].windows + static_cast<int64_t>(windows[i].size());
+    const int64_t rows = lanes_[i].windows + static_cast<int64_t>(windows[i].windows.size());
     if (std::optional<CallError> error = TakeReplyRoom(&lanes_[i], rows, !complete)) return error;
   }
-  return Append(clip, ended, complete, std::move(windows));
+  return Append(clip, complete, std::move(windows));
 }
 
 void ClipsRun::NoteFault(int clip, CallError error) {

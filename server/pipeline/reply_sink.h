@@ -20,7 +20,7 @@ struct WindowRows {
   // Number of the first window among all those of the clip, if there is one here.
   int64_t first_window = 0;
   absl::Span<const float> rows;  // [windows, row_size], finite. None only with the last.
-  bool last = false;             // The lane has no more of this clip.
+  bool last = false;             // The clip has ended, and the lane has no more of it. Not where a stream is stopped.
 };
 
 // One for each call. The pipeline calls it from threads of its own, one at a time, never after OnEnd. It must not

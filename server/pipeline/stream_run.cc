@@ -156,8 +156,7 @@ std::optional<int64_t> StreamRun::PrepareSlice() {
     if (!ended_ && !end) {
       Account(feed_->samples() - samples_before, SteadyTime::Now() - start);
       if (!fault) fault = stop_;
-      end = fault || has_ended ? Complete(std::move(fault), std::move(windows))
-                               : Append(0, false, false, std::move(windows));
+      end = fault || has_ended ? Complete(std::move(fault), std::move(windows)) : Append(0, false, std::move(windows));
     }
     go_on = !end && HasWork();
     if (!go_on) {
@@ -190,14 +189,14 @@ std::optional<CallError> StreamRun::Complete(std::optional<CallError> error, Lan
     int64_t rows = 0;
     for (size_t i = 0; i < lanes_.size(); ++i) {
       if (request_.lanes[i].kind != LaneKind::kTimestamps) continue;
-      rows = lanes_[i].windows + static_cast<int64_t>(windows[i].size());
+      rows = lanes_[i].windows + static_cast<int64_t>(windows[i].windows.size());
     }
     error->facts.emplace_back("resume_sample", absl::StrCat(feed_->resume_sample()));
     error->facts.emplace_back("timestamp_rows", absl::StrCat(rows));
   }
   last_word_ = std::move(error);
   Announce(true);  // That ends with the last windows.
-  return Append(0, true, true, std::move(windows));
+  return Append(0, true, std::move(windows));
 }
 
 }  // namespace hearwire

@@ -15,7 +15,7 @@ int64_t FramesOf(const std::vector<StreamWindow>& windows) {
 
 int64_t FramesOf(const LaneWindows& lanes) {
   int64_t frames = 0;
-  for (const std::vector<StreamWindow>& windows : lanes) frames += FramesOf(windows);
+  for (const LaneCut& lane : lanes) frames += FramesOf(lane.windows);
   return frames;
 }
 
@@ -50,7 +50,9 @@ absl::Status WindowCutter::Finish() {
 }
 
 absl::Status WindowCutter::Step(LaneWindows* windows) {
-  const absl::StatusOr<WindowStream::Progress> progress = streams_[lane_]->Step(&(*windows)[lane_]);
+  LaneCut& lane = (*windows)[lane_];
+  const absl::StatusOr<WindowStream::Progress> progress = streams_[lane_]->Step(&lane.windows);
+  if (progress.ok() && *progress == WindowStream::Progress::kEnd) lane.has_ended = true;
   if (progress.ok() && *progress != WindowStream::Progress::kMore) ++lane_;
   return progress.status();
 }

@@ -15,8 +15,14 @@
 
 namespace hearwire {
 
+// The next windows of a lane.
+struct LaneCut {
+  std::vector<StreamWindow> windows;
+  bool has_ended = false;  // They are the lane's last of this clip.
+};
+
 // Of each lane.
-using LaneWindows = std::vector<std::vector<StreamWindow>>;
+using LaneWindows = std::vector<LaneCut>;
 
 int64_t FramesOf(const std::vector<StreamWindow>& windows);
 int64_t FramesOf(const LaneWindows& lanes);
@@ -35,8 +41,8 @@ class WindowCutter {
   // Whether Step has nothing to do before Append or Finish.
   bool is_waiting() const { return lane_ == streams_.size(); }
 
-  // Goes on by WindowStream::kStepFrames, and appends the windows that are complete to those of their lane. As
-  // WindowStream::Step.
+  // Goes on by WindowStream::kStepFrames, and appends the windows that are complete to those of their lane. has_ended
+  // is set with the lane's last window. As WindowStream::Step.
   absl::Status Step(LaneWindows* windows);
 
   // As WindowStream's, of the lane that is furthest behind.

@@ -177,6 +177,22 @@ TEST(WindowStreamTest, GivesSceneWindowsOnceTheRecordingIsLonger) {
   EXPECT_EQ(windows.size(), 7) << "up to 15 s";
 }
 
+TEST(WindowStreamTest, SaysTheEndWithTheLastWindow) {
+  // Of 1 to 130 frames more than the least: some fill the last step to its end.
+  const Recipe recipe;
+  const std::vector<float> sound = Noise(1000 + 130 * recipe.mel.hop_samples);
+  for (int frames = 0; frames <= 130; ++frames) {
+    const auto stream = Open(recipe);
+    ASSERT_TRUE(stream->Append(absl::MakeConstSpan(sound).first(1000 + frames * recipe.mel.hop_samples)).ok());
+    ASSERT_TRUE(stream->Finish().ok());
+    std::vector<StreamWindow> windows;
+    Progress progress = Progress::kMore;
+    while (windows.empty() && progress == Progress::kMore) progress = *stream->Step(&windows);
+    EXPECT_EQ(windows.size(), 1u);
+    EXPECT_EQ(progress, Progress::kEnd) << frames;
+  }
+}
+
 TEST(WindowStreamTest, FullBatchesHoldBackLessThanABatch) {
   const std::vector<float> clip = Noise(100000);
   const auto stream = Open({5120, {}}, {.mel = {}, .full_batches = true});

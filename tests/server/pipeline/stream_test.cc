@@ -82,6 +82,10 @@ class KeepingSink final : public StreamSink {
     MutexLock lock(&mu_);
     return lanes_[lane].first_windows;
   }
+  bool has_ended(int lane) {
+    MutexLock lock(&mu_);
+    return lanes_[lane].has_ended;
+  }
   int taken() {
     MutexLock lock(&mu_);
     return taken_;
@@ -182,6 +186,7 @@ TEST_F(StreamTest, GivesTheRowsOfTheWholeClipHoweverItIsCut) {
       ASSERT_FALSE(end.error) << end.error->status;
       ASSERT_EQ(sink_->rows(0), timestamps) << seconds << " s in pieces of at most " << most;
       ASSERT_EQ(MeanOfScenes(), scene) << seconds << " s in pieces of at most " << most;
+      EXPECT_TRUE(sink_->has_ended(0) && sink_->has_ended(1));
       EXPECT_EQ(end.report.audio, absl::Seconds(static_cast<double>(clip.size()) / kSampleRateHz));
     }
   }
@@ -209,6 +214,7 @@ TEST_F(StreamTest, SaysWhereAnotherStreamGoesOn) {
   const StreamEnd first = sink_->End();
   ASSERT_TRUE(first.error);
   EXPECT_TRUE(absl::IsUnavailable(first.error->status));
+  EXPECT_FALSE(sink_->has_ended(0) || sink_->has_ended(1)) << "the clip goes on elsewhere";
   std::map<std::string, std::string> facts(first.error->facts.begin(), first.error->facts.end());
   const int64_t resume = std::stoll(facts.at("resume_sample"));
   const std::vector<float> before = sink_->rows(0);
