@@ -44,12 +44,14 @@ bool StreamRun::Start() {
 
 std::optional<CallError> StreamRun::ReserveRoom() {
   int64_t bytes = OpenClipBytes();
+  // The last slice begins below the credit, which is that of two, and ends above it.
+  const int64_t frames = 3 * MostFramesOfSlice();
   MutexLock lock(&mu_);
   for (const CallLane& lane : lanes_) {
     const int64_t samples =
         lane.request->kind == LaneKind::kTimestamps ? lane.request->min_samples : kSceneWindowSamples + 1;
     const WindowCount count = CountWindows(*lane.request, samples);
-    bytes += PreparedBytes(*lane.request, lane.row_size, kStreamFrames, count.total_frames() / count.windows);
+    bytes += PreparedBytes(*lane.request, lane.row_size, frames, count.total_frames() / count.windows);
   }
   return share_->Grow(bytes) ? std::nullopt : std::optional(NoMemory());
 }
@@ -97,7 +99,8 @@ void StreamRun::OnSinkHasRoom() {
 
 void StreamRun::Abandon() {
   for (const LaneRequest& lane : request_.lanes) lane.work->cancelled.store(true);
-  CallRun::Finish(CallerGone());
+  // gRPC cancels calls whose deadline passes.
+  CallRun::Finish(SteadyTime::Now() >= request_.deadline ? DeadlinePassed() : CallerGone());
 }
 
 // --- Preparation.

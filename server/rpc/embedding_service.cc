@@ -218,20 +218,36 @@ EmbeddingServiceImpl::StreamEmbeddings(grpc::CallbackServerContext* context) {
     stream->Refuse(*fault);
     return stream.get();
   }
-  const int limit = options_.streams.max_streams;
-  if (open_streams_.fetch_add(1) >= limit) {
-    open_streams_.fetch_sub(1);
+  if (!CountStreamIn()) {
     in_flight_.fetch_sub(1);
-    stream->Refuse(TooManyStreams(limit));
+    stream->Refuse(TooManyStreams(options_.streams.max_streams));
     return stream.get();
   }
-  metrics_->OnStreams(open_streams_.load());
+  ReportStreams();
   watch_->Add(stream);
   stream->Begin([this] {
-    metrics_->OnStreams(open_streams_.fetch_sub(1) - 1);
+    open_streams_.fetch_sub(1);
+    ReportStreams();
     in_flight_.fetch_sub(1);
   });
   return stream.get();
+}
+
+bool EmbeddingServiceImpl::CountStreamIn() {
+  int open = open_streams_.load();
+  do {
+    if (open >= options_.streams.max_streams) return false;
+  } while (!open_streams_.compare_exchange_weak(open, open + 1));
+  return true;
+}
+
+// The value is read again after it was told, so that whoever tells last tells what is.
+void EmbeddingServiceImpl::ReportStreams() {
+  int told;
+  do {
+    told = open_streams_.load();
+    metrics_->OnStreams(told);
+  } while (told != open_streams_.load());
 }
 
 void EmbeddingServiceImpl::EndStreams() { watch_->StopAll(Draining().error); }

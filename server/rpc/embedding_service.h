@@ -69,8 +69,8 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
     state_.store(State::kDraining);
   }
 
-  // Open streams end with UNAVAILABLE, SHUTTING_DOWN, and the facts by which another server goes on. A drain that has
-  // to end calls this first. Does not block.
+  // Open streams, and those that come later, end with UNAVAILABLE, SHUTTING_DOWN, and the facts by which another server
+  // goes on. A drain that has to end calls this first. Does not block.
   void EndStreams();
 
   // Calls that were taken and whose answers have not been sent. One that is refused counts for that moment.
@@ -105,6 +105,10 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
   std::optional<RequestFault> CountIn();
   // Likewise. False: the call has been failed.
   bool Admit(CallReactor* call);
+
+  // False: as many streams are open as may be.
+  bool CountStreamIn();
+  void ReportStreams();
 
   // Both methods of embeddings. Returns `call`, which runs or has failed.
   template <typename Request, typename Response>

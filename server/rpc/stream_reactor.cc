@@ -137,7 +137,7 @@ void StreamReactor::TakeStart() {
     request.call.lanes = plan_.lanes.lanes();
     request.call.reply.per_row.resize(plan_.lanes.lanes().size());
     // A piece that is read, one that waits, one that is prepared; and messages.
-    request.call.request_bytes = 3 * parts_.limits.max_piece_bytes + 2 * kFullBytes + writer_->MostHeadBytes();
+    request.call.request_bytes = 3 * parts_.limits.max_piece_bytes + 2 * kFullBytes + writer_->MostBytesAhead();
     request.call.deadline = ReadDeadline(context_->raw_deadline());
     request.call.caller = CallerName(context_->peer());
     request.format = plan_.format;
@@ -164,26 +164,34 @@ void StreamReactor::TakeStart() {
 void StreamReactor::TakePiece() {
   std::shared_ptr<StreamCall> stream;
   std::string piece;
+  std::optional<RequestFault> misuse = FindMisuse();
   {
     MutexLock lock(&mu_);
-    if (request_.has_start()) return Misuse("start", "the stream has one already: all messages behind it are samples");
-    if (!request_.has_samples()) return Misuse("request", "the message is empty: set samples");
-    const auto size = static_cast<int64_t>(request_.samples().size());
-    if (size > parts_.limits.max_piece_bytes) {
-      return Misuse("samples",
-                    absl::StrCat("a piece of ", size, " bytes is more than this server takes (",
-                                 parts_.limits.max_piece_bytes, " bytes, its --max-piece-bytes): send smaller ones"));
-    }
-    bytes_ += size;
-    piece = std::move(*request_.mutable_samples());
     stream = stream_;
+    if (misuse) {
+      fault_field_ = misuse->field;
+      request_.Clear();  // It may be as large as a message can be.
+    } else {
+      piece = std::move(*request_.mutable_samples());
+      bytes_ += static_cast<int64_t>(piece.size());
+    }
   }
+  if (misuse) return stream->Stop(std::move(misuse->error));
   stream->AppendPiece(std::move(piece));
 }
 
-void StreamReactor::Misuse(std::string field, std::string message) {
-  fault_field_ = std::move(field);
-  stream_->Stop({.status = absl::InvalidArgumentError(message), .reason = reason::kInvalidRequest});
+std::optional<RequestFault> StreamReactor::FindMisuse() const {
+  const auto misuse = [](std::string field, const std::string& message) {
+    return RequestFault{{.status = absl::InvalidArgumentError(message), .reason = reason::kInvalidRequest},
+                        std::move(field)};
+  };
+  if (request_.has_start()) return misuse("start", "the stream has one already: all messages behind it are samples");
+  if (!request_.has_samples()) return misuse("request", "the message is empty: set samples");
+  const auto size = static_cast<int64_t>(request_.samples().size());
+  if (size <= parts_.limits.max_piece_bytes) return std::nullopt;
+  return misuse("samples",
+                absl::StrCat("a piece of ", size, " bytes is more than this server takes (",
+                             parts_.limits.max_piece_bytes, " bytes, its --max-piece-bytes): send smaller ones"));
 }
 
 void StreamReactor::OnPieceTaken() {

@@ -86,8 +86,8 @@ class StreamReactor final : public grpc::ServerBidiReactor<v1::StreamEmbeddingsR
   void Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void TakeStart() ABSL_LOCKS_EXCLUDED(mu_);
   void TakePiece() ABSL_LOCKS_EXCLUDED(mu_);
-  // The client did what it may not: the stream ends once the rows that are known have left.
-  void Misuse(std::string field, std::string message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // What the client may not send behind the start: the stream ends once the rows that are known have left.
+  std::optional<RequestFault> FindMisuse() const;
 
   // --- Writing.
   using Message = std::unique_ptr<v1::StreamEmbeddingsResponse>;

@@ -23,15 +23,21 @@ StreamWatch::~StreamWatch() {
 }
 
 void StreamWatch::Add(const std::shared_ptr<StreamReactor>& stream) {
-  MutexLock lock(&mu_);
-  streams_.push_back(stream);
+  std::optional<CallError> stopped;
+  {
+    MutexLock lock(&mu_);
+    streams_.push_back(stream);
+    stopped = stopped_;
+  }
   wake_.SignalAll();
+  if (stopped) stream->Stop(*stopped);
 }
 
 void StreamWatch::StopAll(const CallError& error) {
   Streams open;
   {
     MutexLock lock(&mu_);
+    stopped_ = error;
     open = TakeOpen();
   }
   for (const auto& stream : open) stream->Stop(error);

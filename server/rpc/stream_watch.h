@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <thread>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "server/concurrency/mutex.h"
@@ -25,9 +27,9 @@ class StreamWatch {
   StreamWatch(const StreamWatch&) = delete;
   StreamWatch& operator=(const StreamWatch&) = delete;
 
-  // Held weakly.
+  // Held weakly. Before StreamReactor::Begin.
   void Add(const std::shared_ptr<StreamReactor>& stream);
-  // Those that are open now, as StreamReactor::Stop.
+  // Those that are open now, and those that are added later, as StreamReactor::Stop.
   void StopAll(const CallError& error);
 
  private:
@@ -41,6 +43,7 @@ class StreamWatch {
   Mutex mu_;
   CondVar wake_;
   std::list<std::weak_ptr<StreamReactor>> streams_ ABSL_GUARDED_BY(mu_);
+  std::optional<CallError> stopped_ ABSL_GUARDED_BY(mu_);  // With this.
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;
 };

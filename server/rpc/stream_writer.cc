@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "models/configs/config.h"
+#include "models/log_mel/window_stream.h"
 #include "server/rpc/write_matrix.h"
 #include "server/rpc/write_reply.h"
 #include "server/rpc/write_tags.h"
@@ -18,8 +19,14 @@ constexpr int64_t kMostHeadRowsBytes = 1 << 20;  // Of a message: clients take 4
 // last slice may make beyond.
 constexpr int64_t kMostFramesAhead = 3072;
 
-int64_t MostWindowsAhead(int window_samples, const MelSettings& mel) {
-  return kMostFramesAhead / (window_samples / mel.hop_samples + 1) + 1;
+// Bytes in memory for each of a row's in its message: the message, and its bytes on their way out.
+constexpr int64_t kRowsHeldPerByte = 2;
+constexpr int64_t kBytesPerTag = 112;  // In memory, its name included.
+
+// The last step of a slice may end more than one window.
+int64_t MostWindowsAhead(int window_samples, int hop_samples, const MelSettings& mel) {
+  return kMostFramesAhead / (window_samples / mel.hop_samples + 1) +
+         WindowStream::kStepFrames * mel.hop_samples / hop_samples + 1;
 }
 constexpr double kSceneHopMs = kSceneHopSamples * 1000.0 / kSampleRateHz;
 
@@ -43,12 +50,16 @@ int64_t StreamWriter::MostAnswerBytes(Head::Kind kind) const {
   return bytes;
 }
 
-int64_t StreamWriter::MostHeadBytes() const {
+int64_t StreamWriter::MostBytesAhead() const {
   const MelSettings& mel = plan_.served.network->info->mel;
-  const int64_t timestamps = MostWindowsAhead(plan_.served.config->timestamp_window_samples, mel);
-  const int64_t scenes = MostWindowsAhead(kSceneWindowSamples, mel);
-  return kLabelsHeldPerByte *
-         (timestamps * MostAnswerBytes(Head::Kind::kTimestamps) + scenes * MostAnswerBytes(Head::Kind::kScene));
+  const int64_t element_bytes = plan_.element_type == v1::ELEMENT_TYPE_FLOAT16 ? 2 : 4;
+  const int64_t row_bytes = embedding_size_ * element_bytes + static_cast<int64_t>(sizeof(double));
+  const int64_t timestamp_bytes = (plan_.timestamps ? kRowsHeldPerByte * row_bytes : 0) +
+                                  kLabelsHeldPerByte * MostAnswerBytes(Head::Kind::kTimestamps);
+  const int64_t scene_bytes = (plan_.scenes ? kRowsHeldPerByte * row_bytes : 0) + plan_.top_tags * kBytesPerTag +
+                              kLabelsHeldPerByte * MostAnswerBytes(Head::Kind::kScene);
+  return MostWindowsAhead(plan_.served.config->timestamp_window_samples, kTimestampHopSamples, mel) * timestamp_bytes +
+         MostWindowsAhead(kSceneWindowSamples, kSceneHopSamples, mel) * scene_bytes;
 }
 
 void StreamWriter::WriteStarted(v1::StreamEmbeddingsResponse* message) const {

@@ -26,8 +26,8 @@ class StreamWriter {
   // plan outlives it. precision: as EmbeddingSpace has it.
   StreamWriter(const StreamPlan& plan, std::string_view precision);
 
-  // What the heads' answers to all rows that are prepared at once may take in memory.
-  int64_t MostHeadBytes() const;
+  // What the messages of all rows that are prepared at once may take in memory.
+  int64_t MostBytesAhead() const;
 
   // The first message.
   void WriteStarted(v1::StreamEmbeddingsResponse* message) const;

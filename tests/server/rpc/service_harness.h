@@ -52,14 +52,25 @@ class ServiceHarness {
     FakeBackend::BeforeEmbed before_embed = {};
     std::map<std::string, HeadFile> heads = {};  // By name.
     bool open = true;
+    bool listens = false;  // On a port of this machine: NewConnection.
   };
 
   explicit ServiceHarness(Options options);
   ServiceHarness() : ServiceHarness(Options{}) {}
-  ~ServiceHarness();
+  ~ServiceHarness() { EndServer(); }
+
+  // Answers what is in flight, and ends.
+  void EndServer();
 
   std::unique_ptr<v1::EmbeddingService::Stub> NewStub() {
     return v1::EmbeddingService::NewStub(server_->InProcessChannel({}));
+  }
+  // Likewise over a socket of its own.
+  std::unique_ptr<v1::EmbeddingService::Stub> NewConnection() {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return v1::EmbeddingService::NewStub(
+        grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(port_), grpc::InsecureChannelCredentials(), arguments));
   }
   // The records so far, oldest first; waits until there are so many.
   std::vector<KeptRecord> WaitForRecords(size_t count);
@@ -74,6 +85,7 @@ class ServiceHarness {
   MetricsObserver observer_{&metrics, {}};
   std::unique_ptr<NetworkCatalog> networks_;
   HeadCatalog heads_;
+  int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   Mutex mu_;
   CondVar changed_;
@@ -110,14 +122,15 @@ inline ServiceHarness::ServiceHarness(Options options) {
   service = EmbeddingServiceImpl::Create(options.service, networks_.get(), &heads_, pipeline.get(), &metrics).value();
   if (options.open) service->Open();
   grpc::ServerBuilder builder;
+  if (options.listens) builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
   builder.RegisterService(service.get());
   server_ = builder.BuildAndStart();
 }
 
-inline ServiceHarness::~ServiceHarness() {
+inline void ServiceHarness::EndServer() {
   pipeline->BeginShutdown();
   batcher->Shutdown(absl::UnavailableError("the test has ended"));
-  server_->Shutdown();
+  server_->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(100));
 }
 
 inline std::vector<KeptRecord> ServiceHarness::WaitForRecords(size_t count) {

@@ -1,4 +1,4 @@
-// The bounds of what heads add to a stream. What its messages hold is tested over a real server.
+// The bounds of what the messages of a stream hold. What its messages hold is tested over a real server.
 
 #include "server/rpc/stream_writer.h"
 
@@ -71,14 +71,36 @@ TEST_F(StreamWriterTest, KnowsWhatTheAnswersMayTakeInMemory) {
     for (const auto& message : Write(&writer, kRows)) {
       memory += static_cast<int64_t>(message->SpaceUsedLong() + message->ByteSizeLong());
     }
-    EXPECT_LE(memory, writer.MostHeadBytes()) << top_labels;
-    EXPECT_GT(3 * memory, writer.MostHeadBytes()) << "it is bounded closely";
+    EXPECT_LE(memory, writer.MostBytesAhead()) << top_labels;
+    EXPECT_GT(3 * memory, writer.MostBytesAhead()) << "it is bounded closely";
   }
 }
 
-TEST_F(StreamWriterTest, TakesNothingForHeadsWhereThereAreNone) {
+TEST_F(StreamWriterTest, TakesNothingForWhatIsNotAskedFor) {
   plan_.heads.clear();
-  EXPECT_EQ(StreamWriter(plan_, "float32").MostHeadBytes(), 0);
+  EXPECT_EQ(StreamWriter(plan_, "float32").MostBytesAhead(), 0);
+}
+
+TEST_F(StreamWriterTest, KnowsWhatRowsAndTagsMayTakeInMemory) {
+  plan_.heads.clear();
+  plan_.lanes = {};
+  plan_.timestamps = plan_.lanes.Add(LaneKind::kTimestamps, network_, *config_, config_->readout);
+  plan_.scenes = plan_.lanes.Add(LaneKind::kScene, network_, *config_, config_->readout);
+  plan_.tags = plan_.lanes.Add(LaneKind::kScene, network_, *config_, LogitsReadout());
+  plan_.top_tags = kClassCount;
+  StreamWriter writer(plan_, "float32");
+  StreamWriter::Messages messages;
+  for (const int lane : {0, 1}) {
+    const int rows = lane == 0 ? kRows : 3;
+    const std::vector<float> values(static_cast<size_t>(rows * plan_.lanes.row_size(lane)), 0.5f);
+    EXPECT_FALSE(writer.WriteRows({.lane = lane, .first_window = 0, .rows = values, .last = false}, &messages));
+  }
+  int64_t memory = 0;
+  for (const auto& message : messages) {
+    memory += static_cast<int64_t>(message->SpaceUsedLong() + message->ByteSizeLong());
+  }
+  EXPECT_LE(memory, writer.MostBytesAhead());
+  EXPECT_GT(2 * memory, writer.MostBytesAhead()) << "it is bounded closely";
 }
 
 }  // namespace
