@@ -11,6 +11,7 @@ of what floods; beside the same caller's long calls, at most 10 times; and none 
 from __future__ import annotations
 
 import collections
+import itertools
 import json
 import os
 import pathlib
@@ -36,6 +37,7 @@ FLOODS = {
     "pcm": (32, 32, SHORT_CONFIG),  # 5 minutes at 44.1 kHz: 26 MB.
     "small": (256, 8, SHORT_CONFIG),  # Scenes of 1 s.
     "network": (32, 8, OTHER_CONFIG),  # Timestamps of 10 s on another network.
+    "streams": (32, 8, SHORT_CONFIG),  # Of timestamps and scenes, as fast as they are taken.
 }
 BATCH_SECONDS = 12.8  # 256 windows of timestamps of 16 frames: a full batch.
 
@@ -100,11 +102,19 @@ def make_flood(module, address: str, kind: str) -> None:
     else:
         method, request = "GetTimestampEmbeddings", pb.GetTimestampEmbeddingsRequest(clips=[noise(module, 10)], config=config)
     stubs = [module.pb_grpc.EmbeddingServiceStub(channel_to(address)) for _ in range(connections)]
+    piece = pb.StreamEmbeddingsRequest(samples=noise(module, 16).pcm.samples)
+    start = pb.StreamEmbeddingsRequest(start=pb.StreamStart(
+        config=config, encoding=pb.Pcm.LINEAR16, sample_rate_hertz=32000, timestamps=True, scenes=True))
 
     def call(i: int) -> None:
+        stub = stubs[i % connections]
         while True:
             try:
-                getattr(stubs[i % connections], method)(request, timeout=120)
+                if kind == "streams":
+                    for _ in stub.StreamEmbeddings(itertools.chain([start], itertools.repeat(piece)), timeout=120):
+                        pass
+                else:
+                    getattr(stub, method)(request, timeout=120)
             except grpc.RpcError:
                 time.sleep(0.02)  # A refusal: as clients do, if not for long.
 
