@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   AddStreamCommand(program, chosen);
   AddConfigsCommand(program, chosen);
   AddCheckpointsCommand(program, chosen);
+  AddHeadsCommand(program, chosen);
   AddHealthCommand(program, chosen);
   try {
     program.parse(argc, argv);
