@@ -3,8 +3,11 @@
 #include <grpc/support/time.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <limits>
+#include <mutex>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -96,8 +99,9 @@ class Call {
 // A call with its messages, which live until it is finished.
 template <typename M>
 struct CallWithMessages {
-  CallWithMessages(const ClientOptions& client, const CallOptions& options, typename M::Request message)
-      : request(std::move(message)), call(client, options) {}
+  CallWithMessages(const ClientOptions& client, const CallOptions& options, typename M::Request message,
+                   std::shared_ptr<void> in_flight_now = nullptr)
+      : in_flight(std::move(in_flight_now)), request(std::move(message)), call(client, options) {}
 
   absl::StatusOr<typename M::Reply> Finish(const M& method, const grpc::Status& status) {
     if (absl::Status failure = call.Finish(status); !failure.ok()) return failure;
@@ -106,6 +110,7 @@ struct CallWithMessages {
     return result;
   }
 
+  const std::shared_ptr<void> in_flight;  // First: it ends when the call is gone.
   typename M::Request request;
   typename M::Message reply;
   Call call;
@@ -131,15 +136,44 @@ absl::StatusOr<typename M::Reply> Run(const M& method, Stub& stub, const ClientO
 
 template <typename M>
 void Start(const M& method, Stub& stub, const ClientOptions& client, const CallOptions& options,
-           typename M::Request request, Client::Done<typename M::Reply> done) {
+           std::shared_ptr<void> in_flight, typename M::Request request, Client::Done<typename M::Reply> done) {
   if (absl::Status wrong = CheckCall(client, options, request); !wrong.ok()) return done(std::move(wrong));
-  auto call = std::make_shared<CallWithMessages<M>>(client, options, std::move(request));
+  auto call = std::make_shared<CallWithMessages<M>>(client, options, std::move(request), std::move(in_flight));
   (stub.async()->*method.start)(
       call->call.context(), &call->request, &call->reply,
       [call, &method, done = std::move(done)](const grpc::Status& status) { done(call->Finish(method, status)); });
 }
 
 }  // namespace
+
+// How many asynchronous calls have not been destroyed yet.
+class Client::CallsInFlight : public std::enable_shared_from_this<CallsInFlight> {
+ public:
+  // Counts until it is destroyed.
+  std::shared_ptr<void> Count() {
+    const std::lock_guard lock(mu_);
+    ++count_;
+    return {this, [calls = shared_from_this()](void*) { calls->Uncount(); }};
+  }
+  bool none() {
+    const std::lock_guard lock(mu_);
+    return count_ == 0;
+  }
+  void WaitForNone() {
+    std::unique_lock lock(mu_);
+    changed_.wait(lock, [this] { return count_ == 0; });
+  }
+
+ private:
+  void Uncount() {
+    const std::lock_guard lock(mu_);
+    if (--count_ == 0) changed_.notify_all();
+  }
+
+  std::mutex mu_;
+  std::condition_variable changed_;
+  int64_t count_ = 0;
+};
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options) {
   if (absl::Status wrong = CheckOptions(options); !wrong.ok()) return wrong;
@@ -154,9 +188,14 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options, st
 }
 
 Client::Client(ClientOptions options, std::unique_ptr<Stubs> stubs)
-    : options_(std::move(options)), stubs_(std::move(stubs)) {}
+    : options_(std::move(options)), stubs_(std::move(stubs)), in_flight_(std::make_shared<CallsInFlight>()) {}
 
-Client::~Client() = default;
+// A call is destroyed by a thread of gRPC's, and holds the channel. It must not be the last to do so: a channel's end
+// waits for those threads.
+Client::~Client() {
+  if (in_flight_->none()) return;
+  std::thread([stubs = stubs_, calls = in_flight_] { calls->WaitForNone(); }).detach();
+}
 
 absl::StatusOr<SceneEmbeddings> Client::GetSceneEmbeddings(EmbedRequest request, const CallOptions& options) {
   return Run(kScenes, *stubs_->embedding, options_, options,
@@ -173,18 +212,19 @@ absl::StatusOr<Tags> Client::GetTags(TagRequest request, const CallOptions& opti
 }
 
 void Client::GetSceneEmbeddingsAsync(EmbedRequest request, const CallOptions& options, Done<SceneEmbeddings> done) {
-  Start(kScenes, *stubs_->embedding, options_, options,
+  Start(kScenes, *stubs_->embedding, options_, options, in_flight_->Count(),
         EncodeEmbedRequest<v1::GetSceneEmbeddingsRequest>(std::move(request)), std::move(done));
 }
 
 void Client::GetTimestampEmbeddingsAsync(EmbedRequest request, const CallOptions& options,
                                          Done<TimestampEmbeddings> done) {
-  Start(kTimestamps, *stubs_->embedding, options_, options,
+  Start(kTimestamps, *stubs_->embedding, options_, options, in_flight_->Count(),
         EncodeEmbedRequest<v1::GetTimestampEmbeddingsRequest>(std::move(request)), std::move(done));
 }
 
 void Client::GetTagsAsync(TagRequest request, const CallOptions& options, Done<Tags> done) {
-  Start(kTags, *stubs_->embedding, options_, options, EncodeTagRequest(std::move(request)), std::move(done));
+  Start(kTags, *stubs_->embedding, options_, options, in_flight_->Count(), EncodeTagRequest(std::move(request)),
+        std::move(done));
 }
 
 absl::StatusOr<std::vector<ConfigInfo>> Client::ListConfigs(bool loaded_only, const CallOptions& options) {

@@ -96,8 +96,11 @@ class Client {
  private:
   Client(ClientOptions options, std::unique_ptr<Stubs> stubs);
 
+  class CallsInFlight;
+
   const ClientOptions options_;
   const std::shared_ptr<Stubs> stubs_;  // A stream that outlives the client may need them.
+  const std::shared_ptr<CallsInFlight> in_flight_;
 };
 
 }  // namespace hearwire::client

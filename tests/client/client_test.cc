@@ -220,10 +220,13 @@ TEST(ClientTest, RunsManyCallsAtOnceFromManyThreads) {
 
 TEST(ClientTest, FinishesCallsThatOutliveIt) {
   FakeServer server;
-  std::promise<absl::StatusOr<Tags>> promise;
-  NewClient(server)->GetTagsAsync({.clips = {EncodedAudio("abc")}}, {},
-                                  [&](auto reply) { promise.set_value(std::move(reply)); });
-  EXPECT_TRUE(promise.get_future().get().ok());
+  // Often: whether the client or the call is the last to let go of the channel is a matter of microseconds.
+  for (int i = 0; i < 200; ++i) {
+    std::promise<absl::StatusOr<Tags>> promise;
+    NewClient(server)->GetTagsAsync({.clips = {EncodedAudio("abc")}}, {},
+                                    [&](auto reply) { promise.set_value(std::move(reply)); });
+    EXPECT_TRUE(promise.get_future().get().ok());
+  }
 }
 
 TEST(ClientTest, ReachesAUnixSocket) {

@@ -14,5 +14,12 @@ int main() {
   }
   auto reply = (*client)->GetSceneEmbeddings({.clips = {hearwire::client::EncodedAudio("RIFF")}});
   std::cout << reply.status() << '\n';
-  return hearwire::client::IsUnreachable(reply.status()) ? 0 : 1;
+  auto stream = (*client)->OpenStream({.sample_rate_hz = 16000, .timestamps = true});
+  if (!stream.ok()) {
+    std::cerr << stream.status() << '\n';
+    return 1;
+  }
+  const absl::Status status = (*stream)->Read().status();
+  std::cout << status << '\n';
+  return hearwire::client::IsUnreachable(reply.status()) && hearwire::client::IsUnreachable(status) ? 0 : 1;
 }
