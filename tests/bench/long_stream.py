@@ -58,7 +58,7 @@ def run(module, hours: int, config: str, *flags: str) -> None:
         cpu = cpu_seconds(server.process.pid)
         peak = memory(server.process.pid)["VmHWM"]
     print(f"{config or EMBEDDED}: {hours} h in {took:.0f} s ({seconds / took:.0f} times real time, {cpu:.0f} s of CPU), "
-          f"{rows} rows and {windows} scene windows; resident {hourly[0] / 1024:.1f} MB after 10 minutes, "
+          f"{rows} rows and {windows} scene windows; resident {hourly[0] / 1024:.1f} MiB after 10 minutes, "
           f"{hourly[1] / 1024:.1f} after 1 h, {hourly[-1] / 1024:.1f} at the end, {peak / 1024:.1f} at most", flush=True)
 
 
