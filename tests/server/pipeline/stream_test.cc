@@ -295,6 +295,16 @@ TEST_F(StreamTest, RefusesFormatsThatCannotBe) {
   EXPECT_EQ(sink_->End().error->field, AudioField::kSource);
 }
 
+TEST_F(StreamTest, EndsForItsDeadlineWhereThatIsWhyItIsGivenUp) {
+  StreamRequest request = Request();
+  request.call.deadline = SteadyTime::Now() + absl::Milliseconds(20);
+  Start(std::move(request));
+  ASSERT_NE(stream_, nullptr);
+  absl::SleepFor(absl::Milliseconds(25));
+  stream_->Abandon();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(sink_->End().error->status));
+}
+
 TEST_F(StreamTest, TakesNoMoreThanTwoPiecesWhileItsSinkIsFull) {
   sink_->set_is_full(true);
   Start(Request());
