@@ -238,9 +238,14 @@ TEST_F(StreamStressTest, AStreamThatComesAfterTheEndOfAllIsToldToGoOnElsewhere) 
   WaitUntilNothingRuns();
 }
 
-class LostDeviceTest : public StreamStressTest {
+// A base, so that it is there before the server's threads and after them.
+struct Device {
+  std::atomic<bool> is_lost = false;
+};
+
+class LostDeviceTest : protected Device, public StreamStressTest {
  protected:
-  LostDeviceTest() : StreamStressTest(Losing(&is_lost_)) {}
+  LostDeviceTest() : StreamStressTest(Losing(&is_lost)) {}
 
   static ServiceHarness::Options Losing(const std::atomic<bool>* is_lost) {
     ServiceHarness::Options options = Hasty();
@@ -249,14 +254,12 @@ class LostDeviceTest : public StreamStressTest {
     };
     return options;
   }
-
-  std::atomic<bool> is_lost_ = false;
 };
 
 TEST_F(LostDeviceTest, StreamsEndWithTheDevice) {
   std::thread loser([&] {
     absl::SleepFor(absl::Milliseconds(300));
-    is_lost_ = true;
+    is_lost = true;
   });
   RunClients(absl::Milliseconds(800), 7);
   loser.join();
