@@ -30,8 +30,8 @@ int Milliseconds(absl::Duration duration) { return static_cast<int>(absl::ToInt6
 // gRPC's own messages go where the program's do, at debug: what matters to operators comes back as a status as well.
 void LogFromGrpc(gpr_log_func_args* args) { Log(LogLevel::kDebug, "gRPC", {{"text", args->message}}); }
 
-// Calls of a connection that are under way. Enough that under overload they reach the queue, which refuses them at once,
-// and do not wait where nobody sees them. More large messages than the memory holds are refused by gRPC's quota.
+// Calls of a connection that are under way. Enough that under overload they reach the queue, which refuses them at
+// once, and do not wait where nobody sees them. More large messages than the memory holds are refused by gRPC's quota.
 constexpr int kStreamsPerConnection = 1024;
 
 constexpr intptr_t kMaxSockets = 1 << 20;

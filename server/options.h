@@ -67,9 +67,9 @@ struct ServerOptions {
 
 // Bounds that have no flag: they follow from the machine and the options.
 struct Capacity {
-  int preparation_threads = 1;         // Decode and make spectrograms.
-  int64_t message_memory_bytes = 0;    // gRPC's buffers of all connections.
-  int64_t pipeline_memory_bytes = 0;   // Requests, spectrograms and rows of all calls.
+  int preparation_threads = 1;        // Decode and make spectrograms.
+  int64_t message_memory_bytes = 0;   // gRPC's buffers of all connections.
+  int64_t pipeline_memory_bytes = 0;  // Requests, spectrograms and rows of all calls.
 };
 
 // Whether a backend's device is a GPU: "cuda" or "cuda:0", not "cpu".
