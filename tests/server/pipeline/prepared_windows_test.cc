@@ -35,7 +35,7 @@ class PreparedWindowsTest : public ::testing::Test {
   }
 
   const std::shared_ptr<HeldBytes> held_ = std::make_shared<HeldBytes>(0);
-  const Readout readout_;
+  const Readout readout_ = {};
   PreparedWindows prepared_{2};
 };
 
