@@ -43,7 +43,7 @@ StreamSession::StreamSession(std::shared_ptr<Client::Stubs> stubs, std::string s
     : stubs_(std::move(stubs)),
       server_(std::move(server)),
       options_(std::move(options)),
-      frame_bytes_(options_.channels * (options_.encoding == Audio::Encoding::kLinear16 ? 2 : 4)),
+      frame_bytes_(int64_t{options_.channels} * (options_.encoding == Audio::Encoding::kLinear16 ? 2 : 4)),
       deadline_(options_.deadline ? std::optional(After(*options_.deadline)) : std::nullopt),
       heads_(std::move(heads)),
       // Scene heads are answered with the scene windows.

@@ -20,6 +20,7 @@ int RunPython(std::vector<std::string> arguments) {
   const std::string python = named != nullptr && *named != '\0' ? named : "python3";
   arguments.insert(arguments.begin(), {python, "-m", "hearwire", "heads"});
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   execvp(python.c_str(), argv.data());

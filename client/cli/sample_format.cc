@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 namespace hearwire::cli {
@@ -55,6 +56,7 @@ float ToFloat(Encoding encoding, const char* bytes) {
 
 std::vector<std::string> EncodingNames() {
   std::vector<std::string> names;
+  names.reserve(std::size(kEncodings));
   for (const EncodingInfo& info : kEncodings) names.emplace_back(info.name);
   return names;
 }
