@@ -68,7 +68,7 @@ struct CallRequest {
 
 // One stream: audio without end, in pieces.
 struct StreamRequest {
-  CallRequest call;  // Without clips and sink.
+  CallRequest call;  // Without clips, reply and sink.
   PcmAudio format;   // Without samples.
   // Index of the first sample in the recording, at the input's rate, for a stream that goes on where another ended:
   // 0 to PcmStream::kMaxFirstSample. Windows that reach before it are left out.

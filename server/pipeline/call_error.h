@@ -21,6 +21,7 @@ namespace hearwire {
 namespace reason {
 inline constexpr std::string_view kQueueFull = "QUEUE_FULL";                 // Too much waits; later it may fit.
 inline constexpr std::string_view kTooManyCalls = "TOO_MANY_CALLS";          // Likewise, in calls.
+inline constexpr std::string_view kTooManyStreams = "TOO_MANY_STREAMS";      // Likewise, in streams.
 inline constexpr std::string_view kMemoryFull = "MEMORY_FULL";               // Likewise, in bytes.
 inline constexpr std::string_view kDeadlineTooShort = "DEADLINE_TOO_SHORT";  // Not even an idle server would do.
 inline constexpr std::string_view kReplyTooLarge = "REPLY_TOO_LARGE";        // Over max_reply_bytes.
@@ -39,9 +40,8 @@ inline constexpr std::string_view kShuttingDown = "SHUTTING_DOWN";
 inline constexpr std::string_view kDeviceLost = "DEVICE_LOST";
 inline constexpr std::string_view kDeadline = "DEADLINE";
 inline constexpr std::string_view kCancelled = "CANCELLED";
-inline constexpr std::string_view kTooManyStreams = "TOO_MANY_STREAMS";  // Likewise, in streams.
-inline constexpr std::string_view kStreamIdle = "STREAM_IDLE";           // Its client neither sent nor read.
-inline constexpr std::string_view kStreamTooLong = "STREAM_TOO_LONG";    // In time: another one can go on.
+inline constexpr std::string_view kStreamIdle = "STREAM_IDLE";         // Its client neither sent nor read.
+inline constexpr std::string_view kStreamTooLong = "STREAM_TOO_LONG";  // In time: another one can go on.
 inline constexpr std::string_view kInternal = "INTERNAL";
 
 // Those of calls that were refused for what the server can or may do, not for what was asked: exactly these are counted

@@ -15,17 +15,15 @@ namespace hearwire {
 // Not thread-safe.
 struct CallLane {
   // request outlives it.
-  CallLane(const LaneRequest& lane, int64_t bytes_per_row)
+  explicit CallLane(const LaneRequest& lane)
       : request(&lane),
         batcher(lane.network->batcher),
         row_size(RowSize(lane.network->shape, lane.network->info->mel.n_mels, lane.readouts)),
-        reply_row_bytes(bytes_per_row),
         prepared(row_size) {}
 
   const LaneRequest* request;
   Batcher* batcher;  // The network's.
   int row_size;
-  int64_t reply_row_bytes;
   PreparedWindows prepared;
 
   int64_t windows = 0;     // Prepared so far.

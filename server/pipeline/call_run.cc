@@ -28,7 +28,7 @@ CallRun::CallRun(const PipelineParts& parts, CallRequest request, std::unique_pt
       caller_(std::move(caller)),
       share_(std::move(share)),
       credit_frames_(LeastCredit(request_, most_credit_frames)) {
-  for (size_t i = 0; i < request_.lanes.size(); ++i) lanes_.emplace_back(request_.lanes[i], request_.reply.per_row[i]);
+  for (const LaneRequest& lane : request_.lanes) lanes_.emplace_back(lane);
 }
 
 int64_t CallRun::OpenClipBytes() const {
@@ -64,7 +64,6 @@ std::optional<CallError> CallRun::EnterBatchers(const std::vector<Reservation>& 
     if (!status.ok()) {
       work.computed = nullptr;
       work.done = nullptr;
-      if (absl::IsCancelled(status) || absl::IsDeadlineExceeded(status)) parts_.metrics->OnCancelled("decode");
       return FromBatcher(status, *lane.network->batcher);
     }
     bool ended;
@@ -216,6 +215,11 @@ std::optional<CallError> CallRun::GiveRows(size_t lane, const PreparedWindows::P
                                 .first_window = piece.first_of_clip,
                                 .rows = rows,
                                 .last = piece.last_of_clip});
+}
+
+void CallRun::EndWhilePreparing(CallError error) {
+  if (absl::IsCancelled(error.status) || absl::IsDeadlineExceeded(error.status)) parts_.metrics->OnCancelled("decode");
+  Finish(std::move(error));
 }
 
 void CallRun::Finish(std::optional<CallError> error) {

@@ -93,6 +93,8 @@ class CallRun : public std::enable_shared_from_this<CallRun> {
   // Ends the call, with the error if there is one. Only the first end counts. While rows are being delivered, whoever
   // delivers ends it.
   void Finish(std::optional<CallError> error) ABSL_LOCKS_EXCLUDED(mu_);
+  // As Finish, of a call that is not prepared yet, or not whole: it is counted where its caller has gone.
+  void EndWhilePreparing(CallError error) ABSL_LOCKS_EXCLUDED(mu_);
   // The call has ended: nothing is prepared any more.
   virtual void OnFinish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
   // What it holds until its reply has left.

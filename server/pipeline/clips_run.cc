@@ -6,6 +6,7 @@
 #include "server/pipeline/call_errors.h"
 
 namespace hearwire {
+
 ClipsRun::ClipsRun(const PipelineParts& parts, CallRequest request, std::unique_ptr<CallerRegistry::Number> caller,
                    std::unique_ptr<Admission::Share> share)
     : CallRun(parts, std::move(request), std::move(caller), std::move(share), kAllCredit),
@@ -53,8 +54,7 @@ std::optional<int64_t> ClipsRun::PrepareSlice() {
   }
   if (go_on) return samples_left;
   if (!end) return std::nullopt;
-  if (absl::IsCancelled(end->status) || absl::IsDeadlineExceeded(end->status)) parts_.metrics->OnCancelled("decode");
-  Finish(std::move(end));
+  EndWhilePreparing(*std::move(end));
   return std::nullopt;
 }
 
@@ -96,7 +96,7 @@ std::optional<CallError> ClipsRun::HandOn(int clip, bool ended, LaneWindows wind
   for (size_t i = 0; i < lanes_.size(); ++i) {
     if (request_.lanes[i].kind != LaneKind::kTimestamps) continue;
     const int64_t rows = lanes_[i].windows + static_cast<int64_t>(windows[i].windows.size());
-    if (std::optional<CallError> error = TakeReplyRoom(&lanes_[i], rows, !complete)) return error;
+    if (std::optional<CallError> error = TakeReplyRoom(i, rows, !complete)) return error;
   }
   return Append(clip, complete, std::move(windows));
 }

@@ -7,6 +7,7 @@
 #ifndef HEARWIRE_SERVER_PIPELINE_CLIPS_RUN_H_
 #define HEARWIRE_SERVER_PIPELINE_CLIPS_RUN_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -47,8 +48,7 @@ class ClipsRun final : public CallRun {
   KnownSize MeasureClips() const;
   std::optional<CallError> ReserveRoom(const KnownSize& known) ABSL_LOCKS_EXCLUDED(mu_);
   // Takes room in the reply for the lane's rows, as many as are now known. at_least: there may be more.
-  std::optional<CallError> TakeReplyRoom(CallLane* lane, int64_t rows, bool at_least)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::optional<CallError> TakeReplyRoom(size_t lane, int64_t rows, bool at_least) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   int64_t BytesOfReply() const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return request_.reply.held_per_byte * reply_bytes_;
   }

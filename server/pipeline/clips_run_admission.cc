@@ -12,7 +12,7 @@ namespace hearwire {
 void ClipsRun::Start() {
   const KnownSize known = MeasureClips();
   if (std::optional<CallError> error = ReserveRoom(known)) return Finish(std::move(error));
-  if (std::optional<CallError> error = EnterBatchers(known.lanes)) return Finish(std::move(error));
+  if (std::optional<CallError> error = EnterBatchers(known.lanes)) return EndWhilePreparing(*std::move(error));
   const int tasks = std::min(clip_count_, parts_.options.threads);
   {
     MutexLock lock(&mu_);
@@ -45,7 +45,7 @@ std::optional<CallError> ClipsRun::ReserveRoom(const KnownSize& known) {
   for (size_t i = 0; i < lanes_.size(); ++i) {
     const Reservation& lane = known.lanes[i];
     const int64_t rows = request_.lanes[i].kind == LaneKind::kTimestamps ? lane.windows : clip_count_;
-    if (std::optional<CallError> error = TakeReplyRoom(&lanes_[i], rows, !known.complete)) return error;
+    if (std::optional<CallError> error = TakeReplyRoom(i, rows, !known.complete)) return error;
     const int64_t credit = 2 * MostFramesOfSlice();
     const int64_t frames = known.complete ? std::min(lane.frames, credit) : credit;
     const int64_t bytes = PreparedBytes(request_.lanes[i], lanes_[i].row_size, frames, lane.frames / lane.windows);
@@ -54,13 +54,14 @@ std::optional<CallError> ClipsRun::ReserveRoom(const KnownSize& known) {
   return std::nullopt;
 }
 
-std::optional<CallError> ClipsRun::TakeReplyRoom(CallLane* lane, int64_t rows, bool at_least) {
-  if (rows <= lane->reply_rows) return std::nullopt;
-  const int64_t more = (rows - lane->reply_rows) * lane->reply_row_bytes;
+std::optional<CallError> ClipsRun::TakeReplyRoom(size_t lane, int64_t rows, bool at_least) {
+  int64_t& reply_rows = lanes_[lane].reply_rows;
+  if (rows <= reply_rows) return std::nullopt;
+  const int64_t more = (rows - reply_rows) * request_.reply.per_row[lane];
   const int64_t bytes = reply_bytes_ + more;
   if (bytes > parts_.options.max_reply_bytes) return ReplyTooLarge(bytes, parts_.options.max_reply_bytes, at_least);
   if (!share_->Grow(request_.reply.held_per_byte * more)) return NoMemory();
-  lane->reply_rows = rows;
+  reply_rows = rows;
   reply_bytes_ = bytes;
   return std::nullopt;
 }

@@ -34,6 +34,11 @@ struct PipelineOptions {
   AudioLimits audio = {};
 };
 
+// Frames that a stream may have prepared and not computed before its preparation pauses: half a batch of the CPU's, or
+// a few seconds of audio. And the most that it may have then: its last slice begins below that and makes half of it.
+inline constexpr int64_t kStreamFrames = 2048;
+inline constexpr int64_t kMostStreamFrames = kStreamFrames + kStreamFrames / 2;
+
 // A stream that was started. Thread-safe; nothing blocks, and nothing has an effect after OnEnd.
 class StreamCall {
  public:

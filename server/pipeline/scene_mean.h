@@ -17,7 +17,7 @@ class SceneMean {
   // rows: the next ones, [count, row_size]. The size is the same in all pieces.
   void Add(absl::Span<const float> rows, int row_size);
 
-  // Of all rows so far, at least one: [row_size], a view of this. That of an only one is it, to the bit.
+  // Of all rows so far: [row_size], a view of this; empty when there are none. That of an only one is it, to the bit.
   absl::Span<const float> Mean();
 
  private:

@@ -10,9 +10,6 @@
 namespace hearwire {
 namespace {
 
-// Frames that a stream may have prepared and not computed: half a batch of the CPU's, or a few seconds of audio.
-constexpr int64_t kStreamFrames = 2048;
-
 CallRequest TakeCall(StreamRequest* request) {
   request->call.sink = request->sink.get();
   return std::move(request->call);
@@ -34,7 +31,7 @@ bool StreamRun::Start() {
     error = EnterBatchers(std::vector<Reservation>(request_.lanes.size(), open_ended));
   }
   if (error) {
-    CallRun::Finish(std::move(error));
+    EndWhilePreparing(*std::move(error));
     return false;
   }
   MutexLock lock(&mu_);
@@ -168,8 +165,7 @@ std::optional<int64_t> StreamRun::PrepareSlice() {
     }
   }
   if (end) {
-    if (absl::IsCancelled(end->status) || absl::IsDeadlineExceeded(end->status)) parts_.metrics->OnCancelled("decode");
-    CallRun::Finish(std::move(end));
+    EndWhilePreparing(*std::move(end));
   }
   return go_on ? std::optional(feed_->samples_left()) : std::nullopt;
 }

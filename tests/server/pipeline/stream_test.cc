@@ -126,7 +126,6 @@ class StreamTest : public testing::Test {
   StreamRequest Request(int64_t first_sample = 0) {
     StreamRequest request;
     request.call.lanes = {harness_.Request({}, LaneKind::kTimestamps).lanes[0], harness_.Request({}).lanes[0]};
-    request.call.reply.per_row = {0, 0};
     request.format = {.sample_rate_hz = kSampleRateHz};
     request.first_sample = first_sample;
     request.sink = sink_;
@@ -358,7 +357,6 @@ TEST_F(GatedStreamTest, TakesNoMoreAudioThanItsCreditWhileNothingIsComputed) {
   auto sink = std::make_shared<KeepingSink>();
   StreamRequest request;
   request.call.lanes = {harness.Request({}, LaneKind::kTimestamps).lanes[0]};
-  request.call.reply.per_row = {0};
   request.format = {.sample_rate_hz = kSampleRateHz};
   request.sink = sink;
   const auto stream = harness.pipeline->StartStream(std::move(request));
