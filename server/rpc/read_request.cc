@@ -46,14 +46,14 @@ RequestFault NotLoaded(std::string_view what, const NetworkInfo& network) {
           ""};
 }
 
-RequestFault Invalid(std::string field, std::string_view message, std::string_view reason = reason::kInvalidRequest) {
-  return {{.status = absl::InvalidArgumentError(absl::string_view(message.data(), message.size())), .reason = reason},
-          std::move(field)};
-}
-
 std::string ClipPath(int clip) { return absl::StrCat("clips[", clip, "]"); }
 
 }  // namespace
+
+RequestFault InvalidRequest(std::string field, std::string_view message, std::string_view reason) {
+  return {{.status = absl::InvalidArgumentError(absl::string_view(message.data(), message.size())), .reason = reason},
+          std::move(field)};
+}
 
 std::variant<ServedConfig, RequestFault> ReadConfig(std::string_view name, const NetworkCatalog& networks) {
   const Config* config = FindConfig(name);
@@ -82,9 +82,9 @@ std::variant<v1::ElementType, RequestFault> ReadElementType(v1::ElementType aske
     case v1::ELEMENT_TYPE_FLOAT16:
       return v1::ELEMENT_TYPE_FLOAT16;
     default:
-      return Invalid("element_type", absl::StrCat(static_cast<int>(asked),
-                                                  " is no element type; 1 is FLOAT32, 2 is "
-                                                  "FLOAT16"));
+      return InvalidRequest("element_type", absl::StrCat(static_cast<int>(asked),
+                                                         " is no element type; 1 is FLOAT32, 2 is "
+                                                         "FLOAT16"));
   }
 }
 
@@ -112,19 +112,20 @@ std::variant<std::vector<const LoadedHead*>, RequestFault> ReadHeads(
       return Unknown("head", names[i], known, "ListHeads", reason::kUnknownHead, field);
     }
     const auto [place, is_new] = places.emplace(loaded, i);
-    if (!is_new) return Invalid(field, absl::StrCat(names[i], " is named by heads[", place->second, "] already"));
+    if (!is_new)
+      return InvalidRequest(field, absl::StrCat(names[i], " is named by heads[", place->second, "] already"));
     found.push_back(loaded);
   }
   return found;
 }
 
 std::variant<std::vector<AudioSource>, RequestFault> ReadClips(const AudioClips& clips, int max_clips) {
-  if (clips.empty()) return Invalid("clips", "there are none; a call has at least one clip");
+  if (clips.empty()) return InvalidRequest("clips", "there are none; a call has at least one clip");
   if (clips.size() > max_clips) {
-    return Invalid("clips",
-                   absl::StrCat("there are ", clips.size(), "; this server takes at most ", max_clips,
-                                " clips in a call (its --max-clips): split it into several calls"),
-                   reason::kTooManyClips);
+    return InvalidRequest("clips",
+                          absl::StrCat("there are ", clips.size(), "; this server takes at most ", max_clips,
+                                       " clips in a call (its --max-clips): split it into several calls"),
+                          reason::kTooManyClips);
   }
   std::vector<AudioSource> sources;
   sources.reserve(clips.size());
@@ -135,13 +136,12 @@ std::variant<std::vector<AudioSource>, RequestFault> ReadClips(const AudioClips&
       continue;
     }
     if (clip.source_case() != v1::Audio::kPcm) {
-      return Invalid(ClipPath(i), "the clip has no audio; set pcm or encoded", reason::kInvalidAudio);
+      return InvalidRequest(ClipPath(i), "the clip has no audio; set pcm or encoded", reason::kInvalidAudio);
     }
     const v1::Pcm& pcm = clip.pcm();
-    sources.push_back(PcmAudio{.encoding = static_cast<PcmAudio::Encoding>(pcm.encoding()),
-                               .sample_rate_hz = pcm.sample_rate_hertz(),
-                               .channel_count = pcm.channel_count() == 0 ? 1 : int64_t{pcm.channel_count()},
-                               .samples = pcm.samples()});
+    PcmAudio audio = PcmFormatOf(pcm);
+    audio.samples = pcm.samples();
+    sources.push_back(audio);
   }
   return sources;
 }

@@ -22,6 +22,10 @@ struct RequestFault {
   std::string field;
 };
 
+// INVALID_ARGUMENT, for a field other than a clip unless the reason says so.
+RequestFault InvalidRequest(std::string field, std::string_view message,
+                            std::string_view reason = reason::kInvalidRequest);
+
 // A network that is loaded, and what a call reads out of it.
 struct ServedConfig {
   const Config* config = nullptr;
@@ -43,6 +47,15 @@ std::variant<v1::ElementType, RequestFault> ReadElementType(v1::ElementType aske
 // twice.
 std::variant<std::vector<const LoadedHead*>, RequestFault> ReadHeads(
     const google::protobuf::RepeatedPtrField<std::string>& names, const HeadCatalog& heads);
+
+// The format that a Pcm or a StreamStart tells; without samples. Nothing of it is checked.
+template <typename Message>
+PcmAudio PcmFormatOf(const Message& message) {
+  return {.encoding = static_cast<PcmAudio::Encoding>(message.encoding()),
+          .sample_rate_hz = message.sample_rate_hertz(),
+          .channel_count = message.channel_count() == 0 ? 1 : int64_t{message.channel_count()},
+          .samples = {}};
+}
 
 using AudioClips = google::protobuf::RepeatedPtrField<v1::Audio>;
 

@@ -9,10 +9,6 @@
 namespace hearwire {
 namespace {
 
-RequestFault Invalid(std::string field, const std::string& message) {
-  return {{.status = absl::InvalidArgumentError(message), .reason = reason::kInvalidRequest}, std::move(field)};
-}
-
 using Heads = std::vector<const LoadedHead*>;
 
 std::variant<Heads, RequestFault> ReadStartsHeads(const v1::StreamStart& start, const HeadCatalog& heads) {
@@ -35,9 +31,10 @@ std::variant<std::string_view, RequestFault> ChooseConfig(const v1::StreamStart&
   const auto other =
       std::find_if(heads.begin(), heads.end(), [&](const LoadedHead* head) { return head->config != first.config; });
   if (other != heads.end() && (start.timestamps() || start.scenes())) {
-    return Invalid("start.config", absl::StrCat("heads ", first.head.name, " and ", (*other)->head.name,
-                                                " read the configs ", first.head.config, " and ", (*other)->head.config,
-                                                ": say which one's embeddings are ", "asked for"));
+    return InvalidRequest(
+        "start.config",
+        absl::StrCat("heads ", first.head.name, " and ", (*other)->head.name, " read the configs ", first.head.config,
+                     " and ", (*other)->head.config, ": say which one's embeddings are ", "asked for"));
   }
   return first.config->name;
 }
@@ -74,7 +71,7 @@ std::variant<StreamPlan, RequestFault> ReadStreamStart(const v1::StreamStart& st
   plan.served = std::get<ServedConfig>(served);
   for (size_t i = 0; i < asked.size(); ++i) {
     const std::optional<std::string> misfit = Misfit(*asked[i], plan.served);
-    if (misfit) return Invalid(absl::StrCat("start.heads[", i, "]"), *misfit);
+    if (misfit) return InvalidRequest(absl::StrCat("start.heads[", i, "]"), *misfit);
   }
   auto element_type = ReadElementType(start.element_type());
   if (RequestFault* fault = std::get_if<RequestFault>(&element_type)) {
@@ -83,17 +80,14 @@ std::variant<StreamPlan, RequestFault> ReadStreamStart(const v1::StreamStart& st
   }
   plan.element_type = std::get<v1::ElementType>(element_type);
   if (!start.timestamps() && !start.scenes() && start.tags_top_k() == 0 && asked.empty()) {
-    return Invalid("start", "nothing is asked for: set timestamps, scenes, tags_top_k or heads");
+    return InvalidRequest("start", "nothing is asked for: set timestamps, scenes, tags_top_k or heads");
   }
   if (start.first_sample() > static_cast<uint64_t>(PcmStream::kMaxFirstSample)) {
-    return Invalid("start.first_sample",
-                   absl::StrCat(start.first_sample(), " is out of range; 0 to 2^56 are accepted"));
+    return InvalidRequest("start.first_sample",
+                          absl::StrCat(start.first_sample(), " is out of range; 0 to 2^56 are accepted"));
   }
   plan.first_sample = static_cast<int64_t>(start.first_sample());
-  plan.format = {.encoding = static_cast<PcmAudio::Encoding>(start.encoding()),
-                 .sample_rate_hz = start.sample_rate_hertz(),
-                 .channel_count = start.channel_count() == 0 ? 1 : int64_t{start.channel_count()},
-                 .samples = {}};
+  plan.format = PcmFormatOf(start);
 
   const auto add = [&](LaneKind kind, const Readout& readout) {
     return plan.lanes.Add(kind, *plan.served.network, *plan.served.config, readout);

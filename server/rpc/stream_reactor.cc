@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/audio/pcm_source.h"
 #include "server/pipeline/call_errors.h"
 #include "server/rpc/caller_name.h"
 #include "server/rpc/deadline.h"
@@ -14,10 +15,6 @@ namespace {
 // Of messages that wait for the client, as they lie in memory: when they are so many, the pipeline makes no more; below
 // half of them it does again. What it has prepared by then comes on top.
 constexpr int64_t kFullBytes = 256 << 10;
-
-int64_t SampleBytes(const PcmAudio& format) {
-  return format.channel_count * (format.encoding == PcmAudio::Encoding::kLinear16 ? 2 : 4);
-}
 
 CallError Idle(const char* what, absl::Duration timeout) {
   return {
@@ -106,10 +103,8 @@ void StreamReactor::OnReadDone(bool ok) {
     if (finished_) return;
     stream = stream_;
     if (!ok && stream == nullptr) {
-      const RequestFault fault{
-          {.status = absl::InvalidArgumentError("the stream has no start: its first message says what is asked for"),
-           .reason = reason::kInvalidRequest},
-          "start"};
+      const RequestFault fault =
+          InvalidRequest("start", "the stream has no start: its first message says what is asked for");
       return End(&fault, CallReport{});
     }
   }
@@ -121,10 +116,8 @@ void StreamReactor::TakeStart() {
   StreamRequest request;
   {
     MutexLock lock(&mu_);
-    std::variant<StreamPlan, RequestFault> read = RequestFault{
-        {.status = absl::InvalidArgumentError("the first message of a stream is its start, and this one has none"),
-         .reason = reason::kInvalidRequest},
-        "start"};
+    std::variant<StreamPlan, RequestFault> read =
+        InvalidRequest("start", "the first message of a stream is its start, and this one has none");
     if (request_.has_start()) {
       const v1::StreamStart& start = request_.start();
       account_.set_config(start.config().empty() ? parts_.default_config : std::string_view(start.config()));
@@ -135,7 +128,6 @@ void StreamReactor::TakeStart() {
     account_.set_config(plan_.served.config->name);
     writer_ = std::make_unique<StreamWriter>(plan_, parts_.precision);
     request.call.lanes = plan_.lanes.lanes();
-    request.call.reply.per_row.resize(plan_.lanes.lanes().size());
     // A piece that is read, one that waits, one that is prepared; and messages.
     request.call.request_bytes = 3 * parts_.limits.max_piece_bytes + 2 * kFullBytes + writer_->MostBytesAhead();
     request.call.deadline = ReadDeadline(context_->raw_deadline());
@@ -181,17 +173,14 @@ void StreamReactor::TakePiece() {
 }
 
 std::optional<RequestFault> StreamReactor::FindMisuse() const {
-  const auto misuse = [](std::string field, const std::string& message) {
-    return RequestFault{{.status = absl::InvalidArgumentError(message), .reason = reason::kInvalidRequest},
-                        std::move(field)};
-  };
-  if (request_.has_start()) return misuse("start", "the stream has one already: all messages behind it are samples");
-  if (!request_.has_samples()) return misuse("request", "the message is empty: set samples");
+  if (request_.has_start())
+    return InvalidRequest("start", "the stream has one already: all messages behind it are samples");
+  if (!request_.has_samples()) return InvalidRequest("request", "the message is empty: set samples");
   const auto size = static_cast<int64_t>(request_.samples().size());
   if (size <= parts_.limits.max_piece_bytes) return std::nullopt;
-  return misuse("samples",
-                absl::StrCat("a piece of ", size, " bytes is more than this server takes (",
-                             parts_.limits.max_piece_bytes, " bytes, its --max-piece-bytes): send smaller ones"));
+  return InvalidRequest(
+      "samples", absl::StrCat("a piece of ", size, " bytes is more than this server takes (",
+                              parts_.limits.max_piece_bytes, " bytes, its --max-piece-bytes): send smaller ones"));
 }
 
 void StreamReactor::OnPieceTaken() {
@@ -237,7 +226,8 @@ void StreamReactor::OnEnd(const CallError* error, const CallReport& report, std:
 }
 
 void StreamReactor::EndWell(const CallReport& report) {
-  const int64_t samples = plan_.first_sample + bytes_ / SampleBytes(plan_.format);
+  const int64_t samples =
+      plan_.first_sample + bytes_ / (plan_.format.channel_count * PcmSource::BytesPerValue(plan_.format.encoding));
   auto message = std::make_unique<v1::StreamEmbeddingsResponse>();
   const double audio_ms = static_cast<double>(samples) * 1000.0 / static_cast<double>(plan_.format.sample_rate_hz);
   if (std::optional<RequestFault> fault = writer_->WriteSummary(audio_ms, message.get())) return End(&*fault, report);

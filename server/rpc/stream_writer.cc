@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "models/configs/config.h"
 #include "models/log_mel/window_stream.h"
+#include "server/pipeline/pipeline.h"
 #include "server/rpc/write_matrix.h"
 #include "server/rpc/write_reply.h"
 #include "server/rpc/write_tags.h"
@@ -15,17 +16,13 @@ namespace {
 
 constexpr size_t kMostRowsOfMessage = 256;
 constexpr int64_t kMostHeadRowsBytes = 1 << 20;  // Of a message: clients take 4 MiB unless they raise it.
-// Of windows whose rows may come although the client reads none: a stream's credit of 2048, and half of it that its
-// last slice may make beyond.
-constexpr int64_t kMostFramesAhead = 3072;
-
 // Bytes in memory for each of a row's in its message: the message, and its bytes on their way out.
 constexpr int64_t kRowsHeldPerByte = 2;
 constexpr int64_t kBytesPerTag = 112;  // In memory, its name included.
 
-// The last step of a slice may end more than one window.
+// Whose rows may come although the client reads none. The last step of a slice may end more than one window.
 int64_t MostWindowsAhead(int window_samples, int hop_samples, const MelSettings& mel) {
-  return kMostFramesAhead / (window_samples / mel.hop_samples + 1) +
+  return kMostStreamFrames / (window_samples / mel.hop_samples + 1) +
          WindowStream::kStepFrames * mel.hop_samples / hop_samples + 1;
 }
 constexpr double kSceneHopMs = kSceneHopSamples * 1000.0 / kSampleRateHz;
@@ -52,8 +49,7 @@ int64_t StreamWriter::MostAnswerBytes(Head::Kind kind) const {
 
 int64_t StreamWriter::MostBytesAhead() const {
   const MelSettings& mel = plan_.served.network->info->mel;
-  const int64_t element_bytes = plan_.element_type == v1::ELEMENT_TYPE_FLOAT16 ? 2 : 4;
-  const int64_t row_bytes = embedding_size_ * element_bytes + static_cast<int64_t>(sizeof(double));
+  const int64_t row_bytes = embedding_size_ * ElementBytes(plan_.element_type) + static_cast<int64_t>(sizeof(double));
   const int64_t timestamp_bytes = (plan_.timestamps ? kRowsHeldPerByte * row_bytes : 0) +
                                   kLabelsHeldPerByte * MostAnswerBytes(Head::Kind::kTimestamps);
   const int64_t scene_bytes = (plan_.scenes ? kRowsHeldPerByte * row_bytes : 0) + plan_.top_tags * kBytesPerTag +
@@ -128,10 +124,9 @@ std::optional<RequestFault> StreamWriter::WriteScenes(const WindowRows& rows, Me
   const int row_size = plan_.lanes.row_size(rows.lane);
   const auto size = static_cast<size_t>(row_size);
   scene_.Add(rows.rows, row_size);
-  has_scene_ |= !rows.rows.empty();
-  // A longer clip has five windows at least, and its last piece begins behind the first of them.
-  is_one_window_ = rows.last && rows.first_window == 0 && rows.rows.size() == size;
-  if (is_one_window_) return std::nullopt;
+  // The scene of a clip of at most 10 s: a longer one has five windows at least, and its last piece begins behind the
+  // first of them.
+  if (rows.last && rows.first_window == 0 && rows.rows.size() == size) return std::nullopt;
   int64_t window = rows.first_window;
   for (absl::Span<const float> left = rows.rows; !left.empty(); left.remove_prefix(size)) {
     auto message = std::make_unique<v1::StreamEmbeddingsResponse>();
@@ -170,8 +165,9 @@ std::optional<RequestFault> StreamWriter::WriteSummary(double audio_ms, v1::Stre
   summary.set_timestamp_rows(static_cast<uint64_t>(timestamp_rows_));
   summary.set_scene_windows(static_cast<uint64_t>(scene_windows_));
   // Of a stream that began later than the recording, the windows do not make its scene.
-  if (!has_scene_ || plan_.first_sample > 0) return std::nullopt;
-  return WriteScene(scene_.Mean(), &v1::StreamSummary::mutable_scene, &summary);
+  const absl::Span<const float> scene = scene_.Mean();
+  if (scene.empty() || plan_.first_sample > 0) return std::nullopt;
+  return WriteScene(scene, &v1::StreamSummary::mutable_scene, &summary);
 }
 
 }  // namespace hearwire

@@ -55,8 +55,6 @@ class StreamWriter {
   LabelWriter labels_;
   int64_t timestamp_rows_ = 0;
   int64_t scene_windows_ = 0;
-  bool is_one_window_ = false;  // The clip's scene is a single window, of no more than 10 s.
-  bool has_scene_ = false;      // A row of the lane has come.
   SceneMean scene_;
 };
 

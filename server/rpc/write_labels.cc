@@ -1,9 +1,9 @@
 #include "server/rpc/write_labels.h"
 
 #include <algorithm>
-#include <numeric>
 #include <string>
 
+#include "server/rpc/best_values.h"
 #include "server/rpc/write_reply.h"
 
 namespace hearwire {
@@ -44,13 +44,9 @@ void LabelWriter::WriteTimestamps(const Head& head, Embeddings embeddings, int64
 
 void LabelWriter::WriteBest(const Head& head, absl::Span<const float> scores, LabelNames names,
                             google::protobuf::RepeatedPtrField<v1::Label>* labels) {
-  order_.resize(scores.size());
-  std::iota(order_.begin(), order_.end(), size_t{0});
   const size_t count = CountOf(head);
-  std::partial_sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(count), order_.end(),
-                    [&](size_t a, size_t b) { return scores[a] != scores[b] ? scores[a] > scores[b] : a < b; });
   labels->Reserve(static_cast<int>(count));
-  for (const size_t index : absl::MakeConstSpan(order_).first(count)) {
+  for (const size_t index : FindBest(scores, count, &order_)) {
     v1::Label* label = labels->Add();
     label->set_index(static_cast<uint32_t>(index));
     if (names == LabelNames::kWritten) label->set_name(head.labels[index]);

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "models/configs/audioset.h"
+#include "server/rpc/best_values.h"
 
 namespace hearwire {
 namespace {
@@ -31,13 +31,9 @@ void WriteTags(absl::Span<const float> logits, int top_k, google::protobuf::Repe
   std::vector<float> probabilities;
   probabilities.reserve(logits.size());
   for (const float logit : logits) probabilities.push_back(static_cast<float>(1.0 / (1.0 + std::exp(-double{logit}))));
-  std::vector<size_t> order(probabilities.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::partial_sort(order.begin(), order.begin() + top_k, order.end(), [&](size_t a, size_t b) {
-    return probabilities[a] != probabilities[b] ? probabilities[a] > probabilities[b] : a < b;
-  });
+  std::vector<size_t> order;
   const auto names = AudioSetClassNames();
-  for (const size_t index : absl::MakeConstSpan(order).first(static_cast<size_t>(top_k))) {
+  for (const size_t index : FindBest(probabilities, static_cast<size_t>(top_k), &order)) {
     v1::Tag* tag = tags->Add();
     tag->set_index(static_cast<uint32_t>(index));
     tag->set_name(std::string(names[index]));
