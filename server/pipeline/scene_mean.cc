@@ -1,6 +1,7 @@
 #include "server/pipeline/scene_mean.h"
 
 #include <cstddef>
+#include <utility>
 
 namespace hearwire {
 
@@ -21,6 +22,14 @@ void SceneMean::Add(absl::Span<const float> rows, int row_size) {
 absl::Span<const float> SceneMean::Mean() {
   for (size_t i = 0; i < sum_.size(); ++i) row_[i] = static_cast<float>(sum_[i] / static_cast<double>(windows_));
   return row_;
+}
+
+absl::Span<const float> SceneMeans::Add(const WindowRows& rows) {
+  SceneMean& mean = means_[static_cast<size_t>(rows.clip)];
+  mean.Add(rows.rows, row_size_);
+  if (!rows.last) return {};
+  ended_ = std::exchange(mean, SceneMean());
+  return ended_.Mean();
 }
 
 }  // namespace hearwire

@@ -3,10 +3,12 @@
 #ifndef HEARWIRE_SERVER_PIPELINE_SCENE_MEAN_H_
 #define HEARWIRE_SERVER_PIPELINE_SCENE_MEAN_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "absl/types/span.h"
+#include "server/pipeline/reply_sink.h"
 
 namespace hearwire {
 
@@ -24,6 +26,20 @@ class SceneMean {
   int64_t windows_ = 0;
   std::vector<double> sum_;  // [row_size], from the second row on.
   std::vector<float> row_;   // [row_size]: the first row, then the mean.
+};
+
+// Likewise for all clips of a call, in one lane. Holds a row for each clip that has begun and not ended, and one more.
+class SceneMeans {
+ public:
+  SceneMeans(int clips, int row_size) : row_size_(row_size), means_(static_cast<size_t>(clips)) {}
+
+  // Empty until the clip's last rows, then its scene: [row_size], a view of this until the next call.
+  absl::Span<const float> Add(const WindowRows& rows);
+
+ private:
+  const int row_size_;
+  std::vector<SceneMean> means_;
+  SceneMean ended_;
 };
 
 }  // namespace hearwire

@@ -21,7 +21,7 @@ class ClassifyWriter final : public ReplyWriter {
     for (size_t i = 0; i < plan.lanes().size(); ++i) {
       Lane& lane = lanes_.emplace_back();
       lane.row_size = plan.row_size(static_cast<int>(i));
-      if (plan.lanes()[i].kind == LaneKind::kScene) lane.means.resize(static_cast<size_t>(clips));
+      if (plan.lanes()[i].kind == LaneKind::kScene) lane.means.emplace(clips, lane.row_size);
     }
     for (size_t i = 0; i < heads_.size(); ++i) {
       lanes_[static_cast<size_t>(heads_[i].slice.lane)].heads.push_back(static_cast<int>(i));
@@ -43,15 +43,10 @@ class ClassifyWriter final : public ReplyWriter {
 
   std::optional<RequestFault> WriteRows(const WindowRows& rows) override {
     Lane& lane = lanes_[static_cast<size_t>(rows.lane)];
-    if (lane.means.empty()) {
+    if (!lane.means) {
       WriteTimestamps(lane, rows);
-      return std::nullopt;
-    }
-    SceneMean& mean = lane.means[static_cast<size_t>(rows.clip)];
-    mean.Add(rows.rows, lane.row_size);
-    if (rows.last) {
-      WriteScene(lane, rows.clip, mean.Mean());
-      mean = SceneMean();
+    } else if (const absl::Span<const float> scene = lane.means->Add(rows); !scene.empty()) {
+      WriteScene(lane, rows.clip, scene);
     }
     return std::nullopt;
   }
@@ -63,8 +58,8 @@ class ClassifyWriter final : public ReplyWriter {
  private:
   struct Lane {
     int row_size = 0;
-    std::vector<SceneMean> means;  // Of each clip, where the lane is one of scenes.
-    std::vector<int> heads;        // That read it, by their place in heads_.
+    std::optional<SceneMeans> means;  // Where the lane is one of scenes.
+    std::vector<int> heads;           // That read it, by their place in heads_.
   };
 
   // Made with the first rows, when the call has been let in.

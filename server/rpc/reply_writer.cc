@@ -22,23 +22,6 @@ RequestFault ClipBeyondFloat16(float value, int clip) {
   return BeyondFloat16(value, absl::StrCat("clips[", clip, "]"), "element_type");
 }
 
-// The scenes of a call's clips.
-class SceneMeans {
- public:
-  SceneMeans(int clips, int row_size) : row_size_(row_size), means_(static_cast<size_t>(clips)) {}
-
-  // Nothing until the clip's last rows.
-  absl::Span<const float> Add(const WindowRows& rows) {
-    SceneMean& mean = means_[static_cast<size_t>(rows.clip)];
-    mean.Add(rows.rows, row_size_);
-    return rows.last ? mean.Mean() : absl::Span<const float>();
-  }
-
- private:
-  const int row_size_;
-  std::vector<SceneMean> means_;
-};
-
 // What every reply ends with.
 template <typename Reply>
 class EndedReplyWriter : public ReplyWriter {
