@@ -5,9 +5,14 @@
 #include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/resource_quota.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
@@ -15,6 +20,7 @@
 #include "absl/synchronization/mutex.h"
 #include "server/telemetry/exposer.h"
 #include "server/telemetry/log.h"
+#include "server/tls/server_credentials.h"
 
 namespace hearwire {
 namespace {
@@ -35,6 +41,33 @@ void LogFromGrpc(gpr_log_func_args* args) { Log(LogLevel::kDebug, "gRPC", {{"tex
 constexpr int kStreamsPerConnection = 1024;
 
 constexpr intptr_t kMaxSockets = 1 << 20;
+
+// The permissions of files made while it lives, a socket's too: there is no moment in which it has wider ones. It
+// counts for the whole process, whose other threads make no files then.
+class Umask {
+ public:
+  explicit Umask(int mask) : before_(umask(static_cast<mode_t>(mask))) {}
+  ~Umask() { umask(before_); }
+  Umask(const Umask&) = delete;
+  Umask& operator=(const Umask&) = delete;
+
+ private:
+  const mode_t before_;
+};
+
+// gRPC removes a socket of that name, whoever listens on it. One that a server has left behind may go; not one in use.
+absl::Status CheckSocketIsFree(const std::string& path) {
+  const int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (client < 0) return absl::OkStatus();
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  const bool answers = connect(client, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  close(client);
+  if (!answers) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("cannot listen on --unix-socket ", path, ": another program listens there"));
+}
 
 // A page of channelz, which is JSON; an empty object when there is none.
 template <typename GetPage>
@@ -62,7 +95,8 @@ std::vector<int64_t> Ids(const nlohmann::json& page, const char* list, const cha
 }  // namespace
 
 absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, const Capacity& capacity,
-                                                const std::vector<grpc::Service*>& services) {
+                                                const std::vector<grpc::Service*>& services,
+                                                std::shared_ptr<TlsStore> tls) {
   gpr_set_log_function(LogFromGrpc);
   // Debian's Abseil looks for cycles among gRPC's locks each time one is taken, as debug builds do.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
@@ -71,7 +105,13 @@ absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, co
   ListeningServer listening;
   const std::string address = FormatAddress(options.host, options.grpc_port);
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &listening.port);
+  listening.credentials = tls != nullptr ? TlsServerCredentials(std::move(tls)) : grpc::InsecureServerCredentials();
+  builder.AddListeningPort(address, listening.credentials, &listening.port);
+  int socket_added = 0;
+  if (!options.unix_socket.empty()) {
+    if (absl::Status status = CheckSocketIsFree(options.unix_socket); !status.ok()) return status;
+    builder.AddListeningPort("unix:" + options.unix_socket, grpc::InsecureServerCredentials(), &socket_added);
+  }
   for (grpc::Service* service : services) builder.RegisterService(service);
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
   grpc::ResourceQuota quota("hearwire");
@@ -87,7 +127,16 @@ absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, co
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kKeepaliveTimeout));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, Milliseconds(kMinClientPing));
-  listening.server = builder.BuildAndStart();
+  {
+    const Umask umask(0777 & ~options.unix_socket_mode);
+    listening.server = builder.BuildAndStart();
+  }
+  // gRPC adds one after the other, up to the first that fails.
+  if (!options.unix_socket.empty() && listening.port != 0 && socket_added == 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot listen on --unix-socket ", options.unix_socket,
+                     ": its folder is not there, or this user may not write there, or the name is taken by a file"));
+  }
   if (listening.server == nullptr || listening.port == 0) {
     return absl::FailedPreconditionError(absl::StrCat("cannot listen on ", address, " for gRPC: the port is taken, or ",
                                                       options.host, " is no address of this machine"));

@@ -11,20 +11,23 @@
 
 #include "absl/status/statusor.h"
 #include "server/options.h"
+#include "server/tls/tls_store.h"
 
 namespace hearwire {
 
 struct ListeningServer {
+  std::shared_ptr<grpc::ServerCredentials> credentials;  // Outlive the server.
   std::unique_ptr<grpc::Server> server;
   int port = 0;
 };
 
-// Listens on options.host and options.grpc_port with these services and reflection, without TLS. Requests are bounded
-// by options.max_message_bytes, gRPC's buffers and a connection's streams by `capacity`. The services must outlive the
-// server. FAILED_PRECONDITION: the port is taken, by another gRPC server too, or the host is no address of this
-// machine.
+// Listens on options.host and options.grpc_port with these services and reflection, with TLS where there is a store of
+// it, and on options.unix_socket, if it names one, without. Requests are bounded by options.max_message_bytes, gRPC's
+// buffers and a connection's streams by `capacity`. The services must outlive the server. FAILED_PRECONDITION: the port
+// is taken, by another gRPC server too, or the host is no address of this machine, or the socket cannot be made.
 absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, const Capacity& capacity,
-                                                const std::vector<grpc::Service*>& services);
+                                                const std::vector<grpc::Service*>& services,
+                                                std::shared_ptr<TlsStore> tls);
 
 // Calls of all gRPC servers of the process that have begun, with their headers, and not ended: those too whose message
 // is still arriving, of which no service knows, for gRPC calls a handler with the whole message. Costs a fraction of a

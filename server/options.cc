@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_join.h"
+#include "server/parse_values.h"
 
 namespace hearwire {
 namespace {
@@ -86,6 +87,11 @@ std::vector<LogField> DescribeOptions(const ServerOptions& options) {
       {"host", options.host},
       {"grpc-port", options.grpc_port},
       {"metrics-port", options.metrics_port},
+      {"unix-socket", options.unix_socket},
+      {"unix-socket-mode", FormatMode(options.unix_socket_mode)},
+      {"tls-cert", options.tls_cert},
+      {"tls-key", options.tls_key},
+      {"tls-client-ca", options.tls_client_ca},
       {"max-message-bytes", options.max_message_bytes},
       {"max-reply-bytes", options.max_reply_bytes},
       {"max-decoded-seconds", absl::ToDoubleSeconds(options.max_decoded)},

@@ -46,6 +46,12 @@ struct ServerOptions {
   std::string host = "127.0.0.1";
   int grpc_port = 8001;  // 0: a free one.
   int metrics_port = 8002;
+  std::string unix_socket;      // Listened on too, without TLS. Empty: none.
+  int unix_socket_mode = 0600;  // Of that file: who may connect.
+
+  std::string tls_cert;       // PEM. Empty: no TLS.
+  std::string tls_key;        // Of tls_cert.
+  std::string tls_client_ca;  // Who may sign clients' certificates. Empty: clients need none.
 
   int64_t max_message_bytes = 64 << 20;  // Of a request.
   int64_t max_reply_bytes = 64 << 20;

@@ -2,17 +2,15 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <iterator>
 #include <memory>
-#include <sstream>
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "server/configuration_file.h"
 #include "server/names/nearest_names.h"
 #include "server/parse_values.h"
 
@@ -34,79 +32,6 @@ bool IsGiven(const std::vector<std::string>& arguments, const std::string& flag)
     return argument == "--" + flag || argument.rfind("--" + flag + "=", 0) == 0;
   });
 }
-
-// Reads the configuration file, and tells by line what is none of the flags, or has not one value.
-class ConfigurationFile final : public CLI::ConfigTOML {
- public:
-  // names, lists (those that take several values): outlive this.
-  ConfigurationFile(const std::vector<std::string>* names, const std::vector<std::string>* lists)
-      : names_(names), lists_(lists) {}
-
-  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
-    const std::string text(std::istreambuf_iterator<char>(input), {});
-    std::istringstream again(text);
-    std::vector<CLI::ConfigItem> items = CLI::ConfigTOML::from_config(again);
-    for (const CLI::ConfigItem& item : items) {
-      if (item.name == "++" || item.name == "--") {  // As CLI11 tells of sections.
-        throw Error(LineOf(text, [](absl::string_view line) { return absl::StartsWith(line, "["); }),
-                    "there are no sections; lines are like max-clips=256");
-      }
-      const std::string name = item.fullname();
-      if (!Contains(*names_, name)) throw NoOption(text, name);
-      // CLI11 makes one item of lines that follow each other, and several of others.
-      const auto has_name = [&](absl::string_view line) { return KeyOf(line) == name; };
-      const int first = LineOf(text, has_name);
-      if (const int second = LineOf(text, has_name, first); second > 0) {
-        throw Error(second, absl::StrCat(Quoted(name), " is there twice, first in line ", first));
-      }
-      if (item.inputs.size() != 1 && !Contains(*lists_, name)) {
-        throw Error(first, absl::StrCat(Quoted(name), " takes one value and has ", item.inputs.size(),
-                                        "; a value with blanks or commas goes into quotes"));
-      }
-    }
-    return items;
-  }
-
- private:
-  static bool Contains(const std::vector<std::string>& names, const std::string& name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
-  }
-
-  static absl::string_view KeyOf(absl::string_view line) {
-    absl::string_view key = absl::StripAsciiWhitespace(line.substr(0, line.find('=')));
-    for (const char* quote : {"\"", "'"}) {
-      if (absl::ConsumePrefix(&key, quote)) absl::ConsumeSuffix(&key, quote);
-    }
-    return key;
-  }
-
-  // Counted from 1: the first after line `after`, without the blanks in front of it, that is as said. 0: none.
-  template <typename Matches>
-  static int LineOf(const std::string& text, Matches matches, int after = 0) {
-    int number = 0;
-    for (const absl::string_view line : absl::StrSplit(text, '\n')) {
-      ++number;
-      if (number > after && matches(absl::StripLeadingAsciiWhitespace(line))) return number;
-    }
-    return 0;
-  }
-
-  static CLI::ConfigError Error(int line, const std::string& message) {
-    return {line > 0 ? absl::StrCat("line ", line, ": ", message) : message, CLI::ExitCodes::ConfigError};
-  }
-
-  CLI::ConfigError NoOption(const std::string& text, const std::string& name) const {
-    const std::vector<std::string_view> names(names_->begin(), names_->end());
-    const std::vector<std::string_view> nearest = NearestNames(name, names, 1);
-    const int line = LineOf(text, [&](absl::string_view line) { return absl::StartsWith(line, name); });
-    return Error(line, absl::StrCat(Quoted(name), " is no option",
-                                    nearest.empty() ? "; lines are like max-clips=256, see --help"
-                                                    : absl::StrCat("; did you mean ", std::string(nearest[0]), "?")));
-  }
-
-  const std::vector<std::string>* const names_;
-  const std::vector<std::string>* const lists_;
-};
 
 // The flags of hearwire-server, each bound to its field.
 class Flags {
@@ -134,6 +59,7 @@ class Flags {
   void AddNetworkFlags();
   void AddComputeFlags();
   void AddServingFlags();
+  void AddSecurityFlags();
 
   std::string Environment(const std::string& flag) const {
     const char* value = environment_(EnvironmentName(flag));
@@ -250,6 +176,7 @@ Flags::Flags(const std::vector<std::string>& arguments, const GetEnvironment& en
   AddNetworkFlags();
   AddComputeFlags();
   AddServingFlags();
+  AddSecurityFlags();
 }
 
 void Flags::AddNetworkFlags() {
@@ -335,6 +262,17 @@ void Flags::AddServingFlags() {
   AddChoice<LogLevel>("log-level", {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError},
                       "Least level that is written; debug has a line for each call", &options_.log_level);
   AddTime("slow-call", absl::ZeroDuration(), "Calls that take longer are logged at info; 0: none", &options_.slow_call);
+}
+
+void Flags::AddSecurityFlags() {
+  AddText("tls-cert", "FILE", "Certificate for TLS, PEM, with those between it and the root; followed when it changes",
+          &options_.tls_cert);
+  AddText("tls-key", "FILE", "Private key of --tls-cert, PEM without a password", &options_.tls_key);
+  AddText("tls-client-ca", "FILE", "Clients must show a certificate that one of these has signed, PEM",
+          &options_.tls_client_ca);
+  AddText("unix-socket", "FILE", "Listens on this socket of the machine too, without TLS", &options_.unix_socket);
+  Add("unix-socket-mode", "MODE", FormatMode(options_.unix_socket_mode), "Its permissions: who may connect",
+      Store<int>(&options_.unix_socket_mode, ParseMode));
 }
 
 std::string Flags::SourceOf(const std::string& flag) const {

@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
 namespace hearwire {
 namespace {
@@ -73,6 +74,20 @@ absl::StatusOr<absl::Duration> ParseSeconds(const std::string& text, absl::Durat
   return InRange(absl::Seconds(seconds), least, most,
                  [](absl::Duration bound) { return absl::StrCat(absl::ToDoubleSeconds(bound), " seconds"); });
 }
+
+absl::StatusOr<int> ParseMode(const std::string& text) {
+  int mode = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '7' || mode > 0777) mode = 0777 + 1;
+    mode = mode > 0777 ? mode : 8 * mode + (c - '0');
+  }
+  if (text.empty() || mode > 0777) {
+    return absl::InvalidArgumentError("it must be permissions in octal digits, such as 0600 or 0660");
+  }
+  return mode;
+}
+
+std::string FormatMode(int mode) { return absl::StrFormat("%04o", mode); }
 
 std::string FormatBytes(int64_t bytes) {
   for (const auto& [name, unit] : kByteUnits) {

@@ -23,6 +23,10 @@ absl::StatusOr<absl::Duration> ParseTime(const std::string& text, absl::Duration
 // A number of seconds, "0.5" or "3600".
 absl::StatusOr<absl::Duration> ParseSeconds(const std::string& text, absl::Duration least, absl::Duration most);
 
+// Permissions of a file as chmod takes them, from 0 to 0777: "660", "0660".
+absl::StatusOr<int> ParseMode(const std::string& text);
+std::string FormatMode(int mode);  // "0660"
+
 // As the flags' help writes them: "64MiB", "65536".
 std::string FormatBytes(int64_t bytes);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -12,7 +13,9 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "server/concurrency/mutex.h"
+#include "server/concurrency/periodic.h"
 #include "server/engine_options.h"
+#include "server/exposure.h"
 #include "server/grpc_server.h"
 #include "server/health_service.h"
 #include "server/names/nearest_names.h"
@@ -24,6 +27,7 @@
 #include "server/telemetry/exposer.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/metrics.h"
+#include "server/tls/tls_store.h"
 
 namespace hearwire {
 namespace {
@@ -36,6 +40,9 @@ constexpr absl::Duration kSettle = absl::Milliseconds(100);
 constexpr absl::Duration kDrainLook = absl::Milliseconds(10);
 // Likewise, how long before its end streams are told to go on elsewhere, at most.
 constexpr absl::Duration kStreamsFarewell = absl::Seconds(1);
+
+// How often files are looked at that others renew: certificates.
+constexpr absl::Duration kReloadPeriod = absl::Seconds(1);
 
 constexpr int kSuggestions = 3;  // Of names.
 
@@ -89,6 +96,10 @@ class ComposedServer final : public Server {
   bool Drain(SteadyTime deadline) override;
 
  private:
+  // What callers need to get in; checked before the networks, for it takes no time.
+  absl::Status OpenDoor();
+  // Looks after files that others renew.
+  void Reload();
   absl::Status LoadNetworks();
   absl::Status StartPipeline(const Capacity& capacity);
   // Tells logs and metrics what runs the networks, once that is final.
@@ -115,7 +126,9 @@ class ComposedServer final : public Server {
   HeadCatalog heads_;
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<EmbeddingServiceImpl> service_;
+  std::shared_ptr<TlsStore> tls_;  // Null: no TLS.
   ListeningServer grpc_;
+  std::unique_ptr<Periodic> reloading_;
 };
 
 ComposedServer::~ComposedServer() {
@@ -135,6 +148,28 @@ absl::Status CheckDefaultConfig(const std::string& name) {
     message.append(std::exchange(separator, ", ")).append(near);
   }
   return absl::InvalidArgumentError(message);
+}
+
+absl::Status ComposedServer::OpenDoor() {
+  if (absl::Status status = CheckExposure(options_); !status.ok()) return status;
+  if (options_.tls_cert.empty()) return absl::OkStatus();
+  absl::StatusOr<std::shared_ptr<TlsStore>> tls =
+      TlsStore::Create({options_.tls_cert, options_.tls_key, options_.tls_client_ca}, absl::Now());
+  if (!tls.ok()) return tls.status();
+  tls_ = *std::move(tls);
+  Log(LogLevel::kInfo, "TLS", {{"expires", absl::FormatTime(tls_->current().expires)}});
+  return absl::OkStatus();
+}
+
+void ComposedServer::Reload() {
+  if (tls_ == nullptr) return;
+  const std::optional<absl::Status> reloaded = tls_->Reload(absl::Now());
+  if (!reloaded) return;
+  if (reloaded->ok()) {
+    Log(LogLevel::kInfo, "new certificate in use", {{"expires", absl::FormatTime(tls_->current().expires)}});
+  } else {
+    Log(LogLevel::kWarning, "new certificate refused, the old one stays in use", {{"error", *reloaded}});
+  }
 }
 
 absl::Status ComposedServer::LoadNetworks() {
@@ -228,6 +263,7 @@ absl::Status ComposedServer::Start() {
   const SteadyTime started = SteadyTime::Now();
   // Before anything is loaded, which takes long.
   if (absl::Status status = CheckDefaultConfig(options_.default_config); !status.ok()) return status;
+  if (absl::Status status = OpenDoor(); !status.ok()) return status;
   if (absl::Status status = LoadNetworks(); !status.ok()) return status;
 
   FillFromMachine(seams_.machine, engines_->InUse().back().device, &options_);
@@ -240,14 +276,18 @@ absl::Status ComposedServer::Start() {
        {"message_memory_bytes", capacity.message_memory_bytes},
        {"pipeline_memory_bytes", capacity.pipeline_memory_bytes}});
   if (absl::Status status = StartPipeline(capacity); !status.ok()) return status;
-  absl::StatusOr<ListeningServer> grpc = StartGrpcServer(options_, capacity, {service_.get(), health_.get()});
+  absl::StatusOr<ListeningServer> grpc = StartGrpcServer(options_, capacity, {service_.get(), health_.get()}, tls_);
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
 
   Log(LogLevel::kInfo, "listening; testing before serving", {{"grpc", grpc_address()}});
+  if (const std::optional<std::string> warning = WarnOfExposure(options_)) {
+    Log(LogLevel::kWarning, *warning, {{"grpc", grpc_address()}});
+  }
   const absl::StatusOr<SelfTestReport> tested = engines_->Test(seams_.self_test);
   if (!tested.ok()) return tested.status();
   ReportEngines();
+  if (tls_ != nullptr) reloading_ = std::make_unique<Periodic>("reloading", kReloadPeriod, [this] { Reload(); });
   service_->Open();
   health_->SetServing(true);
   if (device_lost_) health_->SetServing(false);

@@ -22,8 +22,10 @@ ALLOWED = {
     "models/torch": MODELS | {"models/torch_module"},
     "models/torch_module": MODELS,
     "server/concurrency": set(),
+    "server/files": set(),
     "server/names": set(),
     "server/telemetry": {"server/concurrency"},
+    "server/tls": {"server/concurrency", "server/files"},
     "server/audio": set(),
     "server/batching": MODELS | {"server/concurrency"},
     "server/pipeline": MODELS
@@ -58,6 +60,7 @@ ALLOWED = {
         "server/pipeline",
         "server/rpc",
         "server/telemetry",
+        "server/tls",
     },
     "client": set(),
     "client/cli": {"client", "models/configs"},

@@ -2,6 +2,7 @@
 
 import pytest
 
+from certificates import Certificates
 from hearwire_server import Server, shared_folder
 
 
@@ -18,3 +19,8 @@ def server():
     """A server on the embedded network."""
     with Server() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    return Certificates(tmp_path_factory.mktemp("certificates"))
