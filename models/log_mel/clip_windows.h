@@ -20,7 +20,7 @@ namespace hearwire {
 
 // The version of everything between samples and windows, resampler included: part of an embedding's space. Changes with
 // any change of its numbers beyond rounding.
-inline constexpr char kFrontendVersion[] = "logmel-1";
+inline constexpr char kFrontendVersion[] = "logmel-2";
 
 // The windows of one clip, and what keeps the frames that they view alive. Windows stay valid when it is moved.
 struct ClipWindows {

@@ -9,6 +9,7 @@
 #include "server/audio/file_format.h"
 #include "server/audio/limits.h"
 #include "server/audio/mp3_file.h"
+#include "server/audio/ogg_chain.h"
 #include "server/audio/pcm_source.h"
 #include "server/audio/resampler.h"
 #include "server/audio/sound_file.h"
@@ -72,7 +73,7 @@ absl::StatusOr<std::unique_ptr<SampleSource>> ClipDecoder::OpenOgg(std::string_v
   const absl::StatusOr<bool> scanned = ogg_->Step(kOggBytesPerStep);
   if (!scanned.ok()) return scanned.status();
   if (!*scanned) return nullptr;
-  return SoundFile::OpenOgg(bytes, ogg_->file());
+  return hearwire::OpenOgg(ogg_->links(), limits_);
 }
 
 absl::Status ClipDecoder::Start(std::unique_ptr<SampleSource> source) {

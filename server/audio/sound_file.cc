@@ -4,23 +4,22 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
+#include <optional>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "server/audio/flac_file.h"
 #include "server/audio/limits.h"
 #include "server/audio/trailing_tags.h"
-#include "server/audio/vorbis_headers.h"
 #include "server/audio/wav_file.h"
 
 namespace hearwire {
 namespace {
 
-constexpr int kOpusUnitsPerSecond = 48000;
-
 // Twice the largest frame there can be.
 constexpr int64_t kMaxBytesPerRead = int64_t{4} << 20;
+constexpr int64_t kMaxHeaderBytes = int64_t{16} << 20;
 
 const char* Name(FileFormat format) {
   switch (format) {
@@ -43,8 +42,6 @@ bool IsFormat(FileFormat format, int sndfile_format) {
       return format == FileFormat::kWav;
     case SF_FORMAT_FLAC:
       return format == FileFormat::kFlac;
-    case SF_FORMAT_OGG:
-      return format == FileFormat::kOgg;
     default:
       return false;
   }
@@ -58,12 +55,8 @@ absl::Status HeaderError(FileFormat format) {
 
 }  // namespace
 
-// A file in memory, in two parts.
 struct SoundFile::Callbacks {
-  static int64_t Size(void* user) {
-    const auto* sound = static_cast<SoundFile*>(user);
-    return static_cast<int64_t>(sound->head_.size() + sound->body_.size());
-  }
+  static int64_t Size(void* user) { return static_cast<SoundFile*>(user)->bytes_->size(); }
 
   static int64_t Tell(void* user) { return static_cast<SoundFile*>(user)->position_; }
 
@@ -82,19 +75,8 @@ struct SoundFile::Callbacks {
       return 0;
     }
     sound->bytes_left_ -= count;
-    const auto head_size = static_cast<int64_t>(sound->head_.size());
-    int64_t done = 0;
-    if (sound->position_ < head_size) {
-      done = std::min(count, head_size - sound->position_);
-      std::memcpy(out, sound->head_.data() + sound->position_, done);
-      sound->position_ += done;
-    }
-    const int64_t piece = std::min(count - done, Size(user) - sound->position_);
-    if (piece > 0) {
-      std::memcpy(static_cast<char*>(out) + done, sound->body_.data() + (sound->position_ - head_size), piece);
-      sound->position_ += piece;
-      done += piece;
-    }
+    const int64_t done = sound->bytes_->Read(sound->position_, static_cast<char*>(out), count);
+    sound->position_ += done;
     return done;
   }
 };
@@ -105,7 +87,7 @@ absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::OpenWav(std::string_view b
   // Before libsndfile, which holds the rate in 31 bits.
   if (absl::Status status = CheckSampleRate(wav->sample_rate_hz, limits); !status.ok()) return status;
   if (absl::Status status = CheckChannelCount(wav->channel_count, limits); !status.ok()) return status;
-  std::unique_ptr<SoundFile> sound(new SoundFile(std::move(wav->header), wav->samples));
+  std::unique_ptr<SoundFile> sound(new SoundFile(std::make_unique<PlainBytes>(std::move(wav->header), wav->samples)));
   if (absl::Status status = sound->Open(FileFormat::kWav); !status.ok()) return status;
   return sound;
 }
@@ -113,28 +95,35 @@ absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::OpenWav(std::string_view b
 absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::OpenFlac(std::string_view bytes) {
   absl::StatusOr<FlacFile> flac = ParseFlacFile(bytes);
   if (!flac.ok()) return flac.status();
-  std::unique_ptr<SoundFile> sound(new SoundFile(std::move(flac->header), WithoutTrailingTags(flac->frames)));
+  std::unique_ptr<SoundFile> sound(
+      new SoundFile(std::make_unique<PlainBytes>(std::move(flac->header), WithoutTrailingTags(flac->frames))));
   if (absl::Status status = sound->Open(FileFormat::kFlac); !status.ok()) return status;
   return sound;
 }
 
-absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::OpenOgg(std::string_view bytes, const OggFile& pages) {
-  if (pages.is_vorbis && !HasVorbisHeaders(bytes)) return HeaderError(FileFormat::kOgg);
-  std::unique_ptr<SoundFile> sound(new SoundFile("", bytes));
-  if (absl::Status status = sound->Open(FileFormat::kOgg); !status.ok()) return status;
-  if (!pages.ends_properly) {
-    sound->ends_properly_ = false;
-    sound->claimed_samples_.reset();
-    sound->missing_seconds_ = static_cast<double>(pages.missing_units) /
-                              static_cast<double>(pages.is_vorbis ? sound->sample_rate_hz_ : kOpusUnitsPerSecond);
+absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::OpenOggFlac(const OggLink& link) {
+  OggPackets packets(link.pages);
+  const std::optional<OggPacket> first = packets.Next();
+  // Behind a mark, a version and a number of packets stands what a FLAC file begins with.
+  constexpr size_t kMappingBytes = 9;
+  if (!first || first->bytes.size() < kMappingBytes + 4 || first->bytes.substr(kMappingBytes, 4) != "fLaC") {
+    return HeaderError(FileFormat::kOgg);
   }
+  std::string head(first->bytes.substr(kMappingBytes));
+  absl::StatusOr<FlacFile> flac = ParseFlacFile(head);
+  if (!flac.ok()) return flac.status();
+  std::unique_ptr<SoundFile> sound(new SoundFile(std::make_unique<OggFlacBytes>(std::move(flac->header), link.pages)));
+  if (absl::Status status = sound->Open(FileFormat::kFlac); !status.ok()) return status;
+  sound->is_cut_ = link.is_cut;
+  sound->missing_samples_ = link.missing_units;
+  if (link.is_cut) sound->claimed_samples_.reset();
   return sound;
 }
 
 absl::Status SoundFile::Open(FileFormat format) {
   SF_VIRTUAL_IO callbacks = {Callbacks::Size, Callbacks::Seek, Callbacks::Read, nullptr, Callbacks::Tell};
   SF_INFO info = {};
-  bytes_left_ = kMaxVorbisHeaderBytes;
+  bytes_left_ = kMaxHeaderBytes;
   decoder_ = sf_open_virtual(&callbacks, SFM_READ, &info, this);
   if (decoder_ == nullptr || !IsFormat(format, info.format) || info.channels < 1 || info.samplerate < 1) {
     return HeaderError(format);
@@ -165,10 +154,12 @@ absl::StatusOr<int64_t> SoundFile::Read(absl::Span<float> values) {
 absl::Status SoundFile::CheckEnd() const {
   const auto rate = static_cast<double>(sample_rate_hz_);
   const double found_seconds = static_cast<double>(samples_read_) / rate;
-  if (!ends_properly_ && missing_seconds_ > 0) return CutOffError(found_seconds, found_seconds + missing_seconds_);
-  if (!ends_properly_) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "the Ogg file is cut off: %.3f s of audio found, and no page is marked as the last", found_seconds));
+  if (is_cut_ && missing_samples_ > 0) {
+    return CutOffError(found_seconds, found_seconds + static_cast<double>(missing_samples_) / rate);
+  }
+  if (is_cut_) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("the Ogg file is cut off within a page, after %.3f s of audio", found_seconds));
   }
   if (claimed_samples_ && samples_read_ < *claimed_samples_) {
     return CutOffError(found_seconds, static_cast<double>(*claimed_samples_) / rate);

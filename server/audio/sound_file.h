@@ -1,4 +1,4 @@
-// WAV, FLAC and Ogg files, decoded by libsndfile.
+// WAV and FLAC files, decoded by libsndfile.
 
 #ifndef HEARWIRE_SERVER_AUDIO_SOUND_FILE_H_
 #define HEARWIRE_SERVER_AUDIO_SOUND_FILE_H_
@@ -6,11 +6,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <utility>
 
 #include "server/audio/decode_audio.h"
+#include "server/audio/file_bytes.h"
 #include "server/audio/file_format.h"
 #include "server/audio/ogg_file.h"
 #include "server/audio/sample_source.h"
@@ -26,8 +26,8 @@ class SoundFile final : public SampleSource {
   // others are for the caller to check).
   static absl::StatusOr<std::unique_ptr<SoundFile>> OpenWav(std::string_view bytes, const AudioLimits& limits);
   static absl::StatusOr<std::unique_ptr<SoundFile>> OpenFlac(std::string_view bytes);
-  // pages: what OggScan found.
-  static absl::StatusOr<std::unique_ptr<SoundFile>> OpenOgg(std::string_view bytes, const OggFile& pages);
+  // FLAC in Ogg. The link's bytes must outlive this.
+  static absl::StatusOr<std::unique_ptr<SoundFile>> OpenOggFlac(const OggLink& link);
   ~SoundFile() override;
 
   int64_t sample_rate_hz() const override { return sample_rate_hz_; }
@@ -38,7 +38,7 @@ class SoundFile final : public SampleSource {
  private:
   struct Callbacks;  // What libsndfile calls to get at the bytes.
 
-  SoundFile(std::string head, std::string_view body) : head_(std::move(head)), body_(body) {}
+  explicit SoundFile(std::unique_ptr<FileBytes> bytes) : bytes_(std::move(bytes)) {}
 
   // Lets libsndfile read the header.
   absl::Status Open(FileFormat format);
@@ -46,10 +46,8 @@ class SoundFile final : public SampleSource {
   // Ok, if all that the file promises has been read.
   absl::Status CheckEnd() const;
 
-  // The file: a header of our own making (WAV and FLAC), then a view.
-  const std::string head_;
-  const std::string_view body_;
-  int64_t position_ = 0;  // In bytes of both.
+  const std::unique_ptr<FileBytes> bytes_;
+  int64_t position_ = 0;
   // How much libsndfile may read until it returns: it looks for the next frame through all that is left, if need be.
   int64_t bytes_left_ = 0;
 
@@ -57,8 +55,8 @@ class SoundFile final : public SampleSource {
   int64_t sample_rate_hz_ = 0;
   int64_t channel_count_ = 0;
   std::optional<int64_t> claimed_samples_;
-  bool ends_properly_ = true;
-  double missing_seconds_ = 0;  // Where it does not.
+  bool is_cut_ = false;
+  int64_t missing_samples_ = 0;  // Where it is, as far as that is known.
   int64_t samples_read_ = 0;
   bool is_damaged_ = false;
 };

