@@ -2,12 +2,16 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_addmm_activation.h>
+#include <ATen/ops/_conv_depthwise2d.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/clamp_min.h>
 #include <ATen/ops/conv2d.h>
+#include <ATen/ops/convolution.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/hardswish.h>
 #include <ATen/ops/mm.h>
+
+#include <array>
 
 #include "models/torch/convolution_tensors.h"
 
@@ -16,6 +20,20 @@ namespace {
 
 // [windows, channels, time, mels], channels last in memory, as [windows x time x mels, channels]: no copy.
 at::Tensor Pixels(const at::Tensor& map) { return map.permute({0, 2, 3, 1}).reshape({-1, map.size(1)}); }
+
+// In place where `to` is `from`.
+void Activate(Activation activation, const at::Tensor& from, at::Tensor& to) {
+  switch (activation) {
+    case Activation::kRelu:
+      at::clamp_min_out(to, from, 0);  // at::relu_out copies.
+      return;
+    case Activation::kHardswish:
+      at::hardswish_out(to, from);
+      return;
+    case Activation::kNone:
+      if (!to.is_same(from)) to.copy_(from);
+  }
+}
 
 class PointwiseProduct final : public Convolution {
  public:
@@ -52,15 +70,55 @@ class PointwiseProduct final : public Convolution {
   at::Tensor bias_;          // [out]; undefined: left out.
 };
 
+// By ATen's own kernel for filters that each read one channel: those of the stem and of depthwise convolutions.
+class OneChannelConvolution final : public Convolution {
+ public:
+  OneChannelConvolution(const ConvolutionWeights& weights, const ConvolutionSpec& spec,
+                        const at::TensorOptions& options)
+      : activation_(spec.activation),
+        kernel_({weights.kernel, weights.kernel}),
+        stride_({spec.stride, spec.stride}),
+        padding_({weights.kernel / 2, weights.kernel / 2}),
+        groups_(spec.depthwise ? weights.out_channels : 1),
+        weight_(MakeKernel(weights, options).contiguous()),
+        bias_(CopyToTensor(weights.bias, {weights.out_channels}, options)) {
+    TORCH_CHECK(!spec.leave_out_bias, "the kernel adds its bias");
+  }
+
+  at::Tensor Run(const at::Tensor& input) const override {
+    const at::Tensor output = Convolve(input.contiguous());
+    at::Tensor channels_last = at::empty_like(output, {}, at::MemoryFormat::ChannelsLast);
+    Activate(activation_, output, channels_last);
+    return channels_last;
+  }
+
+  void AddTo(at::Tensor& sum, const at::Tensor& input) const override { sum.add_(Run(input)); }
+
+ private:
+  at::Tensor Convolve(const at::Tensor& input) const {
+    const std::array<int64_t, 2> dilation = {1, 1};
+    // By its name: at::conv2d would choose cuDNN for half, and for weights whose layout reads as channels last, too.
+    if (input.is_cuda()) return at::_conv_depthwise2d(input, weight_, kernel_, bias_, stride_, padding_, dilation);
+    return at::convolution(input, weight_, bias_, stride_, padding_, dilation, /*transposed=*/false, {0, 0}, groups_);
+  }
+
+  const Activation activation_;
+  const std::array<int64_t, 2> kernel_;
+  const std::array<int64_t, 2> stride_;
+  const std::array<int64_t, 2> padding_;
+  const int64_t groups_;
+  const at::Tensor weight_;  // [out, 1, time, mels]
+  const at::Tensor bias_;    // [out]
+};
+
+// By what at::conv2d chooses for channels last: cuDNN on CUDA.
 class AtenConvolution final : public Convolution {
  public:
-  AtenConvolution(const ConvolutionWeights& weights, const ConvolutionSpec& spec, bool nchw,
-                  const at::TensorOptions& options)
+  AtenConvolution(const ConvolutionWeights& weights, const ConvolutionSpec& spec, const at::TensorOptions& options)
       : spec_(spec),
-        nchw_(nchw),
         padding_(weights.kernel / 2),
         groups_(spec.depthwise ? weights.out_channels : 1),
-        weight_(nchw ? MakeKernel(weights, options).contiguous() : MakeKernel(weights, options)) {
+        weight_(MakeKernel(weights, options)) {
     const at::Tensor bias = CopyToTensor(weights.bias, {weights.out_channels}, options);
     if (!spec.leave_out_bias) {
       bias_ = bias;
@@ -70,39 +128,19 @@ class AtenConvolution final : public Convolution {
   }
 
   at::Tensor Run(const at::Tensor& input) const override {
-    at::Tensor output = at::conv2d(nchw_ ? input.contiguous() : input, weight_, bias_, spec_.stride, padding_,
-                                   /*dilation=*/1, groups_);
-    if (!nchw_) {
-      Activate(output, output);
-      return output;
+    at::Tensor output = at::conv2d(input, weight_, bias_, spec_.stride, padding_, /*dilation=*/1, groups_);
+    if (floor_.defined()) {
+      at::clamp_min_out(output, output, floor_);
+    } else {
+      Activate(spec_.activation, output, output);
     }
-    at::Tensor channels_last = at::empty_like(output, {}, at::MemoryFormat::ChannelsLast);
-    Activate(output, channels_last);
-    return channels_last;
+    return output;
   }
 
   void AddTo(at::Tensor& sum, const at::Tensor& input) const override { sum.add_(Run(input)); }
 
  private:
-  void Activate(const at::Tensor& from, at::Tensor& to) const {
-    switch (spec_.activation) {
-      case Activation::kRelu:
-        if (floor_.defined()) {
-          at::clamp_min_out(to, from, floor_);
-        } else {
-          at::clamp_min_out(to, from, 0);  // at::relu_out copies.
-        }
-        return;
-      case Activation::kHardswish:
-        at::hardswish_out(to, from);
-        return;
-      case Activation::kNone:
-        if (!to.is_same(from)) to.copy_(from);
-    }
-  }
-
   const ConvolutionSpec spec_;
-  const bool nchw_;
   const int64_t padding_;
   const int64_t groups_;
   const at::Tensor weight_;  // [out, in, time, mels]
@@ -119,7 +157,8 @@ std::unique_ptr<Convolution> MakeAtenConvolution(const CudaTuning& tuning, const
   // A product's ReLU needs the bias.
   const bool product = pointwise && !(spec.leave_out_bias && spec.activation != Activation::kNone);
   if (tuning.pointwise_products && product) return std::make_unique<PointwiseProduct>(weights, spec, options);
-  return std::make_unique<AtenConvolution>(weights, spec, tuning.nchw_depthwise && spec.depthwise, options);
+  if (!tuning.cudnn && weights.in_channels == 1) return std::make_unique<OneChannelConvolution>(weights, spec, options);
+  return std::make_unique<AtenConvolution>(weights, spec, options);
 }
 
 }  // namespace hearwire

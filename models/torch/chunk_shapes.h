@@ -1,7 +1,8 @@
 // Which shapes chunks have: a closed set, so that what a device prepares for a shape is found again.
 //
-// cuDNN makes a plan for every convolution and every shape of its input. Clips come in any length and any number. Both
-// are therefore rounded up, to few values:
+// LibTorch keeps the memory of maps for the next chunk of the shape, a graph is bound to a shape, and cuDNN, where it
+// is used, makes a plan for every convolution and shape. Clips come in any length and any number. Both are therefore
+// rounded up, to few values:
 //
 // - The windows of a chunk are a power of two.
 // - The frames of a window are any number up to 16. Beyond, they are twentieths of a scene of 10 s (20, 18, 16, 14, 13,

@@ -3,19 +3,14 @@
 #include <ATen/Context.h>
 #include <dlfcn.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "models/torch/torch_errors.h"
-#include "models/torch/warm_up.h"
 
 namespace hearwire {
 namespace {
-
-// When a size is warmed up. cuDNN names the likeliest first.
-constexpr int kPlansToTry = 4;
 
 absl::Status Load() {
   Dl_info info = {};
@@ -24,8 +19,6 @@ absl::Status Load() {
   }
   // By its full path: a bare name would depend on the run path of whoever calls dlopen.
   const std::string path = std::filesystem::path(info.dli_fname).parent_path() / "libtorch_cuda.so";
-  // Read once, when the first plan is made. Whoever set it knows better.
-  setenv("TORCH_CUDNN_V8_API_LRU_CACHE_LIMIT", std::to_string(kMaxCudnnPlans).c_str(), /*overwrite=*/0);
   if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
     return absl::FailedPreconditionError(
         absl::StrCat("LibTorch's CUDA library cannot be loaded: ", dlerror(),
@@ -35,10 +28,7 @@ absl::Status Load() {
     return absl::FailedPreconditionError(
         "LibTorch finds no usable CUDA device: the driver may be too old for CUDA 13; update it, or use --device=cpu");
   }
-  return CatchTorchErrors([] {
-    SetCudaNumerics();
-    at::globalContext().setBenchmarkLimitCuDNN(kPlansToTry);
-  });
+  return CatchTorchErrors([] { SetCudaNumerics(); });
 }
 
 }  // namespace

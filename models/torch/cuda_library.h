@@ -1,4 +1,4 @@
-// LibTorch's CUDA half, loaded when asked for: 0.3 s and 260 MB that CPU runs do not pay. Never yet run on a GPU.
+// LibTorch's CUDA half, loaded when asked for: 0.3 s and 260 MB that CPU runs do not pay.
 
 #ifndef HEARWIRE_MODELS_TORCH_CUDA_LIBRARY_H_
 #define HEARWIRE_MODELS_TORCH_CUDA_LIBRARY_H_
@@ -7,9 +7,9 @@
 
 namespace hearwire {
 
-// Loads libtorch_cuda.so from beside libtorch_cpu.so and sets what holds for the whole process: SetCudaNumerics, and a
-// bounded cache of cuDNN plans. FAILED_PRECONDITION: a library is missing, the message names it; or LibTorch finds no
-// usable device. Nothing may ask LibTorch for CUDA before: it remembers the answer "no" for ever. Thread-safe.
+// Loads libtorch_cuda.so from beside libtorch_cpu.so and sets what holds for the whole process: SetCudaNumerics.
+// FAILED_PRECONDITION: a library is missing, the message names it; or LibTorch finds no usable device. Nothing may ask
+// LibTorch for CUDA before: it remembers the answer "no" for ever. Thread-safe.
 absl::Status LoadCudaLibrary();
 
 // Full float32: no TF32, whose products keep 10 bits and would cost rows 2e-3. Products of float16 are summed up in

@@ -1,4 +1,4 @@
-// A slot that computes on a CUDA device. Compiled always, never yet run on a GPU.
+// A slot that computes on a CUDA device.
 
 #ifndef HEARWIRE_MODELS_TORCH_CUDA_SLOT_H_
 #define HEARWIRE_MODELS_TORCH_CUDA_SLOT_H_

@@ -6,7 +6,6 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <functional>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,28 +41,15 @@ constexpr int kTypicalWindowSamples = 5120;
 
 int FrameCount(int samples, const MelSettings& mel) { return 1 + (samples - 1) / mel.hop_samples; }
 
-// While it lives, cuDNN times several plans for a shape that it meets, and keeps the fastest for this thread. Workers
-// take turns, because the switch is the process's and because timings beside another's kernels would be wrong.
-class PlanTiming {
- public:
-  PlanTiming() : lock_(mu_) { at::globalContext().setBenchmarkCuDNN(true); }
-  ~PlanTiming() { at::globalContext().setBenchmarkCuDNN(false); }
-  PlanTiming(const PlanTiming&) = delete;
-  PlanTiming& operator=(const PlanTiming&) = delete;
-
- private:
-  static inline std::mutex mu_;
-  const std::lock_guard<std::mutex> lock_;
-};
-
 class TorchBackend final : public Backend {
  public:
   TorchBackend(c10::Device device, at::ScalarType dtype, const CudaTuning& tuning, const ChunkPolicy& policy,
-               std::function<void(const std::string&)> warn)
+               absl::Duration warm_up_limit, std::function<void(const std::string&)> warn)
       : device_(device),
         options_(at::TensorOptions(device).dtype(dtype)),
         operators_{.one_dnn = device.is_cpu(), .tuning = tuning},
         policy_(policy),
+        warm_up_time_(warm_up_limit),
         warn_(std::move(warn)) {}
 
   std::string name() const override { return "torch"; }
@@ -110,31 +96,32 @@ class TorchBackend final : public Backend {
     return embedder;
   }
 
-  void PrepareFor(absl::Span<const int> networks) override { prepared_.assign(networks.begin(), networks.end()); }
+  void PrepareFor(absl::Span<const int> networks) override {
+    prepared_.assign(networks.begin(), networks.end());
+    warm_up_time_.Restart();
+  }
 
  private:
   // The slots of a worker share its thread, and with it what is prepared.
   absl::Status WarmUpOn(Slot& slot) {
+    if (warm_up_time_.limit() <= absl::ZeroDuration()) return absl::OkStatus();
     std::vector<ChunkNetwork> prepared;
     for (const int network : prepared_) prepared.push_back(infos_[network]);
-    std::vector<WarmUpChunk> chunks = ChooseWarmUp(prepared, policy_, kMaxWarmPlans);
+    std::vector<WarmUpChunk> chunks = ChooseWarmUp(prepared, policy_);
     for (WarmUpChunk& chunk : chunks) chunk.network = prepared_[chunk.network];
     const auto run = [&](const WarmUpChunk& chunk) {
-      absl::Status status;
-      {
-        const PlanTiming timing;
-        status = RunZeros(slot, infos_[chunk.network], chunk);
-      }
+      const absl::Status status = RunZeros(slot, infos_[chunk.network], chunk);
       if (!status.ok()) slot.ReleaseMemory();
       return status;
     };
-    return WarmUp(chunks, run, warn_);
+    return WarmUp(chunks, run, warm_up_time_, warn_);
   }
 
   const c10::Device device_;
   const at::TensorOptions options_;
   const Operators operators_;
   const ChunkPolicy policy_;
+  WarmUpTime warm_up_time_;
   const std::function<void(const std::string&)> warn_;
   std::vector<std::unique_ptr<TorchNetwork>> networks_;
   std::vector<ChunkNetwork> infos_;
@@ -173,6 +160,7 @@ absl::StatusOr<std::unique_ptr<Backend>> MakeTorchBackend(const TorchBackendOpti
   const absl::Status status = CatchTorchErrors([&] {
     at::set_num_threads(1);
     device = MakeDevice(options.device);
+    if (options.cuda_tuning.time_plans) at::globalContext().setBenchmarkCuDNN(true);
   });
   if (!status.ok()) return status;
   if (!device.ok()) return device.status();
@@ -181,7 +169,7 @@ absl::StatusOr<std::unique_ptr<Backend>> MakeTorchBackend(const TorchBackendOpti
   policy.pad_windows = options.pad_windows.value_or(!device->is_cpu());
   policy.small_chunk_frames = device->is_cpu() ? kCpuSmallChunkFrames : kSmallChunkFrames;
   return std::make_unique<TorchBackend>(*device, half ? at::kHalf : at::kFloat, options.cuda_tuning, policy,
-                                        options.warn);
+                                        options.warm_up_limit, options.warn);
 }
 
 }  // namespace hearwire

@@ -11,15 +11,16 @@
 
 namespace hearwire {
 
-// On CUDA, NewEmbedder warms up (models/torch/warm_up.h), letting cuDNN choose the fastest plans. RESOURCE_EXHAUSTED
-// from it: the device has too little memory to run anything.
+// On CUDA, NewEmbedder warms up (models/torch/warm_up.h). RESOURCE_EXHAUSTED from it: the device has too little memory
+// to run anything.
 //
 // How far a row may depend on the windows that it runs with, in parts of its largest value:
 //   on the CPU      1e-5. Tested, with windows of other lengths in its chunk too.
-//   on CUDA         1e-4 in float32, as far as from the reference. cuDNN and cuBLAS choose an algorithm by the chunk's
-//                   shape, and another one sums in another order; workers that timed plans apart may have chosen apart.
-//                   Of the algorithms only deterministic ones are allowed, so one worker gives the same bits for the
-//                   same chunk. No GPU has confirmed any of this.
+//   on CUDA         1e-4 in float32, as far as from the reference. cuBLAS chooses an algorithm by the chunk's shape,
+//   and
+//                   another one sums in another order. So does cuDNN, where it is asked (CudaTuning). Of the algorithms
+//                   only deterministic ones are allowed, so the same chunk has the same bits. No GPU has confirmed
+//                   this.
 //
 // INVALID_ARGUMENT: an option. FAILED_PRECONDITION: no CUDA.
 absl::StatusOr<std::unique_ptr<Backend>> MakeTorchBackend(const TorchBackendOptions& options);

@@ -67,7 +67,7 @@ ConvolutionSpec MakeSpec(int input, Activation activation = Activation::kNone) {
 
 // Makes blocks 1 to 15, one after the other. Where biases need launches of their own, they are left out of maps as long
 // as only 1 x 1 convolutions read these, whose own biases allow for it: behind residuals, and behind depthwise
-// convolutions with ReLU.
+// convolutions of cuDNN with ReLU.
 class BlockMaker {
  public:
   BlockMaker(const Operators& operators, const at::TensorOptions& options) : operators_(operators), options_(options) {}
@@ -83,7 +83,8 @@ class BlockMaker {
     depthwise.stride = shape.stride;
     depthwise.depthwise = true;
     // The squeeze-excite's factors would scale what is left out.
-    depthwise.leave_out_bias = !operators_.one_dnn && activation == Activation::kRelu && !weights.squeeze_excite;
+    depthwise.leave_out_bias =
+        !operators_.one_dnn && operators_.tuning.cudnn && activation == Activation::kRelu && !weights.squeeze_excite;
     block.depthwise = MakeConvolution(operators_, weights.depthwise, depthwise, options_);
     if (weights.squeeze_excite) {
       block.squeeze_excite = {MakeLinear(weights.squeeze_excite->fc1, options_),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "models/torch/column_plan.h"
@@ -15,6 +16,10 @@ constexpr int kClipTimestamps = 201;  // Of 10 s.
 constexpr int kShortTimestamps = 21;  // Of 1 s.
 
 int64_t Frames(const ChunkShape& shape) { return int64_t{1} * shape.windows * shape.frames; }
+
+std::string ToText(const ChunkShape& shape) {
+  return absl::StrCat(shape.windows, shape.windows == 1 ? " window of " : " windows of ", shape.frames, " frames");
+}
 
 // The likeliest first: a caller alone and a server under load, timestamps and scenes; then what lies between.
 std::vector<ChunkShape> LikelyShapes(const ChunkNetwork& network, const ChunkPolicy& policy) {
@@ -37,7 +42,7 @@ std::vector<ChunkShape> LikelyShapes(const ChunkNetwork& network, const ChunkPol
   };
   add_up_to(policy.max_frames, scene);
   add_up_to(policy.max_frames, window);
-  // Shorter scenes, of any lengths: a few run at once in these; many, in shapes that are too many to prepare.
+  // Shorter scenes, of any lengths: a few run at once in these; many, in shapes that are too many.
   const int small_frames = std::min(SmallChunkFrames(network, policy), policy.max_frames);
   for (const int divisor : {2, 4, 8}) add_up_to(small_frames, RoundUpFrames(scene / divisor, network));
   return shapes;
@@ -45,23 +50,7 @@ std::vector<ChunkShape> LikelyShapes(const ChunkNetwork& network, const ChunkPol
 
 }  // namespace
 
-std::set<PlanKey> ConvolutionPlans(const NetworkShape& network, const ChunkShape& shape) {
-  std::set<PlanKey> plans;
-  int time = shape.frames, mels = shape.mels;
-  const auto add = [&](int in_channels, int out_channels, int kernel, int stride, int groups) {
-    plans.insert({shape.windows, in_channels, time, mels, out_channels, kernel, stride, groups});
-    time = (time + stride - 1) / stride;
-    mels = (mels + stride - 1) / stride;
-  };
-  add(1, network.stem_channels, 3, 2, 1);
-  for (const BlockShape& block : network.blocks) {
-    add(block.expanded_channels, block.expanded_channels, block.kernel, block.stride, block.expanded_channels);
-  }
-  return plans;
-}
-
-std::vector<WarmUpChunk> ChooseWarmUp(absl::Span<const ChunkNetwork> networks, const ChunkPolicy& policy,
-                                      int max_plans) {
+std::vector<WarmUpChunk> ChooseWarmUp(absl::Span<const ChunkNetwork> networks, const ChunkPolicy& policy) {
   std::vector<std::vector<ChunkShape>> likely;
   size_t turns = 0;
   for (const ChunkNetwork& network : networks) {
@@ -69,19 +58,35 @@ std::vector<WarmUpChunk> ChooseWarmUp(absl::Span<const ChunkNetwork> networks, c
     turns = std::max(turns, likely.back().size());
   }
   std::vector<WarmUpChunk> chunks;
-  std::set<PlanKey> plans;
   for (size_t turn = 0; turn < turns; ++turn) {
     for (size_t i = 0; i < networks.size(); ++i) {
-      if (turn >= likely[i].size()) continue;
-      std::set<PlanKey> more = ConvolutionPlans(networks[i].shape, likely[i][turn]);
-      more.insert(plans.begin(), plans.end());
-      // What is less likely would not be fair to those that still have a turn.
-      if (more.size() > static_cast<size_t>(max_plans)) return chunks;
-      plans = std::move(more);
-      chunks.push_back({static_cast<int>(i), likely[i][turn]});
+      if (turn < likely[i].size()) chunks.push_back({static_cast<int>(i), likely[i][turn]});
     }
   }
   return chunks;
+}
+
+WarmUpTime::WarmUpTime(absl::Duration limit, Clock now) : limit_(limit), now_(std::move(now)) {}
+
+void WarmUpTime::Begin() {
+  const std::lock_guard<std::mutex> lock(mu_);
+  if (!begin_) begin_ = now_();
+}
+
+bool WarmUpTime::IsOver() const {
+  const std::lock_guard<std::mutex> lock(mu_);
+  return begin_ && absl::FromChrono(now_() - *begin_) >= limit_;
+}
+
+bool WarmUpTime::MaySay() {
+  const std::lock_guard<std::mutex> lock(mu_);
+  return !std::exchange(said_, true);
+}
+
+void WarmUpTime::Restart() {
+  const std::lock_guard<std::mutex> lock(mu_);
+  begin_.reset();
+  said_ = false;
 }
 
 absl::Status RunZeros(Slot& slot, const ChunkNetwork& network, const WarmUpChunk& chunk) {
@@ -99,16 +104,26 @@ absl::Status RunZeros(Slot& slot, const ChunkNetwork& network, const WarmUpChunk
 }
 
 absl::Status WarmUp(absl::Span<const WarmUpChunk> chunks,
-                    const std::function<absl::Status(const WarmUpChunk& chunk)>& run,
+                    const std::function<absl::Status(const WarmUpChunk& chunk)>& run, WarmUpTime& time,
                     const std::function<void(const std::string& message)>& warn) {
   ChunkShape too_large = {};  // The smallest for which memory was too little; no windows: there was none.
   absl::Status shortage;
   bool any_ran = false;
-  for (const WarmUpChunk& chunk : chunks) {
-    if (!shortage.ok() && Frames(chunk.shape) >= Frames(too_large)) continue;
-    const absl::Status status = run(chunk);
+  time.Begin();
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    const ChunkShape& shape = chunks[i].shape;
+    if (!shortage.ok() && Frames(shape) >= Frames(too_large)) continue;
+    if (any_ran && time.IsOver()) {
+      if (warn && time.MaySay()) {
+        warn(absl::StrCat("the warm-up ended after ", absl::FormatDuration(time.limit()), ", with ", i, " of ",
+                          chunks.size(), " kinds of chunks done: the others, the likeliest of them ", ToText(shape),
+                          ", will take longer when they first come"));
+      }
+      break;
+    }
+    const absl::Status status = run(chunks[i]);
     if (absl::IsResourceExhausted(status)) {
-      too_large = chunk.shape;
+      too_large = shape;
       shortage = status;
     } else if (!status.ok()) {
       return status;
@@ -119,9 +134,8 @@ absl::Status WarmUp(absl::Span<const WarmUpChunk> chunks,
   if (shortage.ok()) return absl::OkStatus();
   if (!any_ran) return shortage;
   if (warn) {
-    warn(absl::StrCat("the device has too little memory to warm up with ", too_large.windows,
-                      too_large.windows == 1 ? " window of " : " windows of ", too_large.frames,
-                      " frames: these and larger ones are left out, and will take longer when they first come (",
+    warn(absl::StrCat("the device has too little memory to warm up with ", ToText(too_large),
+                      ": these and larger ones are left out, and will take longer when they first come (",
                       shortage.message(), ")"));
   }
   return absl::OkStatus();

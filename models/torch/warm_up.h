@@ -1,41 +1,26 @@
 // What a worker runs before it serves.
 //
-// cuDNN makes a plan for every convolution in every shape, and times several ones when it may. That takes long, and
-// LibTorch keeps a limited number of plans for each thread. So the likeliest chunks are run beforehand, no more of them
-// than the plans of all of them stay. A chunk that comes up later gets the plan that cuDNN's rules name.
+// The first chunk of a kind takes longer than later ones: CUDA loads each kernel when it is first launched, cuBLAS
+// takes its workspace, and LibTorch asks the device for memory. So the likeliest chunks are run beforehand, as many as
+// there is time for. How long a chunk takes is the device's affair, so the time is bounded and not their number.
 
 #ifndef HEARWIRE_MODELS_TORCH_WARM_UP_H_
 #define HEARWIRE_MODELS_TORCH_WARM_UP_H_
 
-#include <array>
+#include <chrono>
 #include <functional>
-#include <set>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "models/configs/network_shape.h"
 #include "models/torch/chunk_shapes.h"
 #include "models/torch/slot.h"
 
 namespace hearwire {
-
-// Plans that LibTorch keeps for a thread. Its own limit is 10,000. Timestamps and scenes of any lengths on one network
-// of width 1 need some 840.
-inline constexpr int kMaxCudnnPlans = 3000;
-
-// So many of them are made beforehand. The rest is for chunks of other shapes, so that these do not drive out the
-// likeliest.
-inline constexpr int kMaxWarmPlans = 1500;
-
-// What tells one plan from another: windows, input channels, time and mels of the input map, output channels, kernel,
-// stride, groups. The weights are no part of it: networks and blocks of one shape share plans.
-using PlanKey = std::array<int, 8>;
-
-// Of all convolutions of a network that cuDNN runs, in a chunk of that shape: the stem and the depthwise ones. Those of
-// 1 x 1 are matrix products (models/torch/aten_convolution.h).
-std::set<PlanKey> ConvolutionPlans(const NetworkShape& network, const ChunkShape& shape);
 
 struct WarmUpChunk {
   int network;
@@ -44,19 +29,44 @@ struct WarmUpChunk {
   friend bool operator==(const WarmUpChunk&, const WarmUpChunk&) = default;
 };
 
-// The likeliest chunks, in turns: of each network the likeliest first, then of each the next. Their plans are at most
-// max_plans.
-std::vector<WarmUpChunk> ChooseWarmUp(absl::Span<const ChunkNetwork> networks, const ChunkPolicy& policy,
-                                      int max_plans);
+// The likeliest chunks, in turns: of each network the likeliest first, then of each the next.
+std::vector<WarmUpChunk> ChooseWarmUp(absl::Span<const ChunkNetwork> networks, const ChunkPolicy& policy);
+
+// How long the workers of a backend may warm up, all of them together: it begins with the first of them. Workers warm
+// up beside one another. Thread-safe.
+class WarmUpTime {
+ public:
+  using Clock = std::function<std::chrono::steady_clock::time_point()>;
+
+  explicit WarmUpTime(absl::Duration limit, Clock now = std::chrono::steady_clock::now);
+
+  absl::Duration limit() const { return limit_; }
+
+  // A worker begins to warm up.
+  void Begin();
+  bool IsOver() const;
+  // True once: for the worker that says what is left out.
+  bool MaySay();
+  // The workers from now on have the whole time again.
+  void Restart();
+
+ private:
+  const absl::Duration limit_;
+  const Clock now_;
+  mutable std::mutex mu_;
+  std::optional<std::chrono::steady_clock::time_point> begin_;
+  bool said_ = false;
+};
 
 // Runs a chunk of zeros all the way through the network, on a free slot.
 absl::Status RunZeros(Slot& slot, const ChunkNetwork& network, const WarmUpChunk& chunk);
 
-// Runs the chunks with `run`. A chunk for which the device has too little memory is left out, as are those that are as
-// large or larger; then `warn`, which may be null, is called once. RESOURCE_EXHAUSTED: not a single chunk ran. Other
-// failures of `run` end it.
+// Runs the chunks with `run`, until `time` is over; the first one in any case. A chunk for which the device has too
+// little memory is left out, as are those that are as large or larger. `warn`, which may be null, is called once for
+// what lacks memory, and by one worker for what lacks time. RESOURCE_EXHAUSTED: not a single chunk ran. Other failures
+// of `run` end it.
 absl::Status WarmUp(absl::Span<const WarmUpChunk> chunks,
-                    const std::function<absl::Status(const WarmUpChunk& chunk)>& run,
+                    const std::function<absl::Status(const WarmUpChunk& chunk)>& run, WarmUpTime& time,
                     const std::function<void(const std::string& message)>& warn);
 
 }  // namespace hearwire

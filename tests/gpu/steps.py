@@ -34,6 +34,10 @@ def python(program: str, text: str = "", *rest: str) -> Command:
     return Command(("{python}", "{here}/" + program, *text.split(), *rest))
 
 
+def cases(dtypes: str, windows: str) -> str:
+    return "--cases " + ",".join(f"{dtype}:{count}" for dtype in dtypes.split() for count in windows.split())
+
+
 def peers(text: str) -> Command:
     return python("peers/peers.py", "{work}/network " + text + " --device {device}")
 
@@ -48,7 +52,8 @@ _ANY = "--device {device}"
 _HALF = "--device cuda --precision float16"
 _WIDE = "--max-batch-frames 32768"
 _GOLDENS = "parity --committed {tests}/golden"
-_TUNINGS = ("graphs", "nchw", "convolutions")  # Of the CUDA path, each by itself: gpu_probe --help says what they are.
+_COLD = "--warm-up-seconds 0"  # Where shapes are few, or the first run of each is not counted.
+_TUNINGS = ("cudnn", "graphs", "cudnn,timed", "convolutions")  # Of the CUDA path: gpu_probe --help says what they are.
 
 
 def server(name: str, loads: str, flags: str, networks: str = "--networks mn10_as") -> Command:
@@ -81,85 +86,93 @@ _ALL = (
         (python("facts.py", "--kit {tests}/.. --device {device}"),),
     ),
     Step(
-        "alive", 60, "the smallest network runs",
+        "alive", 40, "the smallest network runs",
         (probe(f"speed {_ANY} --width 0.1 --max-batch-frames 64 --seconds 0.2 --work windows:1,windows:4,windows:16"),),
     ),
     Step(
         "parity", 60, "goldens in float32",
-        (probe(f"{_GOLDENS} {_ANY}"),),
-        on_cpu=(probe(f"{_GOLDENS} {_ANY} --configs mn01_all_b_mel_avgs"),),
+        (probe(f"{_GOLDENS} {_ANY} {_COLD}"),),
+        on_cpu=(probe(f"{_GOLDENS} {_ANY} {_COLD} --configs mn01_all_b_mel_avgs"),),
     ),
     Step(
-        "parity16", 40, "goldens in float16: its loss",
-        (probe(f"{_GOLDENS} {_HALF} --tolerance 1e-2"),),
-        gpu_only=True,
+        "rates", 40, "rates of mn10 by batch size, windows and scenes, float32; how long a whole warm-up takes",
+        (probe(f"speed {_ANY} {_WIDE} --seconds 0.3 --work windows:1,windows:16,windows:64,windows:256,windows:1024,"
+               "windows:4096,timestamps:1,timestamps:16,scene1:1,scene1:32,scene1:256,scene10:1,scene10:4,scene10:32"),),
+        on_cpu=(probe(f"speed {_ANY} --width 0.1 --seconds 0.1 --work windows:1,windows:64,timestamps:1,scene1:4"),),
     ),
     Step(
         "unit_tests", 60, "the unit tests of the CUDA path",
         (python("unit_tests.py", "--tests {tests} --device {device}"),),
     ),
     Step(
-        "equality", 40, "a row alone and in batches, float32",
-        (probe(f"equality {_ANY} --tolerance 1e-4"), probe(f"equality {_ANY} {_WIDE} --tolerance 1e-4")),
-        on_cpu=(probe(f"equality {_ANY} --width 0.1 --max-batch-frames 1024 --tolerance 1e-5 --pad-windows"),),
-    ),
-    Step(
-        "rates", 45, "rates of mn10 by batch size, windows and scenes, float32",
-        (probe(f"speed {_ANY} {_WIDE} --seconds 0.4 --work windows:1,windows:16,windows:64,windows:256,windows:1024,"
-               "windows:4096,timestamps:1,timestamps:16,scene1:1,scene1:32,scene1:256,scene10:1,scene10:4,scene10:32"),),
-        on_cpu=(probe(f"speed {_ANY} --width 0.1 --seconds 0.1 --work windows:1,windows:64,timestamps:1,scene1:4"),),
-    ),
-    Step(
-        "server", 80, "the server under load: timestamps of 10 s, scenes of 1 s, 1 to 256 callers",
-        (server("cuda", "timestamps/10/1 timestamps/10/4 timestamps/10/16 timestamps/10/64 timestamps/10/256 "
-                "scene/1/1 scene/1/16 scene/1/64 scene/1/256", "--device=cuda"),),
+        "server", 75, "the server under load: timestamps of 10 s, scenes of 1 s, 1 to 256 callers",
+        (server("cuda", "timestamps/10/1 timestamps/10/16 timestamps/10/64 timestamps/10/256 scene/1/1 scene/1/64 "
+                "scene/1/256", "--device=cuda"),),
         on_cpu=(small_server("cpu", "timestamps/1/2 scene/1/4", "--device=cpu --backend=torch"),),
     ),
     Step(
-        "peers", 100, "PyTorch on the same weights: eager, CUDA graphs, torch.compile; the card's own ceilings",
-        (network(),
-         peers("ceilings eager eager-graph --windows 201,1024,4096 --dtype float32,float16 --seconds 0.2"),
-         peers("compile-graph --windows 201,1024 --dtype float32,float16 --seconds 0.2"),
-         network("--width 1 --frames 1000 --windows 4"),
-         peers("eager-graph --windows 1,16 --dtype float32,float16 --seconds 0.2")),
-        on_cpu=(network("--width 0.1"), peers("eager linear --windows 4 --dtype float32 --seconds 0.1")),
+        "tunings", 70, "the choices that only a GPU can make: rates of each, then goldens; cuDNN's timing of plans is one",
+        # A graph is replayed from the third run of a chunk on, which goldens do not come to: speed compares such rows.
+        (*(probe(f"speed --device cuda {_WIDE} {_COLD} --seconds 0.3 --work windows:256,timestamps:16,scene10:4{tuning}")
+           for tuning in ("", *(f" --tuning {tuning}" for tuning in _TUNINGS))),
+         *(probe(f"{_GOLDENS} --device cuda {_COLD} --tuning {tuning} --configs mn01_all_b_mel_avgs")
+           for tuning in ("cudnn", "convolutions"))),
+        gpu_only=True,
     ),
     Step(
-        "widths", 70, "every width on the GPU and on this machine's cores, for the choice between them",
-        tuple(probe(f"speed --device {device} --width {_WIDTHS} {_WIDE} --seconds 0.15 --workers {workers} "
+        "peers", 45, "PyTorch on the same weights as CUDA graphs, with the plans that cuDNN timed; the card's own ceilings",
+        (network(),
+         peers("ceilings eager-graph --benchmark --cases float32:201,float32:1024,float16:1024 --seconds 0.2")),
+        on_cpu=(network("--width 0.1"), peers("eager linear --cases float32:4 --seconds 0.1")),
+    ),
+    Step(
+        "parity16", 30, "goldens in float16: its loss",
+        (probe(f"{_GOLDENS} {_HALF} {_COLD} --tolerance 1e-2"),),
+        gpu_only=True,
+    ),
+    Step(
+        "equality", 30, "a row alone and in batches, float32",
+        (probe(f"equality {_ANY} {_COLD} --tolerance 1e-4"), probe(f"equality {_ANY} {_WIDE} {_COLD} --tolerance 1e-4")),
+        on_cpu=(probe(f"equality {_ANY} {_COLD} --width 0.1 --max-batch-frames 1024 --tolerance 1e-5 --pad-windows"),),
+    ),
+    Step(
+        "rates16", 25, "the rates in float16",
+        (probe(f"speed {_HALF} {_WIDE} {_COLD} --seconds 0.2 --work windows:1,windows:256,windows:1024,timestamps:1,"
+               "timestamps:16,scene1:64,scene10:16"),),
+        gpu_only=True,
+    ),
+    Step(
+        "compiled", 80, "PyTorch on the same weights by torch.compile, as CUDA graphs",
+        (network(), peers("compile-graph --cases float32:1024,float32:201,float16:1024 --seconds 0.2")),
+        gpu_only=True,
+    ),
+    Step(
+        "widths", 60, "every width on the GPU and on this machine's cores, for the choice between them",
+        tuple(probe(f"speed --device {device} --width {_WIDTHS} {_WIDE} {_COLD} --seconds 0.15 --workers {workers} "
                     "--work windows:1,windows:256,timestamps:16,scene10:4")
               for device, workers in (("cuda", "1"), ("native", "{cpus}"))),
         on_cpu=tuple(probe(f"speed --device {device} --width 0.1,0.2 --seconds 0.05 --work windows:1,scene1:4")
                      for device in ("native", "cpu")),
     ),
     Step(
-        "rates16", 50, "the rates in float16",
-        (probe(f"speed {_HALF} {_WIDE} --seconds 0.3 --work windows:1,windows:256,timestamps:1,timestamps:16,"
-               "scene1:64,scene10:16"),),
-        gpu_only=True,
-    ),
-    Step(
-        "lengths", 60, "clips of many lengths, new and seen before",
+        "lengths", 40, "clips of many lengths, new and seen before",
         tuple(probe(f"lengths {_ANY} {_WIDE} --count 32 {pad}") for pad in ("--pad-windows", "--no-pad-windows")),
         on_cpu=tuple(probe(f"lengths {_ANY} --width 0.1 --count 4 {pad}") for pad in ("--pad-windows", "--no-pad-windows")),
     ),
     Step(
-        "triton", 90, "the prototype of fused kernels against PyTorch",
-        (network(), peers("triton-graph --windows 201,1024,4096 --dtype tf32x3,float16 --seconds 0.2")),
+        "triton", 60, "the prototype of fused kernels against PyTorch",
+        (network(), peers(f"triton-graph {cases('tf32x3 float16', '201 1024')} --seconds 0.2")),
         gpu_only=True,
     ),
     Step(
         "layers", 60, "each convolution alone: channels last against NCHW for depthwise, products for pointwise",
-        (network(), peers("layers --windows 1024 --dtype float32,float16 --seconds 0.5")),
+        (network(), peers("layers --cases float32:1024,float16:1024 --seconds 0.5")),
         gpu_only=True,
     ),
     Step(
-        "tunings", 90, "the choices that only a GPU can make: goldens and rates of each",
-        # A graph is replayed from the third run of a chunk on, which goldens do not come to: speed compares such rows.
-        (*(probe(f"{_GOLDENS} --device cuda --tuning {tuning} --configs mn01_all_b_mel_avgs")
-           for tuning in _TUNINGS if tuning != "graphs"),
-         *(probe(f"speed --device cuda {_WIDE} --seconds 0.3 --work windows:1,windows:256,timestamps:16,scene10:4{tuning}")
-           for tuning in ("", *(f" --tuning {tuning}" for tuning in _TUNINGS)))),
+        "peers_scenes", 40, "PyTorch on scenes of 10 s as CUDA graphs",
+        (network("--width 1 --frames 1000 --windows 4"),
+         peers(f"eager-graph --benchmark {cases('float32 float16', '1 16')} --seconds 0.2")),
         gpu_only=True,
     ),
     Step(
@@ -169,7 +182,7 @@ _ALL = (
     ),
     Step(
         "device_lost", 50, "a kernel of the same process writes to address 0: what the backend and the server say",
-        (probe("lose-device --device cuda --width 0.1"),
+        (probe(f"lose-device --device cuda --width 0.1 {_COLD}"),
          server("device-lost", "timestamps/10/16 --break-device {tests}/libhearwire_break_on_signal.so", "--device=cuda")),
         gpu_only=True,
     ),
@@ -201,19 +214,19 @@ _ALL = (
     ),
     Step(
         "widths16", 40, "the other widths in float16",
-        (probe(f"speed {_HALF} --width 0.1,0.2,0.4,0.5,2,3,4 {_WIDE} --seconds 0.1 --work windows:256,timestamps:16,scene10:4"),),
+        (probe(f"speed {_HALF} --width 0.1,0.2,0.4,0.5,2,3,4 {_WIDE} {_COLD} --seconds 0.1 --work windows:256,timestamps:16,scene10:4"),),
         gpu_only=True,
     ),
     Step(
         "official", 60, "the published mn04 on real sound: what each precision does to its rows",
         tuple(with_checkpoint("mn04_as.pt", command) for command in (
             network("--checkpoint {models}/mn04_as.pt --clip {golden}/golden/audio/clip_10s.npy"),
-            peers("eager triton --windows 1024 --dtype float32,tf32x3,tf32,float16 --seconds 0.1 --tolerance 1"))),
+            peers(f"eager triton {cases('float32 tf32x3 tf32 float16', '1024')} --seconds 0.1 --tolerance 1"))),
         gpu_only=True,
     ),
     Step(
         "compile", 100, "torch.compile with all its tuning",
-        (network(), peers("compile-graph --windows 201,1024 --dtype float32 --seconds 0.3 "
+        (network(), peers(f"compile-graph --benchmark {cases('float32', '201 1024')} --seconds 0.3 "
                           "--compile-mode max-autotune-no-cudagraphs")),
         gpu_only=True,
     ),
@@ -222,7 +235,8 @@ _ALL = (
 STEPS = {step.name: step for step in _ALL}
 
 # Seconds for all steps, and the steps, the most important first.
-_SECOND = "sanitizer device_lost little_memory soak server_native server_auto server16 widths16 official compile".split()
+_SECOND = ("sanitizer device_lost little_memory soak server_native server_auto server16 widths16 layers official compile "
+           "peers_scenes").split()  # fmt: skip
 PARTS = {
     "first": (345, [name for name in STEPS if name not in _SECOND]),
     "second": (225, ["facts", *_SECOND]),

@@ -1,10 +1,11 @@
 """Peers of Hearwire's CUDA path: the same weights in PyTorch, and a prototype of own kernels in Triton.
 
-    peers.py FILE VARIANT … [--windows 201,1024] [--dtype float32,float16] [--seconds 0.5] [--device cuda|cpu]
+    peers.py FILE VARIANT … [--cases float32:201,float32:1024] [--seconds 0.5] [--benchmark] [--device cuda|cpu]
 
 FILE: what `gpu_probe network` wrote. VARIANT: eager, linear (1 x 1 convolutions as products), compile, triton, each also
-with -graph: as a CUDA graph. Besides: layers; ceilings, of the card, and with them the least time that the first number of
-windows can take. Every variant's rows are compared with those of the native backend, which the file has, for each number
+with -graph: as a CUDA graph. Besides: layers; ceilings, of the card, and with them the least time that the first case's
+windows can take. A case is a type and a number of windows. --benchmark: cuDNN times its plans, which took 4.5 s a case on
+an H100. Every variant's rows are compared with those of the native backend, which the file has, for each number
 of windows, before it is timed. One that is too far off is not timed and fails the run.
 """
 
@@ -50,16 +51,17 @@ def error_of(rows: torch.Tensor, wanted: torch.Tensor) -> float:
     return error if math.isfinite(error) else math.inf
 
 
-def measure(variant: str, dtype_name: str, tensors: dict, given: argparse.Namespace) -> bool:
+def measure(variant: str, dtype_name: str, counts: list[int], tensors: dict, given: argparse.Namespace) -> bool:
     """False: its rows are wrong, or it does not run."""
     check, wanted = tensors["check.windows"], tensors["check.rows"]
     tolerance = DTYPES[dtype_name][2] if given.tolerance is None else given.tolerance
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = dtype_name == "tf32"
     good = True
-    name = f"variant={variant} dtype={dtype_name} width={given.width:g} frames={check.shape[1]}"
+    name = (f"variant={variant} dtype={dtype_name} width={given.width:g} frames={check.shape[1]} "
+            f"benchmark={given.benchmark:d}")  # fmt: skip
     try:
         call = make(variant, tensors, dtype_name, given)
-        for count in given.windows:
+        for count in counts:
             # The windows to check with, as often as it takes.
             places = torch.arange(count) % len(check)
             x = check[places].to(given.device)
@@ -80,19 +82,29 @@ def measure(variant: str, dtype_name: str, tensors: dict, given: argparse.Namesp
     return good
 
 
+def parse_cases(text: str) -> dict[str, list[int]]:
+    """Numbers of windows, by type: a network is made once for all of a type."""
+    cases: dict[str, list[int]] = {}
+    for case in text.split(","):
+        dtype_name, windows = case.split(":")
+        if dtype_name not in DTYPES:
+            raise argparse.ArgumentTypeError(f"no type {dtype_name}; {', '.join(DTYPES)} are")
+        cases.setdefault(dtype_name, []).append(int(windows))
+    return cases
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=pathlib.Path)
     parser.add_argument("variants", nargs="+")
-    parser.add_argument("--windows", default="201,1024")
-    parser.add_argument("--dtype", default="float32,float16")
+    parser.add_argument("--cases", type=parse_cases, default="float32:201")
+    parser.add_argument("--benchmark", action="store_true")
     parser.add_argument("--seconds", type=float, default=0.5)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--tolerance", type=float, help="instead of each type's own")
     parser.add_argument("--compile-mode", default="default")
     given = parser.parse_args()
-    given.windows = [int(count) for count in given.windows.split(",")]
-    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.benchmark = given.benchmark
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     torch.set_grad_enabled(False)
     tensors = read_network(given.file)
@@ -101,15 +113,15 @@ def main() -> int:
     for variant in given.variants:
         if variant == "ceilings":
             bytes_per_s, flop_per_s = measure_ceilings(given.device)
-            print_floors(tensors, given.windows[0], bytes_per_s, flop_per_s)
+            print_floors(tensors, next(iter(given.cases.values()))[0], bytes_per_s, flop_per_s)
             continue
-        for dtype_name in given.dtype.split(","):
+        for dtype_name, counts in given.cases.items():
             if variant == "layers":
                 _, frames, mels = tensors["check.windows"].shape
-                for count in given.windows:
+                for count in counts:
                     Layers(tensors, given.device, DTYPES[dtype_name][0], given.seconds / 20).measure(count, frames, mels)
             else:
-                good = measure(variant, dtype_name, tensors, given) and good
+                good = measure(variant, dtype_name, counts, tensors, given) and good
     return 0 if good else 1
 
 

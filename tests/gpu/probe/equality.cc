@@ -39,7 +39,7 @@ absl::Status MeasureEquality(const Setting& setting, double width, double tolera
   reference.device = "native";
   const absl::StatusOr<LoadedNetwork> native = LoadRandomNetwork(reference, width);
   if (!native.ok()) return native.status();
-  const auto embedder = loaded->backend->NewEmbedder();
+  const auto embedder = StartEmbedder(setting, width, *loaded);
   if (!embedder.ok()) return embedder.status();
   const auto native_embedder = native->backend->NewEmbedder();
   if (!native_embedder.ok()) return native_embedder.status();

@@ -15,7 +15,7 @@ absl::Status MeasureLengths(const Setting& setting, double width, int count) {
   };
   const absl::StatusOr<LoadedNetwork> loaded = LoadRandomNetwork(setting, width);
   if (!loaded.ok()) return loaded.status();
-  const auto embedder = loaded->backend->NewEmbedder();
+  const auto embedder = StartEmbedder(setting, width, *loaded);
   if (!embedder.ok()) return embedder.status();
   std::vector<Work> works;
   for (int i = 0; i < count; ++i) {

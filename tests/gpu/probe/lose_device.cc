@@ -10,7 +10,7 @@ namespace hearwire {
 absl::Status LoseDevice(const Setting& setting, double width) {
   const absl::StatusOr<LoadedNetwork> loaded = LoadRandomNetwork(setting, width);
   if (!loaded.ok()) return loaded.status();
-  const auto embedder = loaded->backend->NewEmbedder();
+  const auto embedder = StartEmbedder(setting, width, *loaded);
   if (!embedder.ok()) return embedder.status();
   Work work = MakeRandomWork(*loaded->weights, 16, 4, BodyReadout());
   if (absl::Status status = (*embedder)->Embed(0, work.requests); !status.ok()) return status;

@@ -118,11 +118,17 @@ class Program {
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     command
-        ->add_option("--tuning", setting.tuning,
-                     "What is not as usual on CUDA: convolutions (no matrix products for 1 x 1), nchw (depthwise ones "
-                     "on maps with their channels first), graphs (chunks that come again are recorded)")
+        ->add_option(
+            "--tuning", setting.tuning,
+            "What is not as usual on CUDA: cudnn (for the stem and depthwise convolutions), timed (cuDNN times "
+            "plans), convolutions (of cuDNN for 1 x 1, no matrix products), graphs (chunks that come again are "
+            "recorded)")
         ->delimiter(',')
-        ->check(CLI::IsMember({"convolutions", "nchw", "graphs"}));
+        ->check(CLI::IsMember({"cudnn", "timed", "convolutions", "graphs"}));
+    command
+        ->add_option("--warm-up-seconds", setting.warm_up_seconds,
+                     "Most that workers prepare for what is likely, on CUDA [10]; 0: for nothing")
+        ->check(CLI::NonNegativeNumber);
     for (const bool pad : {true, false}) {
       command->add_flag_callback(
           pad ? "--pad-windows" : "--no-pad-windows", [&setting, pad] { setting.pad_windows = pad; },

@@ -11,7 +11,7 @@ namespace hearwire {
 absl::Status Soak(const Setting& setting, double width, double seconds) {
   const absl::StatusOr<LoadedNetwork> loaded = LoadRandomNetwork(setting, width);
   if (!loaded.ok()) return loaded.status();
-  const auto embedder = loaded->backend->NewEmbedder();
+  const auto embedder = StartEmbedder(setting, width, *loaded);
   if (!embedder.ok()) return embedder.status();
   std::mt19937 random(1);
   const auto start = std::chrono::steady_clock::now();

@@ -84,10 +84,9 @@ void Print(const Setting& setting, double width, const Amount& amount, const std
 
 absl::Status MeasureSpeed(const Setting& setting, double width, int workers, double seconds,
                           const std::vector<Amount>& amounts) {
-  const auto start = Clock::now();
   const absl::StatusOr<LoadedNetwork> loaded = LoadRandomNetwork(setting, width);
   if (!loaded.ok()) return loaded.status();
-  const double load_seconds = Since(start);
+  const auto start = Clock::now();
   // A window may run in a chunk of another shape than before.
   const double tolerance = setting.precision == "float16" ? 1e-2 : 1e-4;
 
@@ -96,10 +95,7 @@ absl::Status MeasureSpeed(const Setting& setting, double width, int workers, dou
   std::vector<std::vector<Times>> times(amounts.size(), std::vector<Times>(count));
   // All workers begin an amount together, and none begins the next before all are done. Who fails leaves.
   std::barrier together(workers);
-  std::barrier ready(workers, [&]() noexcept {
-    std::printf("RESULT start %s width=%g workers=%d load_s=%.2f warm_up_s=%.2f resident_mib=%ld\n",
-                ToText(setting).c_str(), width, workers, load_seconds, Since(start) - load_seconds, ResidentMib());
-  });
+  std::barrier ready(workers, [&]() noexcept { PrintStart(setting, width, workers, loaded->seconds, Since(start)); });
   const auto run = [&](size_t worker) -> absl::Status {
     const auto embedder = loaded->backend->NewEmbedder();
     ready.arrive_and_wait();

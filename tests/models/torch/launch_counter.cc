@@ -32,6 +32,7 @@ bool LaunchesOne(std::string_view name) {
                                                    "aten::arange",
                                                    "aten::cat",
                                                    "aten::clamp_min",
+                                                   "aten::convolution",  // For ATen's own kernel, which adds the bias.
                                                    "aten::copy_",
                                                    "aten::div",
                                                    "aten::div_",
@@ -51,12 +52,10 @@ bool LaunchesOne(std::string_view name) {
   return names.contains(name);
 }
 
-// conv2d(input, weight, bias, stride, padding, dilation, groups). With channels first, float32 and a group a channel,
-// ATen's own kernel adds the bias.
+// conv2d(input, weight, bias, …): cuDNN's kernel, and one for the bias.
 int ConvolutionLaunches(at::ArrayRef<const c10::IValue> inputs) {
   const bool has_bias = inputs[2].isTensor() && inputs[2].toTensor().defined();
-  const bool channels_first = !inputs[0].toTensor().is_contiguous(at::MemoryFormat::ChannelsLast);
-  return has_bias && !(channels_first && inputs[6].toInt() > 1) ? 2 : 1;
+  return has_bias ? 2 : 1;
 }
 
 }  // namespace

@@ -49,6 +49,8 @@ void PrintTo(const Setting& setting, std::ostream* os) {
 
 class TorchBackendTest : public testing::TestWithParam<Setting> {
  protected:
+  explicit TorchBackendTest(absl::Duration warm_up_limit = absl::ZeroDuration()) : warm_up_limit_(warm_up_limit) {}
+
   void SetUp() override {
     if (GetParam().device != "cpu") {
       if (absl::Status status = FindCudaDevice(); !status.ok()) GTEST_SKIP() << status.message();
@@ -56,7 +58,8 @@ class TorchBackendTest : public testing::TestWithParam<Setting> {
     backend_ = LoadTorchBackend({.device = GetParam().device,
                                  .precision = GetParam().precision,
                                  .max_batch_frames = 1024,
-                                 .pad_windows = GetParam().pad_windows})
+                                 .pad_windows = GetParam().pad_windows,
+                                 .warm_up_limit = warm_up_limit_})
                    .value();
   }
 
@@ -87,10 +90,22 @@ class TorchBackendTest : public testing::TestWithParam<Setting> {
     return rows;
   }
 
+  const absl::Duration warm_up_limit_;
   std::unique_ptr<Backend> backend_;
   std::vector<std::shared_ptr<const NetworkWeights>> weights_;
   std::vector<MelSettings> mels_;
 };
+
+// Its workers prepare themselves, as the server's do.
+class WarmTorchBackendTest : public TorchBackendTest {
+ protected:
+  WarmTorchBackendTest() : TorchBackendTest(absl::Seconds(2)) {}
+};
+
+INSTANTIATE_TEST_SUITE_P(Devices, WarmTorchBackendTest,
+                         testing::Values(Setting{"cpu", "float32", 1e-5f, false},
+                                         Setting{"cuda", "float32", 1e-4f, true}),
+                         [](const auto& info) { return info.param.device + "_" + info.param.precision; });
 
 INSTANTIATE_TEST_SUITE_P(
     Devices, TorchBackendTest,
@@ -212,7 +227,7 @@ TEST_P(TorchBackendTest, RunsSeveralNetworks) {
   EXPECT_EQ(Embed(*embedder, {{16, {logits}, 1}}, 0), first);
 }
 
-TEST_P(TorchBackendTest, GivesEveryWorkerTheSameNumbers) {
+TEST_P(WarmTorchBackendTest, GivesEveryWorkerTheSameNumbers) {
   AddNetwork(MakeRandomNetwork(0.2, HeadKind::kMlp, 1));
   std::vector<Job> jobs;
   for (uint32_t i = 0; i < 40; ++i) jobs.push_back({16, {MakeReadout({Block(15), Feature::kLogits})}, i});

@@ -74,7 +74,7 @@ class TorchNetworkTest : public testing::TestWithParam<TuningCase> {};
 INSTANTIATE_TEST_SUITE_P(Tunings, TorchNetworkTest,
                          testing::Values(TuningCase{"Default", {}},
                                          TuningCase{"PointwiseConvolutions", {.pointwise_products = false}},
-                                         TuningCase{"ChannelsFirst", {.nchw_depthwise = true}}),
+                                         TuningCase{"Cudnn", {.cudnn = true}}),
                          [](const auto& info) { return info.param.name; });
 
 TEST_P(TorchNetworkTest, GivesTheNativeNumbers) {
@@ -107,7 +107,7 @@ TEST_P(TorchNetworkTest, GivesTheNativeNumbers) {
 // A formula for each part of a forward pass to the logits, without padding.
 struct Launches {
   int gather = 1;
-  int stem = 3;  // Convolution, bias, hardswish.
+  int stem;
   int relu_expansion;
   int hardswish_expansion;
   int depthwise;
@@ -136,36 +136,43 @@ TEST(TorchNetworkLaunchTest, FusesWhatAtenLetsFuse) {
   const auto count = [&](const CudaTuning& tuning) {
     return CpuNetwork(*weights, 128, {.tuning = tuning}).CountLaunches({Feature::kLogits});
   };
-  // Products add bias and ReLU, and start from a residual; a ReLU behind a bias that is left out is one with it.
-  const Launches products = {.relu_expansion = 1,
-                             .hardswish_expansion = 2,
-                             .depthwise = 3,
-                             .relu_depthwise_alone = 2,
-                             .projection = 1,
-                             .residual = 1,
-                             .last = 2};
-  EXPECT_EQ(products.Of(weights->shape), 131);
-  EXPECT_EQ(count({}), products.Of(weights->shape));
-  // A copy before, and ATen's kernel adds the bias.
-  EXPECT_EQ(count({.nchw_depthwise = true}), 134);
+  // Products add bias and ReLU, and start from a residual. ATen's kernel adds the bias, too; before depthwise ones, a
+  // copy.
+  const Launches usual = {.stem = 2,
+                          .relu_expansion = 1,
+                          .hardswish_expansion = 2,
+                          .depthwise = 3,
+                          .relu_depthwise_alone = 3,
+                          .projection = 1,
+                          .residual = 1,
+                          .last = 2};
+  EXPECT_EQ(usual.Of(weights->shape), 133);
+  EXPECT_EQ(count({}), usual.Of(weights->shape));
+  // By cuDNN the bias is a launch. A ReLU behind one that is left out is one with it.
+  Launches cudnn = usual;
+  cudnn.stem = 3;
+  cudnn.relu_depthwise_alone = 2;
+  EXPECT_EQ(cudnn.Of(weights->shape), 131);
+  EXPECT_EQ(count({.cudnn = true}), cudnn.Of(weights->shape));
   // Every bias is a launch that is not left out.
-  const Launches convolutions = {.relu_expansion = 3,
+  const Launches convolutions = {.stem = 3,
+                                 .relu_expansion = 3,
                                  .hardswish_expansion = 3,
                                  .depthwise = 3,
                                  .relu_depthwise_alone = 2,
                                  .projection = 2,
                                  .residual = 2,
                                  .last = 3};
-  EXPECT_EQ(count({.pointwise_products = false}), convolutions.Of(weights->shape));
+  EXPECT_EQ(count({.pointwise_products = false, .cudnn = true}), convolutions.Of(weights->shape));
 }
 
 TEST(TorchNetworkLaunchTest, RunsNoMoreThanIsReadBack) {
   const std::shared_ptr<const NetworkWeights> weights = MakeRandomNetwork(0.1, HeadKind::kMlp, 11);
   CpuNetwork network(*weights, 128, {});
   EXPECT_EQ(network.CountLaunches({Feature::kMelAvgs}), 3);  // Gathered, averaged, put side by side.
-  EXPECT_EQ(network.CountLaunches({Block(0)}), 6);           // And the stem's three.
+  EXPECT_EQ(network.CountLaunches({Block(0)}), 5);           // And the stem's two.
   // Padded: two for the mask, one to fill the map, five to count the windows' own columns, one to average over these.
-  EXPECT_EQ(network.CountLaunches({Block(0)}, 4), 6 + 9);
+  EXPECT_EQ(network.CountLaunches({Block(0)}, 4), 5 + 9);
   // Squeeze-excites that are read back have their ReLU apart.
   EXPECT_EQ(network.CountLaunches({Feature::kLogits, Se(5), Se(15)}), network.CountLaunches({Feature::kLogits}) + 2);
 }

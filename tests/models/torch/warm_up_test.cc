@@ -4,15 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <iostream>
-#include <list>
+#include <chrono>
 #include <map>
-#include <random>
+#include <string>
 #include <vector>
 
 namespace hearwire {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -31,62 +31,14 @@ std::vector<ChunkNetwork> EightNetworks() {
   return networks;
 }
 
-// As LibTorch's: the plan that was used longest ago goes first.
-class PlanCache {
- public:
-  void Use(const PlanKey& key) {
-    const auto found = places_.find(key);
-    if (found != places_.end()) order_.erase(found->second);
-    order_.push_front(key);
-    places_[key] = order_.begin();
-    if (order_.size() <= kMaxCudnnPlans) return;
-    ++evictions_;
-    places_.erase(order_.back());
-    order_.pop_back();
-  }
-  int evictions() const { return evictions_; }
-  size_t size() const { return order_.size(); }
-
- private:
-  std::list<PlanKey> order_;
-  std::map<PlanKey, std::list<PlanKey>::iterator> places_;
-  int evictions_ = 0;
-};
-
-TEST(WarmUpTest, CountsThePlansOfANetwork) {
-  const NetworkShape mn10 = MakeNetworkShape(1.0);
-  const auto plans = ConvolutionPlans(mn10, {64, 16, 128});
-  // The stem and 15 depthwise convolutions. Of these 3 repeat another block's.
-  EXPECT_EQ(plans.size(), 13u);
-  // The stem, and the last depthwise convolution on a map of 1 x 4.
-  EXPECT_TRUE(plans.count({64, 1, 16, 128, 16, 3, 2, 1}));
-  EXPECT_TRUE(plans.count({64, 960, 1, 4, 960, 5, 1, 960}));
-  // Another number of windows or frames: none in common.
-  for (const ChunkShape& other : {ChunkShape{32, 16, 128}, ChunkShape{64, 64, 128}}) {
-    for (const PlanKey& key : ConvolutionPlans(mn10, other)) EXPECT_FALSE(plans.count(key));
-  }
-}
-
-TEST(WarmUpTest, EvictsNothingThatItWarmedUp) {
-  const auto networks = EightNetworks();
-  const auto chunks = ChooseWarmUp(networks, kPolicy, kMaxWarmPlans);
-  PlanCache cache;
-  for (const WarmUpChunk& chunk : chunks) {
-    for (const PlanKey& key : ConvolutionPlans(networks[chunk.network].shape, chunk.shape)) cache.Use(key);
-  }
-  EXPECT_EQ(cache.evictions(), 0);
-  EXPECT_LE(cache.size(), size_t{kMaxWarmPlans});
-  // The next chunk of each network's would be one too many.
-  EXPECT_GT(cache.size(), size_t{kMaxWarmPlans} - 16);
-}
-
 TEST(WarmUpTest, GivesEachNetworkItsLikeliestChunks) {
-  const auto chunks = ChooseWarmUp(EightNetworks(), kPolicy, kMaxWarmPlans);
+  const auto chunks = ChooseWarmUp(EightNetworks(), kPolicy);
   for (int network = 0; network < 8; ++network) {
     std::vector<std::pair<int, int>> shapes;
     for (const WarmUpChunk& chunk : chunks) {
       if (chunk.network == network) shapes.emplace_back(chunk.shape.windows, chunk.shape.frames);
     }
+    ASSERT_GE(shapes.size(), 5u);
     shapes.resize(5);
     EXPECT_THAT(shapes, ElementsAre(std::pair(1, 1000), std::pair(256, 16), std::pair(2048, 16), std::pair(32, 1000),
                                     std::pair(32, 16)))
@@ -94,9 +46,14 @@ TEST(WarmUpTest, GivesEachNetworkItsLikeliestChunks) {
   }
 }
 
+TEST(WarmUpTest, TakesTurns) {
+  const auto chunks = ChooseWarmUp(EightNetworks(), kPolicy);
+  for (int i = 0; i < 16; ++i) EXPECT_EQ(chunks[i].network, i % 8) << i;
+}
+
 TEST(WarmUpTest, WarmsUpEveryNumberOfWindowsAndScenesOfOneNetwork) {
   std::map<int, std::vector<int>> windows;  // By frames.
-  for (const WarmUpChunk& chunk : ChooseWarmUp({MakeNetwork(1.0)}, kPolicy, kMaxWarmPlans)) {
+  for (const WarmUpChunk& chunk : ChooseWarmUp({MakeNetwork(1.0)}, kPolicy)) {
     windows[chunk.shape.frames].push_back(chunk.shape.windows);
   }
   for (auto& [frames, counts] : windows) std::sort(counts.begin(), counts.end());
@@ -105,36 +62,13 @@ TEST(WarmUpTest, WarmsUpEveryNumberOfWindowsAndScenesOfOneNetwork) {
                                    Pair(500, ElementsAre(1, 2, 4, 8)), Pair(1000, ElementsAre(1, 2, 4, 8, 16, 32))));
 }
 
-// Batches of a few and of many scenes of 0.5 to 10 s, and timestamps between them.
-TEST(WarmUpTest, HasRoomForScenesOfAnyLengthsOnOneNetwork) {
-  const ChunkNetwork network = MakeNetwork(1.0);
-  PlanCache cache;
-  for (const WarmUpChunk& chunk : ChooseWarmUp({network}, kPolicy, kMaxWarmPlans)) {
-    for (const PlanKey& key : ConvolutionPlans(network.shape, chunk.shape)) cache.Use(key);
-  }
-  std::mt19937 random(1);
-  for (int round = 0; round < 2000; ++round) {
-    const bool scenes = round % 4 != 0;
-    std::vector<int> lengths(1 + random() % (random() % 2 == 0 ? 4 : scenes ? 64 : 2048));
-    for (int& length : lengths) length = scenes ? static_cast<int>(50 + random() % 951) : 16;
-    std::sort(lengths.rbegin(), lengths.rend());
-    for (absl::Span<const int> waiting = lengths; !waiting.empty();) {
-      const ChunkCut cut = CutChunk(waiting, network, kPolicy);
-      for (const PlanKey& key : ConvolutionPlans(network.shape, cut.shape)) cache.Use(key);
-      waiting.remove_prefix(cut.windows);
-    }
-  }
-  EXPECT_EQ(cache.evictions(), 0);
-  std::cout << cache.size() << " plans\n";
-}
-
 TEST(WarmUpTest, ChoosesChunksThatBatchesAreCutInto) {
   const std::vector<ChunkNetwork> networks = {MakeNetwork(1.0, 128, 160), MakeNetwork(1.0, 40, 480),
                                               MakeNetwork(1.0, 64, 800)};
   for (const int max_frames : {100, 1024, 5000, 32768}) {
     ChunkPolicy policy = kPolicy;
     policy.max_frames = max_frames;
-    for (const WarmUpChunk& chunk : ChooseWarmUp(networks, policy, kMaxWarmPlans)) {
+    for (const WarmUpChunk& chunk : ChooseWarmUp(networks, policy)) {
       const ChunkNetwork& network = networks[chunk.network];
       const std::vector<int> lengths(chunk.shape.windows, chunk.shape.frames);
       EXPECT_EQ(CutChunk(lengths, network, policy).shape, chunk.shape)
@@ -186,13 +120,17 @@ class SmallDeviceTest : public testing::Test {
         chunks,
         [&](const WarmUpChunk& chunk) {
           ++tries_;
+          now_ += absl::ToChronoNanoseconds(chunk_time_);
           return RunZeros(slot, networks[chunk.network], chunk);
         },
-        [this](const std::string& message) { warnings_.push_back(message); });
+        time_, [this](const std::string& message) { warnings_.push_back(message); });
   }
 
   int tries_ = 0;
   std::vector<std::string> warnings_;
+  std::chrono::steady_clock::time_point now_;
+  absl::Duration chunk_time_;
+  WarmUpTime time_{absl::Seconds(10), [this] { return now_; }};
 };
 
 TEST_F(SmallDeviceTest, RunsAllWhereMemorySuffices) {
@@ -223,6 +161,62 @@ TEST_F(SmallDeviceTest, FailsWhereNothingRuns) {
   EXPECT_TRUE(absl::IsResourceExhausted(WarmUpOn(slot)));
 }
 
+TEST_F(SmallDeviceTest, EndsWithItsTime) {
+  SmallSlot slot(1 << 20);
+  chunk_time_ = absl::Seconds(4);
+  EXPECT_TRUE(WarmUpOn(slot).ok());
+  EXPECT_EQ(tries_, 3) << "the third begins after 8 s, the fourth would after 12";
+  EXPECT_THAT(warnings_, ElementsAre(AllOf(HasSubstr("after 10s, with 3 of 5 kinds of chunks done"),
+                                           HasSubstr("the likeliest of them 24 windows of 16 frames,"))));
+}
+
+TEST_F(SmallDeviceTest, RunsTheLikeliestHoweverLongItTakes) {
+  SmallSlot slot(1 << 20);
+  chunk_time_ = absl::Seconds(40);
+  EXPECT_TRUE(WarmUpOn(slot).ok());
+  EXPECT_EQ(tries_, 1);
+}
+
+// Also where the likeliest does not fit.
+TEST_F(SmallDeviceTest, LooksForWhatFitsHoweverLongItTakes) {
+  SmallSlot slot(400);
+  chunk_time_ = absl::Seconds(40);
+  EXPECT_TRUE(WarmUpOn(slot).ok());
+  EXPECT_THAT(slot.ran, ElementsAre(WarmUpChunk{0, {24, 16, 128}}));
+  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("too little memory")));
+}
+
+TEST_F(SmallDeviceTest, SharesTheTimeAmongWorkers) {
+  SmallSlot slot(1 << 20);
+  chunk_time_ = absl::Seconds(4);
+  EXPECT_TRUE(WarmUpOn(slot).ok());
+  EXPECT_TRUE(WarmUpOn(slot).ok());
+  EXPECT_EQ(tries_, 3 + 1) << "each worker runs one chunk in any case";
+  EXPECT_EQ(warnings_.size(), 1u) << "one worker says it for all";
+
+  time_.Restart();
+  EXPECT_TRUE(WarmUpOn(slot).ok());
+  EXPECT_EQ(tries_, 4 + 3);
+  EXPECT_EQ(warnings_.size(), 2u);
+}
+
+TEST(WarmUpTimeTest, BeginsWithTheFirstWorker) {
+  std::chrono::steady_clock::time_point now;
+  WarmUpTime time(absl::Seconds(10), [&] { return now; });
+  now += std::chrono::hours(1);
+  EXPECT_FALSE(time.IsOver());
+  time.Begin();
+  now += std::chrono::seconds(6);
+  time.Begin();
+  EXPECT_FALSE(time.IsOver());
+  now += std::chrono::seconds(4);
+  EXPECT_TRUE(time.IsOver());
+  time.Restart();
+  EXPECT_FALSE(time.IsOver());
+  time.Begin();
+  EXPECT_FALSE(time.IsOver());
+}
+
 TEST_F(SmallDeviceTest, EndsOnOtherFailures) {
   const std::vector<WarmUpChunk> chunks(3, {0, {1, 1000, 128}});
   int tries = 0;
@@ -232,7 +226,7 @@ TEST_F(SmallDeviceTest, EndsOnOtherFailures) {
         ++tries;
         return absl::UnavailableError("lost");
       },
-      nullptr);
+      time_, nullptr);
   EXPECT_TRUE(absl::IsUnavailable(status));
   EXPECT_EQ(tries, 1);
 }

@@ -95,8 +95,17 @@ TEST_F(EmbeddingRateTest, RunsOneWindowTwiceHoweverSlow) {
 TEST_F(EmbeddingRateTest, DoesNotCountTheFirstBatchOfASize) {
   batch_seconds_ = 0.001;
   window_seconds_ = 0.00001;
-  preparation_seconds_ = 7;
+  preparation_seconds_ = 0.4;
   EXPECT_NEAR(Measure().value(), 64 / (0.001 + 64 * 0.00001), 1);
+}
+
+TEST_F(EmbeddingRateTest, DoesNotGrowWherePreparingTakesLong) {
+  batch_seconds_ = 0.001;
+  window_seconds_ = 0.00001;
+  preparation_seconds_ = 7;
+  EXPECT_NEAR(Measure().value(), 8 / (0.001 + 8 * 0.00001), 1)
+      << "whatever the first batch of all takes, eight are tried";
+  EXPECT_LT(Spent(), 2 * 7 + 0.2);
 }
 
 TEST_F(EmbeddingRateTest, RunsAWindowThatIsLargerThanABatch) {
