@@ -45,7 +45,7 @@ class WarmUpTime {
   // A worker begins to warm up.
   void Begin();
   bool IsOver() const;
-  // True once: for the worker that says what is left out.
+  // True once until Restart: for the worker that says what is left out.
   bool MaySay();
   // The workers from now on have the whole time again.
   void Restart();
