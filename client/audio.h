@@ -12,7 +12,7 @@ namespace hearwire::client {
 
 struct Audio {
   enum class Encoding {
-    kFile,      // A whole WAV, FLAC, Ogg (Vorbis, Opus) or MP3 file.
+    kFile,      // A whole WAV, FLAC, Ogg (Vorbis, Opus, FLAC), MP3, AIFF, AU or CAF file.
     kLinear16,  // Signed 16-bit samples; 32768 is full scale.
     kFloat32,   // 1.0 is full scale; larger values are taken as they are.
   };

@@ -12,6 +12,7 @@
 #include "server/audio/ogg_chain.h"
 #include "server/audio/pcm_source.h"
 #include "server/audio/resampler.h"
+#include "server/audio/sample_file.h"
 #include "server/audio/sound_file.h"
 
 namespace hearwire {
@@ -57,7 +58,15 @@ absl::StatusOr<std::unique_ptr<SampleSource>> ClipDecoder::OpenStep() {
   if (!file.ok()) return file.status();
   switch (file->format) {
     case FileFormat::kWav:
-      return SoundFile::OpenWav(file->bytes, limits_);
+    case FileFormat::kW64:
+    case FileFormat::kAiff:
+    case FileFormat::kAu:
+    case FileFormat::kCaf: {
+      absl::StatusOr<SampleFile> samples = ParseSampleFile(file->format, file->bytes);
+      if (!samples.ok()) return samples.status();
+      if (samples->holds_mp3) return Mp3File::Open(samples->samples);
+      return SoundFile::OpenSamples(*std::move(samples), limits_);
+    }
     case FileFormat::kFlac:
       return SoundFile::OpenFlac(file->bytes);
     case FileFormat::kOgg:

@@ -12,7 +12,7 @@
 #include "server/audio/limits.h"
 #include "server/audio/pcm_source.h"
 #include "server/audio/resampler.h"
-#include "server/audio/wav_file.h"
+#include "server/audio/sample_file.h"
 
 namespace hearwire {
 namespace {
@@ -60,8 +60,20 @@ SourceLength LengthOf(const absl::StatusOr<File>& file, const AudioLimits& limit
 SourceLength LengthOf(const AudioSource& source, const AudioLimits& limits) {
   if (const auto* pcm = std::get_if<PcmAudio>(&source)) return LengthOf(*pcm, limits);
   const absl::StatusOr<RecognizedFile> file = RecognizeFile(std::get<EncodedAudio>(source).bytes);
-  if (file.ok() && file->format == FileFormat::kWav) return LengthOf(ParseWavFile(file->bytes), limits);
-  if (file.ok() && file->format == FileFormat::kFlac) return LengthOf(ParseFlacFile(file->bytes), limits);
+  if (!file.ok()) return {};
+  switch (file->format) {
+    case FileFormat::kOgg:
+    case FileFormat::kMp3:
+      return {};
+    case FileFormat::kFlac:
+      return LengthOf(ParseFlacFile(file->bytes), limits);
+    case FileFormat::kWav:
+    case FileFormat::kW64:
+    case FileFormat::kAiff:
+    case FileFormat::kAu:
+    case FileFormat::kCaf:
+      return LengthOf(ParseSampleFile(file->format, file->bytes), limits);
+  }
   return {};
 }
 

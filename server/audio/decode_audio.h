@@ -25,7 +25,7 @@ struct PcmAudio {
   std::string_view samples;
 };
 
-// A whole WAV, FLAC, Ogg (Vorbis, Opus) or MP3 file. A view.
+// A whole WAV, FLAC, Ogg (Vorbis, Opus, FLAC), MP3, AIFF, AU or CAF file. A view.
 struct EncodedAudio {
   std::string_view bytes;
 };
@@ -56,8 +56,8 @@ struct AudioError {
 // Fails for: no samples; a byte count that is no multiple of a sample of all channels; a rate or channel count out of
 // the limits; NaN or infinity (the message says at which sample and channel); bytes that are no audio file, or of a
 // format that is not accepted; a file that ends before its header says (seconds found and claimed; a WAV whose length
-// is 0 or all ones, or what sox writes when it cannot know, is a stream and is read to its end); a damaged file; a clip
-// over max_decoded. Messages name the formats and limits that would be right.
+// is 0 or all ones, or what sox writes when it cannot know, is a stream and is read to its end, and so are its like); a
+// damaged file; a clip over max_decoded. Messages name the formats and limits that would be right.
 //
 // Memory is that of the samples decoded so far (half as much again while a long clip grows), whatever a header claims,
 // and a few mebibytes. Before each step of a ClipDecoder, on this thread: is_cancelled, where given, is asked,
@@ -69,11 +69,11 @@ std::variant<std::vector<float>, AudioError> DecodeAudio(const AudioSource& sour
                                                          const std::function<bool()>& is_cancelled = nullptr,
                                                          const std::function<bool(int64_t)>& take_room = nullptr);
 
-// How many samples DecodeAudio makes of PCM, of a WAV file that holds its samples one by one, or of a FLAC file whose
-// header says how many it has, without looking at them. What a FLAC file says may be a lie: DecodeAudio then refuses
-// it. 0 where the form or the length is refused already (a WAV file that is shorter than it claims, too), and for every
-// other file. Looks at the headers only, at most kMaxWavChunks or kMaxFlacBlocks parts of them: microseconds, whatever
-// the size of the file.
+// How many samples DecodeAudio makes of PCM, of a file (WAV, AIFF, AU, CAF) that holds its samples one by one, or of a
+// FLAC file whose header says how many it has, without looking at them. What a FLAC file says may be a lie: DecodeAudio
+// then refuses it. 0 where the form or the length is refused already (a WAV file that is shorter than it claims, too),
+// and for every other file. Looks at the headers only, at most kMaxChunks or kMaxFlacBlocks parts of them:
+// microseconds, whatever the size of the file.
 int64_t CountDecodedSamples(const AudioSource& source, const AudioLimits& limits, int sample_rate_hz);
 
 }  // namespace hearwire

@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "server/audio/mp3_frames.h"
 
 namespace hearwire {
 namespace {
@@ -18,19 +20,23 @@ struct Signature {
 
 // Files that people send in the belief that they would do.
 constexpr Signature kRefused[] = {
-    {8, "AIFF"sv, "an AIFF file"},
-    {8, "AIFC"sv, "an AIFF-C file"},
-    {0, ".snd"sv, "an AU file"},
-    {0, "RIFX"sv, "a big-endian WAV (RIFX) file"},
-    {0, "RF64"sv, "an RF64 (64-bit WAV) file"},
-    {0, "BW64"sv, "a BW64 (64-bit WAV) file"},
-    {0, "riff\x2e\x91\xcf\x11"sv, "a W64 (64-bit WAV) file"},
     {8, "AVI "sv, "an AVI file"},
-    {0, "caff"sv, "a CAF file"},
     {4, "ftyp"sv, "an MP4 (M4A) file"},
     {0, "\x1a\x45\xdf\xa3"sv, "a WebM (Matroska) file"},
     {0, "\x30\x26\xb2\x75"sv, "a WMA (ASF) file"},
     {0, "wvpk"sv, "a WavPack file"},
+    {0, "MAC "sv, "a Monkey's Audio (APE) file"},
+    {0, "TTA1"sv, "a True Audio (TTA) file"},
+    {0, "MPCK"sv, "a Musepack file"},
+    {0, "MP+"sv, "a Musepack file"},
+    {0, "OFR "sv, "an OptimFROG file"},
+    {0, "ajkg"sv, "a Shorten file"},
+    {0, "\x0b\x77"sv, "an AC-3 file"},
+    {0, "\x7f\xfe\x80\x01"sv, "a DTS file"},
+    {0, "DSD "sv, "a DSF file"},
+    {0, "FRM8"sv, "a DSDIFF file"},
+    {0, ".RMF"sv, "a RealMedia file"},
+    {0, "FLV\x01"sv, "an FLV file"},
     {0, "MThd"sv, "a MIDI file"},
     {0, "#!AMR"sv, "an AMR file"},
     {0, "ADIF"sv, "an AAC file"},
@@ -40,16 +46,24 @@ bool Has(std::string_view bytes, size_t offset, std::string_view expected) {
   return bytes.size() >= offset && bytes.substr(offset).starts_with(expected);
 }
 
+// Of all formats that say so at their beginning.
+std::optional<FileFormat> AcceptedFormat(std::string_view bytes) {
+  for (const std::string_view riff : {"RIFF", "RIFX", "RF64", "BW64"}) {
+    if (Has(bytes, 0, riff) && Has(bytes, 8, "WAVE")) return FileFormat::kWav;
+  }
+  if (Has(bytes, 0, "riff\x2e\x91\xcf\x11")) return FileFormat::kW64;
+  if (Has(bytes, 0, "FORM") && (Has(bytes, 8, "AIFF") || Has(bytes, 8, "AIFC"))) return FileFormat::kAiff;
+  if (Has(bytes, 0, ".snd") || Has(bytes, 0, "dns.")) return FileFormat::kAu;
+  if (Has(bytes, 0, "caff")) return FileFormat::kCaf;
+  if (Has(bytes, 0, "fLaC")) return FileFormat::kFlac;
+  if (Has(bytes, 0, "OggS")) return FileFormat::kOgg;
+  return std::nullopt;
+}
+
 uint8_t Byte(std::string_view bytes, size_t i) { return static_cast<uint8_t>(bytes[i]); }
 
-// MPEG's name of what a frame header's layer bits mean; nullptr: no frame header.
-const char* MpegLayer(std::string_view bytes) {
-  if (bytes.size() < 4 || Byte(bytes, 0) != 0xff || (Byte(bytes, 1) & 0xe0) != 0xe0) return nullptr;
-  const int version = Byte(bytes, 1) >> 3 & 3;
-  const int layer = Byte(bytes, 1) >> 1 & 3;
-  if (layer == 0) return (Byte(bytes, 1) & 0xf0) == 0xf0 ? "an AAC (ADTS) file" : nullptr;
-  if (version == 1 || Byte(bytes, 2) >> 4 == 15 || (Byte(bytes, 2) >> 2 & 3) == 3) return nullptr;
-  return layer == 1 ? "MP3" : layer == 2 ? "an MPEG layer II (MP2) file" : "an MPEG layer I file";
+bool IsAdts(std::string_view bytes) {
+  return bytes.size() >= 4 && Byte(bytes, 0) == 0xff && (Byte(bytes, 1) & 0xf6) == 0xf0;
 }
 
 absl::Status Refuse(std::string_view what) {
@@ -76,19 +90,17 @@ absl::StatusOr<RecognizedFile> RecognizeFile(std::string_view bytes) {
     }
     bytes.remove_prefix(size);
   }
-  if (Has(bytes, 0, "RIFF") && Has(bytes, 8, "WAVE")) return RecognizedFile{FileFormat::kWav, bytes};
-  if (Has(bytes, 0, "fLaC")) return RecognizedFile{FileFormat::kFlac, bytes};
-  if (Has(bytes, 0, "OggS")) return RecognizedFile{FileFormat::kOgg, bytes};
+  if (const std::optional<FileFormat> format = AcceptedFormat(bytes)) return RecognizedFile{*format, bytes};
   for (const Signature& signature : kRefused) {
     if (Has(bytes, signature.offset, signature.bytes)) return Refuse(signature.name);
   }
-  if (const char* layer = MpegLayer(bytes)) {
-    if (layer == "MP3"sv) return RecognizedFile{FileFormat::kMp3, bytes};
-    return Refuse(layer);
+  if (const std::optional<MpegFrame> frame = ReadMpegFrame(bytes); frame && frame->layer != 3) {
+    return Refuse(frame->layer == 2 ? "an MPEG layer II (MP2) file" : "an MPEG layer I file");
   }
-  // Some writers leave zeros between an ID3 tag and the first MPEG frame; the decoder looks for it.
-  if (tags > 0) return RecognizedFile{FileFormat::kMp3, bytes};
-  return Refuse("no audio file that is known here");
+  if (IsAdts(bytes)) return Refuse("an AAC (ADTS) file");
+  if (FindMp3(bytes)) return RecognizedFile{FileFormat::kMp3, bytes};
+  return Refuse(tags > 0 ? "an ID3 tag with no audio behind it that is known here"
+                         : "no audio file that is known here");
 }
 
 }  // namespace hearwire

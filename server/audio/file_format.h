@@ -10,9 +10,11 @@
 namespace hearwire {
 
 // What error messages say is accepted.
-inline constexpr char kAcceptedFiles[] = "WAV, FLAC, Ogg (Vorbis, Opus) and MP3 files are accepted";
+inline constexpr char kAcceptedFiles[] =
+    "WAV, FLAC, Ogg (Vorbis, Opus, FLAC), MP3, AIFF, AU and CAF files are accepted";
 
-enum class FileFormat { kWav, kFlac, kOgg, kMp3 };
+// kWav: RIFF, RIFX, RF64 and BW64.
+enum class FileFormat { kWav, kW64, kAiff, kAu, kCaf, kFlac, kOgg, kMp3 };
 
 struct RecognizedFile {
   FileFormat format;

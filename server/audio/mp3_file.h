@@ -14,6 +14,7 @@
 #include <optional>
 #include <string_view>
 
+#include "server/audio/mp3_frames.h"
 #include "server/audio/sample_source.h"
 
 struct mpg123_handle_struct;
@@ -21,7 +22,8 @@ struct mpg123_handle_struct;
 namespace hearwire {
 
 // The encoder's delay and padding are left out where the file's info tag says them. A file without an info tag claims
-// no length and is read to its end.
+// no length and is read to its end. Some writers count the tag's own frame: a file that has all the bytes that its tag
+// claims may be short of one frame.
 class Mp3File final : public SampleSource {
  public:
   // `bytes` must outlive this. INVALID_ARGUMENT: no frame of MPEG layer III is found.
@@ -34,10 +36,13 @@ class Mp3File final : public SampleSource {
   absl::StatusOr<int64_t> Read(absl::Span<float> values) override;
 
  private:
-  explicit Mp3File(std::string_view bytes) : input_{.rest = bytes} {}
+  explicit Mp3File(const Mp3Start& start) : start_(start), input_{.rest = start.frames} {}
 
   // Ok, if the decoder's stopping with this result leaves nothing out.
   absl::Status CheckEnd(int result) const;
+
+  // Whether the samples that were read are all that the file promises.
+  bool HasAllClaimed() const;
 
   // The bytes that the decoder has not asked for yet, and how often it may ask until it returns: it skips tags one
   // after the other, and there may be millions.
@@ -48,6 +53,7 @@ class Mp3File final : public SampleSource {
   };
   static ssize_t ReadInput(void* input, void* out, size_t count);
 
+  const Mp3Start start_;
   Input input_;
   mpg123_handle_struct* decoder_ = nullptr;
   int64_t sample_rate_hz_ = 0;

@@ -35,6 +35,9 @@ class SampleSource {
 // INVALID_ARGUMENT with the seconds found and claimed.
 absl::Status CutOffError(double found_seconds, double claimed_seconds);
 
+// The same of bytes, which the message names too: seconds may look the same. bytes_per_second 0: it is not known.
+absl::Status CutOffBytesError(uint64_t found, uint64_t claimed, double bytes_per_second);
+
 }  // namespace hearwire
 
 #endif  // HEARWIRE_SERVER_AUDIO_SAMPLE_SOURCE_H_

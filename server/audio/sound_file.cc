@@ -12,7 +12,6 @@
 #include "server/audio/flac_file.h"
 #include "server/audio/limits.h"
 #include "server/audio/trailing_tags.h"
-#include "server/audio/wav_file.h"
 
 namespace hearwire {
 namespace {
@@ -21,36 +20,9 @@ namespace {
 constexpr int64_t kMaxBytesPerRead = int64_t{4} << 20;
 constexpr int64_t kMaxHeaderBytes = int64_t{16} << 20;
 
-const char* Name(FileFormat format) {
-  switch (format) {
-    case FileFormat::kWav:
-      return "WAV";
-    case FileFormat::kFlac:
-      return "FLAC";
-    case FileFormat::kOgg:
-      return "Ogg";
-    case FileFormat::kMp3:
-      return "MP3";
-  }
-  return "";
-}
-
-bool IsFormat(FileFormat format, int sndfile_format) {
-  switch (sndfile_format & SF_FORMAT_TYPEMASK) {
-    case SF_FORMAT_WAV:
-    case SF_FORMAT_WAVEX:
-      return format == FileFormat::kWav;
-    case SF_FORMAT_FLAC:
-      return format == FileFormat::kFlac;
-    default:
-      return false;
-  }
-}
-
-absl::Status HeaderError(FileFormat format) {
-  return absl::InvalidArgumentError(absl::StrCat("the header of the ", Name(format),
-                                                 " file is damaged, cut off, or of a kind that cannot be decoded; ",
-                                                 kAcceptedFiles));
+absl::Status HeaderError(const char* name) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "the header of the ", name, " file is damaged, cut off, or of a kind that cannot be decoded; ", kAcceptedFiles));
 }
 
 }  // namespace
@@ -81,14 +53,14 @@ struct SoundFile::Callbacks {
   }
 };
 
-absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::OpenWav(std::string_view bytes, const AudioLimits& limits) {
-  absl::StatusOr<WavFile> wav = ParseWavFile(bytes);
-  if (!wav.ok()) return wav.status();
+absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::OpenSamples(SampleFile file, const AudioLimits& limits) {
   // Before libsndfile, which holds the rate in 31 bits.
-  if (absl::Status status = CheckSampleRate(wav->sample_rate_hz, limits); !status.ok()) return status;
-  if (absl::Status status = CheckChannelCount(wav->channel_count, limits); !status.ok()) return status;
-  std::unique_ptr<SoundFile> sound(new SoundFile(std::make_unique<PlainBytes>(std::move(wav->header), wav->samples)));
-  if (absl::Status status = sound->Open(FileFormat::kWav); !status.ok()) return status;
+  if (absl::Status status = CheckSampleRate(file.sample_rate_hz, limits); !status.ok()) return status;
+  if (absl::Status status = CheckChannelCount(file.channel_count, limits); !status.ok()) return status;
+  std::unique_ptr<SoundFile> sound(new SoundFile(std::make_unique<PlainBytes>(std::move(file.header), file.samples)));
+  if (absl::Status status = sound->Open("WAV", {SF_FORMAT_WAV, SF_FORMAT_WAVEX, SF_FORMAT_AU}); !status.ok()) {
+    return status;
+  }
   return sound;
 }
 
@@ -97,7 +69,7 @@ absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::OpenFlac(std::string_view 
   if (!flac.ok()) return flac.status();
   std::unique_ptr<SoundFile> sound(
       new SoundFile(std::make_unique<PlainBytes>(std::move(flac->header), WithoutTrailingTags(flac->frames))));
-  if (absl::Status status = sound->Open(FileFormat::kFlac); !status.ok()) return status;
+  if (absl::Status status = sound->Open("FLAC", {SF_FORMAT_FLAC}); !status.ok()) return status;
   return sound;
 }
 
@@ -107,27 +79,26 @@ absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::OpenOggFlac(const OggLink&
   // Behind a mark, a version and a number of packets stands what a FLAC file begins with.
   constexpr size_t kMappingBytes = 9;
   if (!first || first->bytes.size() < kMappingBytes + 4 || first->bytes.substr(kMappingBytes, 4) != "fLaC") {
-    return HeaderError(FileFormat::kOgg);
+    return HeaderError("Ogg");
   }
   std::string head(first->bytes.substr(kMappingBytes));
   absl::StatusOr<FlacFile> flac = ParseFlacFile(head);
   if (!flac.ok()) return flac.status();
   std::unique_ptr<SoundFile> sound(new SoundFile(std::make_unique<OggFlacBytes>(std::move(flac->header), link.pages)));
-  if (absl::Status status = sound->Open(FileFormat::kFlac); !status.ok()) return status;
+  if (absl::Status status = sound->Open("FLAC", {SF_FORMAT_FLAC}); !status.ok()) return status;
   sound->is_cut_ = link.is_cut;
   sound->missing_samples_ = link.missing_units;
   if (link.is_cut) sound->claimed_samples_.reset();
   return sound;
 }
 
-absl::Status SoundFile::Open(FileFormat format) {
+absl::Status SoundFile::Open(const char* name, std::initializer_list<int> formats) {
   SF_VIRTUAL_IO callbacks = {Callbacks::Size, Callbacks::Seek, Callbacks::Read, nullptr, Callbacks::Tell};
   SF_INFO info = {};
   bytes_left_ = kMaxHeaderBytes;
   decoder_ = sf_open_virtual(&callbacks, SFM_READ, &info, this);
-  if (decoder_ == nullptr || !IsFormat(format, info.format) || info.channels < 1 || info.samplerate < 1) {
-    return HeaderError(format);
-  }
+  const bool is_right = std::find(formats.begin(), formats.end(), info.format & SF_FORMAT_TYPEMASK) != formats.end();
+  if (decoder_ == nullptr || !is_right || info.channels < 1 || info.samplerate < 1) return HeaderError(name);
   sample_rate_hz_ = info.samplerate;
   channel_count_ = info.channels;
   if (info.frames != SF_COUNT_MAX) claimed_samples_ = info.frames;

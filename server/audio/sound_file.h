@@ -1,9 +1,10 @@
-// WAV and FLAC files, decoded by libsndfile.
+// Files of samples (WAV and its like) and FLAC files, decoded by libsndfile.
 
 #ifndef HEARWIRE_SERVER_AUDIO_SOUND_FILE_H_
 #define HEARWIRE_SERVER_AUDIO_SOUND_FILE_H_
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "server/audio/file_bytes.h"
 #include "server/audio/file_format.h"
 #include "server/audio/ogg_file.h"
+#include "server/audio/sample_file.h"
 #include "server/audio/sample_source.h"
 
 struct sf_private_tag;  // libsndfile's.
@@ -21,10 +23,9 @@ namespace hearwire {
 
 class SoundFile final : public SampleSource {
  public:
-  // Read the header. `bytes` is of that format and must outlive this. INVALID_ARGUMENT: the header is damaged, or lies;
-  // the encoding is not accepted; a WAV file is cut off (of the others, Read finds out) or out of the limits (the
-  // others are for the caller to check).
-  static absl::StatusOr<std::unique_ptr<SoundFile>> OpenWav(std::string_view bytes, const AudioLimits& limits);
+  // Read the header. The bytes must outlive this. INVALID_ARGUMENT: the header is damaged; a file of samples is out of
+  // the limits (the others are for the caller to check). Of one that is cut off, Read finds out.
+  static absl::StatusOr<std::unique_ptr<SoundFile>> OpenSamples(SampleFile file, const AudioLimits& limits);
   static absl::StatusOr<std::unique_ptr<SoundFile>> OpenFlac(std::string_view bytes);
   // FLAC in Ogg. The link's bytes must outlive this.
   static absl::StatusOr<std::unique_ptr<SoundFile>> OpenOggFlac(const OggLink& link);
@@ -40,8 +41,8 @@ class SoundFile final : public SampleSource {
 
   explicit SoundFile(std::unique_ptr<FileBytes> bytes) : bytes_(std::move(bytes)) {}
 
-  // Lets libsndfile read the header.
-  absl::Status Open(FileFormat format);
+  // Lets libsndfile read the header of a file that must be of one of its formats (SF_FORMAT_WAV, …).
+  absl::Status Open(const char* name, std::initializer_list<int> formats);
 
   // Ok, if all that the file promises has been read.
   absl::Status CheckEnd() const;

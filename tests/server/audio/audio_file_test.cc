@@ -115,75 +115,6 @@ TEST(AudioFileTest, CompressedFilesKeepTheirLength) {
   EXPECT_EQ(Decode(MakeVariableMp3(sound)).size(), expected);
 }
 
-class WavStreamTest : public testing::Test {
- protected:
-  const std::string samples_ = Linear16Bytes(MakeNoise(kRateHz, 2, 0.5).values);
-  const std::string fmt_ = RiffChunk("fmt ", WavFmt(1, 2, kRateHz, 4, 16));
-  const std::vector<float> expected_ = Decode(WavFromChunks(fmt_ + RiffChunk("data", samples_)));
-
-  std::string Wav(uint32_t riff_length, uint32_t data_length, const std::string& before_data = "") const {
-    return RiffChunk("RIFF", riff_length, "WAVE" + fmt_ + before_data + RiffChunk("data", data_length, samples_));
-  }
-};
-
-TEST_F(WavStreamTest, UnknownLengthsAreReadToTheEnd) {
-  ASSERT_EQ(expected_.size(), size_t{kRateHz / 2});
-  EXPECT_EQ(Decode(Wav(0, 0)), expected_);
-  EXPECT_EQ(Decode(Wav(36, 0)), expected_);  // An empty file's header, never corrected.
-  EXPECT_EQ(Decode(Wav(static_cast<uint32_t>(samples_.size()) + 36, 0)),
-            expected_);  // The RIFF length corrected alone.
-  EXPECT_EQ(Decode(Wav(0xffffffff, 0)), expected_);
-  EXPECT_EQ(Decode(Wav(0xffffffff, 0xffffffff)), expected_);
-  EXPECT_EQ(Decode(Wav(static_cast<uint32_t>(samples_.size()) + 36, 0xffffffff)), expected_);
-  EXPECT_EQ(Decode(Wav(0xffffffff, 0xffffffff, RiffChunk("LIST", "INFOISFT\x0e\0\0\0Lavf58.29.100\0"))), expected_);
-  EXPECT_EQ(Decode(Wav(0x7ffff024, 0x7ffff000)), expected_);  // What sox writes into a pipe.
-}
-
-// Where the RIFF length is right, only the bytes themselves tell a stream from an empty file with further chunks.
-TEST_F(WavStreamTest, AFileOfLength0ThatGoesOnWithChunksIsEmpty) {
-  const auto status = [&](const std::string& after) {
-    const auto decoded = DecodeAudio(EncodedAudio{WavFromChunks(fmt_ + RiffChunk("data", "") + after)}, {}, kRateHz);
-    const auto* error = std::get_if<AudioError>(&decoded);
-    return error == nullptr ? absl::OkStatus() : error->status;
-  };
-  const std::string list = RiffChunk("LIST", "INFOINAM");
-  const std::string empty = "the WAV file has no samples";
-  EXPECT_EQ(status(list).message(), empty);
-  EXPECT_EQ(status(list + RiffChunk("id3 ", std::string(35, 'x'))).message(), empty);
-  EXPECT_TRUE(status(list + samples_).ok()) << "no chunk after the first";
-  EXPECT_TRUE(status(RiffChunk("LIST", 1000, "INFO")).ok()) << "a length beyond the file";
-}
-
-TEST_F(WavStreamTest, WhatSoxWritesIsWholeSamples) {
-  const std::string fmt = RiffChunk("fmt ", WavFmt(1, 6, kRateHz, 18, 24));
-  const std::string data(18 * 100, '\x22');
-  const std::string wav = RiffChunk("RIFF", 0x7ffff01a, "WAVE" + fmt + RiffChunk("data", 0x7ffffff6 - 0x1000, data));
-  EXPECT_EQ(Decode(wav).size(), size_t{100});
-}
-
-TEST_F(WavStreamTest, APartOfASampleAtTheEndIsIgnored) {
-  EXPECT_EQ(Decode(Wav(0, 0) + "abc"), expected_);
-  EXPECT_EQ(Decode(WavFromChunks(fmt_ + RiffChunk("data", samples_ + "abc"))), expected_);
-}
-
-TEST_F(WavStreamTest, OtherChunksAreSkipped) {
-  const std::string data = RiffChunk("data", samples_);
-  const std::string odd = RiffChunk("LIST", std::string(35, 'x'));
-  const std::string hostile = RiffChunk("cue ", std::string(100, '\xff')) +
-                              RiffChunk("bext", std::string(5000, '\xff')) + RiffChunk("fact", "") +
-                              RiffChunk("PEAK", std::string(7, '\xff'));
-  EXPECT_EQ(Decode(WavFromChunks(odd + fmt_ + hostile + data + odd)), expected_);
-  // The RIFF length, and what follows the samples, do not matter.
-  EXPECT_EQ(Decode(RiffChunk("RIFF", 0x80000000, "WAVE" + fmt_ + data)), expected_);
-  EXPECT_EQ(Decode(WavFromChunks(fmt_ + data) + "trailing"), expected_);
-  EXPECT_EQ(Decode(WavFromChunks(fmt_ + data + RiffChunk("LIST", 0xffff0000, "cut"))), expected_);
-}
-
-TEST_F(WavStreamTest, TheFirstFmtChunkCounts) {
-  const std::string other = RiffChunk("fmt ", WavFmt(1, 1, 8000, 2, 16));
-  EXPECT_EQ(Decode(WavFromChunks(fmt_ + other + RiffChunk("data", samples_))), expected_);
-}
-
 TEST(FlacFileTest, UnknownLengthIsReadToTheEnd) {
   const std::string flac = MakeFlac(MakeNoise(44100, 2, 3));
   EXPECT_EQ(Decode(WithFlacLength(flac, 0)), Decode(flac));
@@ -195,59 +126,6 @@ TEST(FlacFileTest, MetadataIsSkipped) {
   std::string blocks;
   for (int i = 0; i < 20; ++i) blocks += picture;
   EXPECT_EQ(Decode(flac.substr(0, 42) + blocks + flac.substr(42)), Decode(flac));
-}
-
-TEST(Mp3FileTest, WithoutAnInfoTagIsReadToTheEnd) {
-  // Quiet at first and loud later: the first frames' bit rate says nothing about the length.
-  Sound sound = MakeNoise(44100, 2, 6);
-  std::fill(sound.values.begin(), sound.values.begin() + sound.values.size() / 2, 0.0F);
-  for (const std::string& mp3 : {MakeMp3(sound), MakeVariableMp3(sound)}) {
-    const std::vector<float> tagged = Decode(mp3);
-    EXPECT_EQ(tagged.size(), size_t{6 * kRateHz});
-    // The encoder's delay and padding stay in.
-    EXPECT_NEAR(Decode(WithoutMp3InfoTag(mp3)).size(), 6 * kRateHz + 1500, 1000);
-  }
-}
-
-TEST(Mp3FileTest, WithoutAnInfoTagMayEndInTheMiddleOfAFrame) {
-  const std::string mp3 = WithoutMp3InfoTag(MakeVariableMp3(MakeNoise(44100, 2, 4)));
-  for (int cut = 0; cut < 5; ++cut) {
-    EXPECT_NEAR(Decode(mp3.substr(0, mp3.size() / 2 - 100 * cut)).size(), 2 * kRateHz, kRateHz / 2);
-  }
-}
-
-TEST(Mp3FileTest, TagsAreIgnored) {
-  const std::string mp3 = MakeMp3(MakeSine(440, 44100, 1, 1));
-  const std::vector<float> expected = Decode(mp3);
-  const std::string id3 = std::string("ID3\x04\0\0\0\0\x02\x00", 10) + std::string(256, '\xff');
-  const std::string id3_with_footer = std::string("ID3\x04\0\x10\0\0\0\x08", 10) + std::string(8 + 10, 'x');
-  const std::string id3v1 = "TAG" + std::string(125, '\xff');
-  const std::string ape = std::string(200000, '\x55') + "APETAGEX" + Little32(2000) + Little32(200032) + Little32(1) +
-                          std::string(12, '\0');
-  EXPECT_EQ(Decode(id3 + mp3), expected);
-  EXPECT_EQ(Decode(id3 + id3_with_footer + mp3), expected);
-  EXPECT_EQ(Decode(id3 + std::string(300, '\0') + mp3), expected);
-  EXPECT_EQ(Decode(mp3 + id3v1), expected);
-  EXPECT_EQ(Decode(mp3 + ape + id3v1), expected);
-  const std::string untagged = WithoutMp3InfoTag(mp3);
-  EXPECT_EQ(Decode(untagged + ape + id3v1), Decode(untagged));
-}
-
-TEST(Mp3FileTest, ATagMayHoldAPicture) {
-  const std::string mp3 = MakeMp3(MakeSine(440, 44100, 1, 1));
-  const std::string id3 = std::string("ID3\x04\0\0\x01\0\0\0", 10) + std::string(1 << 21, 'x');
-  EXPECT_EQ(Decode(id3 + mp3), Decode(mp3));
-  EXPECT_NEAR(Decode(mp3 + id3 + mp3).size(), 2 * kRateHz, kRateHz / 10);
-}
-
-TEST(Mp3FileTest, FilesInARowAreOneSound) {
-  const std::string mp3 = MakeMp3(MakeSine(440, 44100, 1, 1));
-  EXPECT_NEAR(Decode(mp3 + mp3).size(), 2 * kRateHz, kRateHz / 10);
-}
-
-TEST(Mp3FileTest, WhatFollowsTheClaimedLengthInAnotherFormatIsIgnored) {
-  const std::string mp3 = MakeMp3(MakeSine(440, 44100, 2, 1));
-  EXPECT_EQ(Decode(mp3 + MakeMp3(MakeSine(440, 16000, 1, 1))), Decode(mp3));
 }
 
 TEST(FlacFileTest, TagsAreIgnored) {

@@ -136,6 +136,13 @@ std::vector<Kind> Kinds() {
   const std::string id3 = std::string("ID3\x03\0\0\0\0\0\x20", 10) + std::string(32, 'x');
   return {{"Wav", MakeWav(noise)},
           {"WavExtensibleFloat", MakeFile(noise, SF_FORMAT_WAVEX | SF_FORMAT_FLOAT)},
+          {"Aiff", MakeFile(noise, SF_FORMAT_AIFF | SF_FORMAT_PCM_16)},
+          {"AiffFloat", MakeFile(noise, SF_FORMAT_AIFF | SF_FORMAT_FLOAT)},
+          {"Au", MakeFile(noise, SF_FORMAT_AU | SF_FORMAT_PCM_24)},
+          {"Caf", MakeFile(noise, SF_FORMAT_CAF | SF_FORMAT_PCM_16)},
+          {"W64", MakeFile(noise, SF_FORMAT_W64 | SF_FORMAT_PCM_16)},
+          {"Rf64", MakeFile(noise, SF_FORMAT_RF64 | SF_FORMAT_PCM_16)},
+          {"Rifx", MakeFile(noise, SF_FORMAT_WAV | SF_ENDIAN_BIG | SF_FORMAT_PCM_16)},
           {"WavMuLaw", MakeFile(noise, SF_FORMAT_WAV | SF_FORMAT_ULAW)},
           {"WavImaAdpcm", MakeFile(noise, SF_FORMAT_WAV | SF_FORMAT_IMA_ADPCM)},
           {"WavMsAdpcm", MakeFile(noise, SF_FORMAT_WAV | SF_FORMAT_MS_ADPCM)},

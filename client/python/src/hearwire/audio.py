@@ -16,7 +16,7 @@ MAX_CHANNELS = 32
 
 
 class Encoding(enum.Enum):
-    FILE = "file"  # A whole WAV, FLAC, Ogg (Vorbis, Opus) or MP3 file.
+    FILE = "file"  # A whole WAV, FLAC, Ogg (Vorbis, Opus, FLAC), MP3, AIFF, AU or CAF file.
     LINEAR16 = "linear16"  # Signed 16-bit samples; 32768 is full scale.
     FLOAT32 = "float32"  # 1.0 is full scale; larger values are taken as they are.
 
