@@ -1,13 +1,15 @@
 #include "client/cli/file_calls.h"
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/foreign_sound.h"
 
 namespace hearwire::cli {
 
 void AddFileCallOptions(CLI::App& command, FileCallOptions& options) {
   command
       .add_option("FILES", options.files,
-                  "WAV, FLAC, Ogg or MP3 files; folders, searched for such files; - for standard input")
+                  "Sounds: WAV, FLAC, Ogg, MP3, AIFF, AU, CAF, and with ffmpeg M4A, WebM, WMA and others; folders, "
+                  "searched for such files; - for standard input")
       ->required()
       ->type_name("");
   AddConnectionOptions(command, options.connection, "30s");
@@ -21,6 +23,14 @@ void AddFileCallOptions(CLI::App& command, FileCallOptions& options) {
       ->capture_default_str()
       ->check(CLI::Range(int64_t{1}, int64_t{2'000'000'000}))
       ->type_name("BYTES");
+}
+
+absl::StatusOr<std::string> ReadSound(const Input& input, int64_t max_bytes) {
+  absl::StatusOr<std::string> bytes = ReadInput(input, max_bytes);
+  if (!bytes.ok()) return bytes;
+  const char* kind = ForeignKind(*bytes);
+  if (kind == nullptr) return bytes;
+  return DecodeWithFfmpeg(*bytes, kind, max_bytes);
 }
 
 bool ConcernsOneInput(const absl::Status& failure) {

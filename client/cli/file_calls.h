@@ -34,6 +34,10 @@ struct FileCallsOutcome {
       false;  // Every input had its turn. Otherwise a reason was written to standard error, or it was Ctrl-C.
 };
 
+// An input's bytes as they are sent: what the server does not decode is decoded here (foreign_sound.h). Errors are
+// those of ReadInput and DecodeWithFfmpeg.
+absl::StatusOr<std::string> ReadSound(const Input& input, int64_t max_bytes);
+
 // Whether other inputs may fare better: the failure is about its input, or of the moment (a server that drains).
 bool ConcernsOneInput(const absl::Status& failure);
 
@@ -54,7 +58,7 @@ FileCallsOutcome RunFileCalls(const FileCallOptions& options, const Inputs& inpu
   client::CallOptions call_options;
   call_options.cancellation = InterruptToken();
   const auto start_file = [&](size_t index, Done<Reply> done) {
-    absl::StatusOr<std::string> bytes = ReadInput(inputs.files[index], options.connection.max_message_bytes);
+    absl::StatusOr<std::string> bytes = ReadSound(inputs.files[index], options.connection.max_message_bytes);
     // Whatever is wrong with a file concerns that file alone.
     if (!bytes.ok() && !absl::IsCancelled(bytes.status())) {
       return done(absl::InvalidArgumentError(bytes.status().message()));

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -23,12 +24,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 7> kAudioExtensions = {".flac", ".mp3", ".oga", ".ogg",
-                                                              ".opus", ".wav", ".wave"};
+// What the server decodes, then what ffmpeg does.
+constexpr std::string_view kAudioExtensions[] = {".aif", ".aifc", ".aiff", ".au",  ".caf",  ".flac", ".mp3",  ".oga",
+                                                 ".ogg", ".opus", ".rf64", ".snd", ".w64",  ".wav",  ".wave", ".3gp",
+                                                 ".aac", ".ac3",  ".amr",  ".ape", ".dsf",  ".dts",  ".m4a",  ".m4b",
+                                                 ".mka", ".mp+",  ".mpc",  ".tta", ".weba", ".webm", ".wma",  ".wv"};
 
 bool HasAudioExtension(const fs::path& path) {
   const std::string extension = absl::AsciiStrToLower(path.extension().string());
-  return std::find(kAudioExtensions.begin(), kAudioExtensions.end(), extension) != kAudioExtensions.end();
+  return std::find(std::begin(kAudioExtensions), std::end(kAudioExtensions), extension) != std::end(kAudioExtensions);
 }
 
 absl::StatusOr<std::vector<fs::path>> AudioFilesIn(const fs::path& folder) {
@@ -46,8 +50,9 @@ absl::StatusOr<std::vector<fs::path>> AudioFilesIn(const fs::path& folder) {
   }
   if (error) return FileError(folder.string(), error.value());
   if (found.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(folder.string(), ": no audio files in this folder (.wav, .wave, .flac, .ogg, .oga, .opus, .mp3)"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        folder.string(),
+        ": no audio files in this folder (.wav, .flac, .ogg, .opus, .mp3, .aiff, .au, .caf, .m4a and others)"));
   }
   std::sort(found.begin(), found.end());
   return found;

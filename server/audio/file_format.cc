@@ -37,7 +37,6 @@ constexpr Signature kRefused[] = {
     {0, "FRM8"sv, "a DSDIFF file"},
     {0, ".RMF"sv, "a RealMedia file"},
     {0, "FLV\x01"sv, "an FLV file"},
-    {0, "MThd"sv, "a MIDI file"},
     {0, "#!AMR"sv, "an AMR file"},
     {0, "ADIF"sv, "an AAC file"},
 };
@@ -71,6 +70,14 @@ absl::Status Refuse(std::string_view what) {
       absl::StrCat("this is ", absl::string_view(what.data(), what.size()), "; ", kAcceptedFiles));
 }
 
+// Of sounds, which another program makes one of the accepted files of.
+absl::Status RefuseSound(const char* what) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("this is ", what, ", which the server does not decode; ", kAcceptedFiles,
+                   ". The command hearwire and the Python package decode it where ffmpeg is installed; so does "
+                   "'ffmpeg -i FILE sound.flac'"));
+}
+
 }  // namespace
 
 absl::StatusOr<RecognizedFile> RecognizeFile(std::string_view bytes) {
@@ -91,13 +98,14 @@ absl::StatusOr<RecognizedFile> RecognizeFile(std::string_view bytes) {
     bytes.remove_prefix(size);
   }
   if (const std::optional<FileFormat> format = AcceptedFormat(bytes)) return RecognizedFile{*format, bytes};
+  if (Has(bytes, 0, "MThd")) return Refuse("a MIDI file, which holds notes and no sound");
   for (const Signature& signature : kRefused) {
-    if (Has(bytes, signature.offset, signature.bytes)) return Refuse(signature.name);
+    if (Has(bytes, signature.offset, signature.bytes)) return RefuseSound(signature.name);
   }
   if (const std::optional<MpegFrame> frame = ReadMpegFrame(bytes); frame && frame->layer != 3) {
-    return Refuse(frame->layer == 2 ? "an MPEG layer II (MP2) file" : "an MPEG layer I file");
+    return RefuseSound(frame->layer == 2 ? "an MPEG layer II (MP2) file" : "an MPEG layer I file");
   }
-  if (IsAdts(bytes)) return Refuse("an AAC (ADTS) file");
+  if (IsAdts(bytes)) return RefuseSound("an AAC (ADTS) file");
   if (FindMp3(bytes)) return RecognizedFile{FileFormat::kMp3, bytes};
   return Refuse(tags > 0 ? "an ID3 tag with no audio behind it that is known here"
                          : "no audio file that is known here");

@@ -12,6 +12,8 @@ from typing import Any, Optional, Union
 import numpy as np
 import numpy.typing as npt
 
+from hearwire._foreign import decode, foreign_kind
+
 MAX_CHANNELS = 32
 
 
@@ -32,13 +34,23 @@ class Audio:
 
     @staticmethod
     def from_bytes(data: Union[bytes, bytearray, memoryview]) -> Audio:
-        """`data` is the content of an audio file."""
-        return Audio(Encoding.FILE, bytes(data))
+        """`data` is the content of an audio file.
+
+        What the server does not decode (M4A, WebM, WMA and the like) is decoded here, by ffmpeg if that is on PATH: it
+        takes a moment, which a program on an event loop leaves to asyncio.to_thread. Raises ValueError where there is
+        no ffmpeg (the message says how to get it), or it finds the file damaged.
+        """
+        content = bytes(data)
+        kind = foreign_kind(content)
+        return Audio(Encoding.FILE, content if kind is None else decode(content, kind))
 
     @staticmethod
     def from_file(path: Union[str, os.PathLike[str]]) -> Audio:
-        """Reads an audio file. Raises OSError when it cannot be read; the server decodes it."""
-        return Audio(Encoding.FILE, pathlib.Path(path).read_bytes())
+        """Reads an audio file; the server decodes it. Raises OSError if it cannot be read, ValueError as from_bytes."""
+        try:
+            return Audio.from_bytes(pathlib.Path(path).read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(path)}: {error}") from None
 
     @staticmethod
     def from_samples(samples: npt.ArrayLike, sample_rate: int) -> Audio:

@@ -11,7 +11,12 @@ from typing import Optional
 
 from hearwire.heads.errors import HeadError
 
-AUDIO = (".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav", ".wave")
+# What the server decodes, then what ffmpeg does.
+AUDIO = (
+    *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".w64"),
+    *(".wav", ".wave", ".3gp", ".aac", ".ac3", ".amr", ".ape", ".dsf", ".dts", ".m4a", ".m4b", ".mka", ".mp+", ".mpc"),
+    *(".tta", ".weba", ".webm", ".wma", ".wv"),
+)
 SEPARATOR = ";"  # Of several labels in one cell of a CSV file.
 
 
