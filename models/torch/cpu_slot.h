@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "models/torch/slot.h"
+#include "models/chunks/slot.h"
 #include "models/torch/torch_network.h"
 
 namespace hearwire {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "models/chunks/slot.h"
 #include "models/torch/graph_recorder.h"
-#include "models/torch/slot.h"
 #include "models/torch/torch_network.h"
 
 namespace c10 {
@@ -20,7 +20,7 @@ namespace hearwire {
 
 // Slots of one worker: they share a stream for kernels, and each has a stream for its copies from and to pinned memory,
 // so that one slot's copies run beside another's kernels. networks: by their index, on `device`; they outlive the
-// slots. graphs: records chunks that come again and again, without padded windows (models/torch/chunk_graphs.h); null:
+// slots. graphs: records chunks that come again and again, without padded windows (models/chunks/chunk_graphs.h); null:
 // none. warn: takes a message when a chunk could not be recorded; may be null. Throws LibTorch's exceptions.
 std::vector<std::unique_ptr<Slot>> MakeCudaSlots(const std::vector<std::unique_ptr<TorchNetwork>>& networks,
                                                  const c10::Device& device, int count,

@@ -19,7 +19,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "models/torch/chunk_graphs.h"
+#include "models/chunks/chunk_graphs.h"
 
 namespace hearwire {
 

@@ -13,7 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "models/torch/chunk_embedder.h"
+#include "models/chunks/chunk_embedder.h"
 #include "models/torch/cpu_slot.h"
 #include "models/torch/cuda_library.h"
 #include "models/torch/cuda_slot.h"

@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "models/checkpoint/network_weights.h"
-#include "models/torch/column_plan.h"
+#include "models/chunks/column_plan.h"
 #include "models/torch/convolution.h"
 
 namespace c10 {
@@ -18,7 +18,7 @@ struct TensorOptions;
 
 namespace hearwire {
 
-// A chunk on the network's device: models/torch/slot.h says what it holds.
+// A chunk on the network's device: models/chunks/slot.h says what it holds.
 struct DeviceChunk {
   at::Tensor rows;     // [rows, mels], float32, contiguous.
   at::Tensor index;    // [windows, frames], int32, contiguous: into rows.

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "models/torch/column_plan.h"
-#include "models/torch/shared_frames.h"
+#include "models/chunks/column_plan.h"
+#include "models/chunks/shared_frames.h"
 
 namespace hearwire {
 namespace {

@@ -17,8 +17,8 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "models/torch/chunk_shapes.h"
-#include "models/torch/slot.h"
+#include "models/chunks/chunk_shapes.h"
+#include "models/chunks/slot.h"
 
 namespace hearwire {
 

@@ -56,7 +56,7 @@ class KitTest(unittest.TestCase):
         (self.kit / "lib").symlink_to(BUILD / "lib")
         (self.kit / "tests/gpu_probe").symlink_to(BUILD / "tests/gpu_probe")
         (self.kit / "tests/golden").symlink_to(HERE.parent / "golden")
-        (self.kit / "tests/torch_chunks_test").symlink_to(BUILD / "tests/torch_chunks_test")
+        (self.kit / "tests/torch_host_test").symlink_to(BUILD / "tests/torch_host_test")
         self.script(self.folder / "path/nvidia-smi", NVIDIA_SMI)
 
     def script(self, path: pathlib.Path, text: str) -> None:
@@ -98,7 +98,7 @@ class KitTest(unittest.TestCase):
         self.assertGreater(int(parity[1]), 0)
         self.assertLess(float(parity[2]), TOLERANCE)
         self.assertRegex(text, r"RESULT libraries programs=\d+ missing=0")
-        self.assertRegex(text, r"RESULT unit_tests torch_chunks_test ok=[1-9]\d* failed=0 skipped=0 rc=0")
+        self.assertRegex(text, r"RESULT unit_tests torch_host_test ok=[1-9]\d* failed=0 skipped=0 rc=0")
         self.assertRegex(text, r"RESULT speed device=cpu .* work=timestamps:1 frames=16 windows=201 .* windows_per_s=[1-9]")
         for device in ("native", "cpu"):
             self.assertRegex(text, rf"RESULT speed device={device} .* width=0.2 .* work=scene1:4 ")

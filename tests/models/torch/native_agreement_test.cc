@@ -12,8 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "models/native/native_backend.h"
 #include "models/torch_module/torch_module.h"
+#include "tests/fixtures/every_readout.h"
 #include "tests/fixtures/random_network.h"
-#include "tests/models/torch/every_readout.h"
 
 namespace hearwire {
 namespace {

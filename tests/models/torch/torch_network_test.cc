@@ -14,11 +14,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "models/chunks/chunk_embedder.h"
 #include "models/native/native_backend.h"
-#include "models/torch/chunk_embedder.h"
 #include "models/torch/cpu_slot.h"
+#include "tests/fixtures/every_readout.h"
 #include "tests/fixtures/random_network.h"
-#include "tests/models/torch/every_readout.h"
 #include "tests/models/torch/launch_counter.h"
 
 namespace hearwire {

@@ -4,8 +4,8 @@
 // computes. A graph sends them at once. It is bound to one shape and to fixed addresses, and it holds memory, so only
 // chunks that come again and again get one.
 
-#ifndef HEARWIRE_MODELS_TORCH_CHUNK_GRAPHS_H_
-#define HEARWIRE_MODELS_TORCH_CHUNK_GRAPHS_H_
+#ifndef HEARWIRE_MODELS_CHUNKS_CHUNK_GRAPHS_H_
+#define HEARWIRE_MODELS_CHUNKS_CHUNK_GRAPHS_H_
 
 #include <cstdint>
 #include <functional>
@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "models/torch/column_plan.h"
-#include "models/torch/slot.h"
+#include "models/chunks/column_plan.h"
+#include "models/chunks/slot.h"
 
 namespace hearwire {
 
@@ -78,4 +78,4 @@ class ChunkGraphs {
 
 }  // namespace hearwire
 
-#endif  // HEARWIRE_MODELS_TORCH_CHUNK_GRAPHS_H_
+#endif  // HEARWIRE_MODELS_CHUNKS_CHUNK_GRAPHS_H_

@@ -1,4 +1,4 @@
-#include "models/torch/chunk_graphs.h"
+#include "models/chunks/chunk_graphs.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "models/torch/column_plan.h"
+#include "models/chunks/column_plan.h"
 
 #include <algorithm>
 #include <cstdlib>

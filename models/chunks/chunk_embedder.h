@@ -1,7 +1,7 @@
 // An embedder over slots: cuts a batch into chunks, keeps the slots busy, and hands the rows back.
 
-#ifndef HEARWIRE_MODELS_TORCH_CHUNK_EMBEDDER_H_
-#define HEARWIRE_MODELS_TORCH_CHUNK_EMBEDDER_H_
+#ifndef HEARWIRE_MODELS_CHUNKS_CHUNK_EMBEDDER_H_
+#define HEARWIRE_MODELS_CHUNKS_CHUNK_EMBEDDER_H_
 
 #include <functional>
 #include <memory>
@@ -10,12 +10,12 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "models/chunks/chunk_shapes.h"
+#include "models/chunks/column_plan.h"
+#include "models/chunks/shared_frames.h"
+#include "models/chunks/slot.h"
 #include "models/configs/network_shape.h"
 #include "models/embedder.h"
-#include "models/torch/chunk_shapes.h"
-#include "models/torch/column_plan.h"
-#include "models/torch/shared_frames.h"
-#include "models/torch/slot.h"
 
 namespace hearwire {
 
@@ -84,4 +84,4 @@ class ChunkEmbedder final : public Embedder {
 
 }  // namespace hearwire
 
-#endif  // HEARWIRE_MODELS_TORCH_CHUNK_EMBEDDER_H_
+#endif  // HEARWIRE_MODELS_CHUNKS_CHUNK_EMBEDDER_H_

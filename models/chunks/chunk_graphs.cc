@@ -1,4 +1,4 @@
-#include "models/torch/chunk_graphs.h"
+#include "models/chunks/chunk_graphs.h"
 
 #include <algorithm>
 #include <exception>

@@ -1,4 +1,4 @@
-#include "models/torch/chunk_embedder.h"
+#include "models/chunks/chunk_embedder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

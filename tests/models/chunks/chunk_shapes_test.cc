@@ -1,4 +1,4 @@
-#include "models/torch/chunk_shapes.h"
+#include "models/chunks/chunk_shapes.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

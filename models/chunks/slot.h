@@ -1,14 +1,14 @@
 // One chunk on its way through a device. A chunk is windows of one network that run at once.
 
-#ifndef HEARWIRE_MODELS_TORCH_SLOT_H_
-#define HEARWIRE_MODELS_TORCH_SLOT_H_
+#ifndef HEARWIRE_MODELS_CHUNKS_SLOT_H_
+#define HEARWIRE_MODELS_CHUNKS_SLOT_H_
 
 #include <cstddef>
 #include <cstdint>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "models/torch/column_plan.h"
+#include "models/chunks/column_plan.h"
 
 namespace hearwire {
 
@@ -58,4 +58,4 @@ class Slot {
 
 }  // namespace hearwire
 
-#endif  // HEARWIRE_MODELS_TORCH_SLOT_H_
+#endif  // HEARWIRE_MODELS_CHUNKS_SLOT_H_

@@ -3,8 +3,8 @@
 // Poolings that have a part in common share it: "mean", "maximum" and "mean plus maximum" of one block read back one
 // mean and one maximum. The parts of all windows of a chunk stand side by side as columns.
 
-#ifndef HEARWIRE_MODELS_TORCH_COLUMN_PLAN_H_
-#define HEARWIRE_MODELS_TORCH_COLUMN_PLAN_H_
+#ifndef HEARWIRE_MODELS_CHUNKS_COLUMN_PLAN_H_
+#define HEARWIRE_MODELS_CHUNKS_COLUMN_PLAN_H_
 
 #include <vector>
 
@@ -56,4 +56,4 @@ class ColumnPlan {
 
 }  // namespace hearwire
 
-#endif  // HEARWIRE_MODELS_TORCH_COLUMN_PLAN_H_
+#endif  // HEARWIRE_MODELS_CHUNKS_COLUMN_PLAN_H_

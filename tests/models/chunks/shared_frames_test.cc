@@ -1,4 +1,4 @@
-#include "models/torch/shared_frames.h"
+#include "models/chunks/shared_frames.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

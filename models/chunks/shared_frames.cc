@@ -1,4 +1,4 @@
-#include "models/torch/shared_frames.h"
+#include "models/chunks/shared_frames.h"
 
 #include <algorithm>
 #include <functional>

@@ -2,15 +2,15 @@
 //
 // Neighbouring windows of a clip view the same frames in memory. These are recognised by their addresses.
 
-#ifndef HEARWIRE_MODELS_TORCH_SHARED_FRAMES_H_
-#define HEARWIRE_MODELS_TORCH_SHARED_FRAMES_H_
+#ifndef HEARWIRE_MODELS_CHUNKS_SHARED_FRAMES_H_
+#define HEARWIRE_MODELS_CHUNKS_SHARED_FRAMES_H_
 
 #include <cstdint>
 #include <vector>
 
 #include "absl/types/span.h"
+#include "models/chunks/slot.h"
 #include "models/embedder.h"
-#include "models/torch/slot.h"
 
 namespace hearwire {
 
@@ -53,4 +53,4 @@ class SharedFrames {
 
 }  // namespace hearwire
 
-#endif  // HEARWIRE_MODELS_TORCH_SHARED_FRAMES_H_
+#endif  // HEARWIRE_MODELS_CHUNKS_SHARED_FRAMES_H_

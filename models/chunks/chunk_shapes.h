@@ -19,14 +19,14 @@
 //
 // Windows of different lengths may share a chunk. Padding beyond a window's end does not change its row.
 
-#ifndef HEARWIRE_MODELS_TORCH_CHUNK_SHAPES_H_
-#define HEARWIRE_MODELS_TORCH_CHUNK_SHAPES_H_
+#ifndef HEARWIRE_MODELS_CHUNKS_CHUNK_SHAPES_H_
+#define HEARWIRE_MODELS_CHUNKS_CHUNK_SHAPES_H_
 
 #include <vector>
 
 #include "absl/types/span.h"
+#include "models/chunks/slot.h"
 #include "models/configs/network_shape.h"
-#include "models/torch/slot.h"
 
 namespace hearwire {
 
@@ -73,4 +73,4 @@ std::vector<ChunkShape> AllChunkShapes(const ChunkNetwork& network, const ChunkP
 
 }  // namespace hearwire
 
-#endif  // HEARWIRE_MODELS_TORCH_CHUNK_SHAPES_H_
+#endif  // HEARWIRE_MODELS_CHUNKS_CHUNK_SHAPES_H_
