@@ -24,6 +24,13 @@ absl::Status CheckExposure(const ServerOptions& options) {
   if (!options.tls_client_ca.empty() && !has_tls) {
     return absl::InvalidArgumentError("--tls-client-ca is given without --tls-cert and --tls-key: it needs TLS");
   }
+  if (!options.tokens_file.empty() && !has_tls && !IsLoopback(options.host) &&
+      options.plaintext_tokens == PlaintextTokens::kRefuse) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--tokens-file without TLS on ", options.host,
+                     ": whoever is on the way could read the tokens and use them. Add --tls-cert and --tls-key, listen "
+                     "on 127.0.0.1, or say --plaintext-tokens=allow where something else encrypts"));
+  }
   if (options.unix_socket.size() > kMaxSocketPath) {
     return absl::InvalidArgumentError(absl::StrCat("--unix-socket: the name of a socket has at most ", kMaxSocketPath,
                                                    " bytes, this one ", options.unix_socket.size()));
@@ -32,12 +39,12 @@ absl::Status CheckExposure(const ServerOptions& options) {
 }
 
 std::optional<std::string> WarnOfExposure(const ServerOptions& options) {
-  if (IsLoopback(options.host) || !options.tls_client_ca.empty()) return std::nullopt;
+  if (IsLoopback(options.host) || !options.tls_client_ca.empty() || !options.tokens_file.empty()) return std::nullopt;
   if (options.tls_cert.empty()) {
     return "whoever reaches this address may call, and whoever is on the way may read: there is neither TLS "
-           "(--tls-cert) nor a list of callers";
+           "(--tls-cert) nor a list of callers (--tls-client-ca, --tokens-file)";
   }
-  return "whoever reaches this address may call: there is no list of callers (--tls-client-ca)";
+  return "whoever reaches this address may call: there is no list of callers (--tls-client-ca, --tokens-file)";
 }
 
 }  // namespace hearwire

@@ -4,6 +4,8 @@
 #include <grpc/support/alloc.h>
 #include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/impl/server_builder_option.h>
+#include <grpcpp/impl/server_builder_plugin.h>
 #include <grpcpp/resource_quota.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -41,6 +43,15 @@ void LogFromGrpc(gpr_log_func_args* args) { Log(LogLevel::kDebug, "gRPC", {{"tex
 constexpr int kStreamsPerConnection = 1024;
 
 constexpr intptr_t kMaxSockets = 1 << 20;
+
+// The library of reflection adds it to every server of the process when it is loaded. It passes no door of ours.
+class WithoutReflection final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments* /*arguments*/) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    std::erase_if(*plugins, [](const auto& plugin) { return plugin->name() == "proto_server_reflection"; });
+  }
+};
 
 // The permissions of files made while it lives, a socket's too: there is no moment in which it has wider ones. It
 // counts for the whole process, whose other threads make no files then.
@@ -113,6 +124,9 @@ absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, co
     builder.AddListeningPort("unix:" + options.unix_socket, grpc::InsecureServerCredentials(), &socket_added);
   }
   for (grpc::Service* service : services) builder.RegisterService(service);
+  const bool reflects =
+      options.reflection == Reflection::kOn || (options.reflection == Reflection::kAuto && options.tokens_file.empty());
+  if (!reflects) builder.SetOption(std::make_unique<WithoutReflection>());
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
   grpc::ResourceQuota quota("hearwire");
   quota.Resize(static_cast<size_t>(capacity.message_memory_bytes));

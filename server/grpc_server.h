@@ -21,10 +21,11 @@ struct ListeningServer {
   int port = 0;
 };
 
-// Listens on options.host and options.grpc_port with these services and reflection, with TLS where there is a store of
-// it, and on options.unix_socket, if it names one, without. Requests are bounded by options.max_message_bytes, gRPC's
-// buffers and a connection's streams by `capacity`. The services must outlive the server. FAILED_PRECONDITION: the port
-// is taken, by another gRPC server too, or the host is no address of this machine, or the socket cannot be made.
+// Listens on options.host and options.grpc_port with these services, reflection if it is on, with TLS where there is a
+// store of it, and on options.unix_socket, if it names one, without. Requests are bounded by options.max_message_bytes,
+// gRPC's buffers and a connection's streams by `capacity`. The services must outlive the server. FAILED_PRECONDITION:
+// the port is taken, by another gRPC server too, or the host is no address of this machine, or the socket cannot be
+// made.
 absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, const Capacity& capacity,
                                                 const std::vector<grpc::Service*>& services,
                                                 std::shared_ptr<TlsStore> tls);

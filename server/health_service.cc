@@ -3,6 +3,8 @@
 #include <optional>
 #include <utility>
 
+#include "server/rpc/status.h"
+
 namespace hearwire {
 
 using grpc::health::v1::HealthCheckRequest;
@@ -22,16 +24,19 @@ std::set<std::string> WithWholeServer(std::vector<std::string> services) {
 // the operation that it started has returned, never within it, so operations start under the mutex.
 class HealthService::Watcher final : public grpc::ServerWriteReactor<HealthCheckResponse> {
  public:
-  Watcher(HealthService* service, bool known) : service_(service), known_(known) {}
+  // refused: what it ends with at once.
+  Watcher(HealthService* service, bool known, std::optional<grpc::Status> refused)
+      : service_(service), known_(known), refused_(std::move(refused)) {}
 
   // Writes the status when it is not the one last written, or finishes when it is time. To be called whenever something
   // has changed, under the service's mutex (which the analysis does not know by the name it has here).
   void Advance() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (writing_ || finished_) return;
-    if (broken_ || service_->ended_) {
+    if (refused_ || broken_ || service_->ended_) {
       finished_ = true;
-      Finish(broken_ ? grpc::Status::CANCELLED
-                     : grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server is shutting down"));
+      Finish(refused_  ? *refused_
+             : broken_ ? grpc::Status::CANCELLED
+                       : grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server is shutting down"));
       return;
     }
     const HealthCheckResponse::ServingStatus status =
@@ -67,6 +72,7 @@ class HealthService::Watcher final : public grpc::ServerWriteReactor<HealthCheck
  private:
   HealthService* const service_;
   const bool known_;
+  const std::optional<grpc::Status> refused_;
   std::optional<HealthCheckResponse::ServingStatus> written_;
   bool writing_ = false;
   bool broken_ = false;  // The caller has gone.
@@ -74,7 +80,15 @@ class HealthService::Watcher final : public grpc::ServerWriteReactor<HealthCheck
   HealthCheckResponse response_;
 };
 
-HealthService::HealthService(std::vector<std::string> services) : services_(WithWholeServer(std::move(services))) {}
+HealthService::HealthService(std::vector<std::string> services, const Door* door)
+    : services_(WithWholeServer(std::move(services))), door_(door) {}
+
+std::optional<grpc::Status> HealthService::TurnAway(const grpc::CallbackServerContext& context,
+                                                    std::string_view method) const {
+  if (door_ == nullptr) return std::nullopt;
+  const std::optional<RequestFault> fault = door_->EnterHealth(context, method);
+  return fault ? std::optional(ToRpcStatus(fault->error, fault->field).status) : std::nullopt;
+}
 
 void HealthService::SetServing(bool serving) {
   MutexLock lock(&mu_);
@@ -91,6 +105,10 @@ void HealthService::EndWatches() {
 grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* context, const HealthCheckRequest* request,
                                                HealthCheckResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  if (std::optional<grpc::Status> refused = TurnAway(*context, "Check")) {
+    reactor->Finish(*std::move(refused));
+    return reactor;
+  }
   if (!IsKnown(request->service())) {
     reactor->Finish(grpc::Status(grpc::StatusCode::NOT_FOUND, "no such service"));
     return reactor;
@@ -103,9 +121,9 @@ grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* cont
   return reactor;
 }
 
-grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(grpc::CallbackServerContext* /*context*/,
+grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(grpc::CallbackServerContext* context,
                                                                     const HealthCheckRequest* request) {
-  auto* watcher = new Watcher(this, IsKnown(request->service()));
+  auto* watcher = new Watcher(this, IsKnown(request->service()), TurnAway(*context, "Watch"));
   MutexLock lock(&mu_);
   watchers_.insert(watcher);
   watcher->Advance();

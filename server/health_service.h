@@ -6,12 +6,15 @@
 #ifndef HEARWIRE_SERVER_HEALTH_SERVICE_H_
 #define HEARWIRE_SERVER_HEALTH_SERVICE_H_
 
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "server/concurrency/mutex.h"
+#include "server/rpc/door.h"
 
 namespace hearwire {
 
@@ -19,8 +22,8 @@ namespace hearwire {
 class HealthService final : public grpc::health::v1::Health::CallbackService {
  public:
   // Answers for "", the whole server, and for these services, all with one status: NOT_SERVING at first. Other names
-  // are NOT_FOUND to Check, SERVICE_UNKNOWN to Watch.
-  explicit HealthService(std::vector<std::string> services);
+  // are NOT_FOUND to Check, SERVICE_UNKNOWN to Watch. door: who may ask; outlives this; null: everybody.
+  explicit HealthService(std::vector<std::string> services, const Door* door = nullptr);
 
   // Tells everyone who watches. After EndWatches nothing is SERVING any more. Does not block.
   void SetServing(bool serving);
@@ -43,7 +46,11 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
                                : grpc::health::v1::HealthCheckResponse::NOT_SERVING;
   }
 
+  // What to end a call with that the door turns away.
+  std::optional<grpc::Status> TurnAway(const grpc::CallbackServerContext& context, std::string_view method) const;
+
   const std::set<std::string> services_;
+  const Door* const door_;
 
   Mutex mu_;
   bool serving_ ABSL_GUARDED_BY(mu_) = false;

@@ -92,6 +92,15 @@ std::vector<LogField> DescribeOptions(const ServerOptions& options) {
       {"tls-cert", options.tls_cert},
       {"tls-key", options.tls_key},
       {"tls-client-ca", options.tls_client_ca},
+      {"tokens-file", options.tokens_file},
+      {"plaintext-tokens", ToText(options.plaintext_tokens)},
+      {"health-access", ToText(options.health_access)},
+      {"reflection", ToText(options.reflection)},
+      {"caller-calls-per-minute", options.caller_calls_per_minute},
+      {"caller-bytes-per-minute", options.caller_bytes_per_minute},
+      {"caller-audio-seconds-per-minute", options.caller_audio_seconds_per_minute},
+      {"trusted-proxies", absl::StrJoin(options.trusted_proxies, ",")},
+      {"caller-header", options.caller_header},
       {"max-message-bytes", options.max_message_bytes},
       {"max-reply-bytes", options.max_reply_bytes},
       {"max-decoded-seconds", absl::ToDoubleSeconds(options.max_decoded)},
@@ -138,6 +147,22 @@ std::string_view ToText(Precision precision) { return precision == Precision::kF
 std::string_view ToText(PinWorkers pin) { return pin == PinWorkers::kAuto ? "auto" : "off"; }
 
 std::string_view ToText(HeadMismatch mismatch) { return mismatch == HeadMismatch::kRefuse ? "refuse" : "warn"; }
+
+std::string_view ToText(PlaintextTokens tokens) { return tokens == PlaintextTokens::kRefuse ? "refuse" : "allow"; }
+
+std::string_view ToText(HealthAccess access) { return access == HealthAccess::kOpen ? "open" : "token"; }
+
+std::string_view ToText(Reflection reflection) {
+  switch (reflection) {
+    case Reflection::kAuto:
+      return "auto";
+    case Reflection::kOn:
+      return "on";
+    case Reflection::kOff:
+      return "off";
+  }
+  return "";
+}
 
 std::string_view ToText(LogFormat format) { return format == LogFormat::kText ? "text" : "json"; }
 

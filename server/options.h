@@ -20,6 +20,9 @@ enum class BackendChoice { kAuto, kNative, kTorch };
 enum class Precision { kFloat32, kFloat16 };
 enum class PinWorkers { kAuto, kOff };
 enum class HeadMismatch { kRefuse, kWarn };
+enum class PlaintextTokens { kRefuse, kAllow };
+enum class HealthAccess { kOpen, kToken };
+enum class Reflection { kAuto, kOn, kOff };
 
 // The frames of the self-test's longest window: a shorter queue could not start.
 inline constexpr int64_t kLeastQueuedFrames = 100;
@@ -52,6 +55,17 @@ struct ServerOptions {
   std::string tls_cert;       // PEM. Empty: no TLS.
   std::string tls_key;        // Of tls_cert.
   std::string tls_client_ca;  // Who may sign clients' certificates. Empty: clients need none.
+  std::string tokens_file;    // Who may call. Empty: no token is asked for.
+  PlaintextTokens plaintext_tokens = PlaintextTokens::kRefuse;  // Tokens without TLS, beyond this machine.
+  HealthAccess health_access = HealthAccess::kOpen;             // Where tokens are asked for.
+  Reflection reflection = Reflection::kAuto;                    // kAuto: on where no tokens are asked for.
+
+  // What each caller may take in a minute whose token says nothing else. 0: as much as it likes.
+  int64_t caller_calls_per_minute = 0;
+  int64_t caller_bytes_per_minute = 0;
+  int64_t caller_audio_seconds_per_minute = 0;
+  std::vector<std::string> trusted_proxies;         // Addresses from which caller_header is believed.
+  std::string caller_header = "x-hearwire-caller";  // Metadata that names the caller.
 
   int64_t max_message_bytes = 64 << 20;  // Of a request.
   int64_t max_reply_bytes = 64 << 20;
@@ -104,6 +118,9 @@ std::string_view ToText(BackendChoice backend);
 std::string_view ToText(Precision precision);
 std::string_view ToText(PinWorkers pin);
 std::string_view ToText(HeadMismatch mismatch);
+std::string_view ToText(PlaintextTokens tokens);
+std::string_view ToText(HealthAccess access);
+std::string_view ToText(Reflection reflection);
 std::string_view ToText(LogFormat format);
 std::string_view ToText(LogLevel level);
 

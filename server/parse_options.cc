@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
@@ -22,6 +23,7 @@ constexpr int64_t kMaxMessageBytes = int64_t{2047} << 20;  // protobuf's limit i
 constexpr int64_t kMinMessageBytes = 1 << 10;
 constexpr int kMaxWorkers = 1024;
 constexpr int kMaxPort = 65535;
+constexpr int64_t kMostOfALimit = int64_t{1} << 50;
 
 std::string EnvironmentName(const std::string& flag) {
   return absl::StrCat("HEARWIRE_", absl::AsciiStrToUpper(absl::StrReplaceAll(flag, {{"-", "_"}})));
@@ -55,6 +57,9 @@ class Flags {
   template <typename Choice>
   void AddChoice(const std::string& flag, std::vector<Choice> choices, const std::string& help, Choice* field);
   void AddText(const std::string& flag, const std::string& type, const std::string& help, std::string* field);
+  // Adds up where the flag is given several times.
+  void AddList(const std::string& flag, const std::string& type, const std::string& default_text,
+               const std::string& help, const std::string& would_be_right, std::vector<std::string>* field);
 
   void AddNetworkFlags();
   void AddComputeFlags();
@@ -153,6 +158,19 @@ void Flags::AddText(const std::string& flag, const std::string& type, const std:
       }));
 }
 
+void Flags::AddList(const std::string& flag, const std::string& type, const std::string& default_text,
+                    const std::string& help, const std::string& would_be_right, std::vector<std::string>* field) {
+  Add(flag, type, default_text, help, [would_be_right, field](const std::string& text) {
+    for (const auto& item : absl::StrSplit(text, ',')) {
+      const std::string trimmed(absl::StripAsciiWhitespace(item));
+      if (trimmed.empty()) return absl::InvalidArgumentError(would_be_right);
+      field->push_back(trimmed);
+    }
+    return absl::OkStatus();
+  })->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  lists_.push_back(flag);
+}
+
 Flags::Flags(const std::vector<std::string>& arguments, const GetEnvironment& environment)
     : arguments_(arguments), environment_(environment) {
   app_.name("hearwire-server");
@@ -182,19 +200,9 @@ Flags::Flags(const std::vector<std::string>& arguments, const GetEnvironment& en
 void Flags::AddNetworkFlags() {
   AddText("model-repository", "FOLDER", "Folder of checkpoints; without it only the embedded network is served",
           &options_.model_repository);
-  Add("networks", "NAME,…", "every checkpoint found",
-      "Networks to load from the model repository, such as mn04_as,mn10_as",
-      [this](const std::string& text) {
-        for (const auto& name : absl::StrSplit(text, ',')) {
-          const std::string trimmed(absl::StripAsciiWhitespace(name));
-          if (trimmed.empty())
-            return absl::InvalidArgumentError("it must be names with commas between, mn04_as,mn10_as");
-          options_.networks.push_back(trimmed);
-        }
-        return absl::OkStatus();
-      })
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  lists_ = {"networks"};
+  AddList("networks", "NAME,…", "every checkpoint found",
+          "Networks to load from the model repository, such as mn04_as,mn10_as",
+          "it must be names with commas between, mn04_as,mn10_as", &options_.networks);
   AddText("default-config", "NAME", "Config of requests that name none", &options_.default_config);
   AddText("heads", "FOLDER", "Folder of heads, NAME.safetensors each; without it Classify answers nothing",
           &options_.heads);
@@ -270,6 +278,32 @@ void Flags::AddSecurityFlags() {
   AddText("tls-key", "FILE", "Private key of --tls-cert, PEM without a password", &options_.tls_key);
   AddText("tls-client-ca", "FILE", "Clients must show a certificate that one of these has signed, PEM",
           &options_.tls_client_ca);
+  AddText("tokens-file", "FILE", "Calls must bring a token whose SHA-256 is there; followed when it changes",
+          &options_.tokens_file);
+  AddChoice<PlaintextTokens>("plaintext-tokens", {PlaintextTokens::kRefuse, PlaintextTokens::kAllow},
+                             "Whether tokens may travel without TLS beyond this machine", &options_.plaintext_tokens);
+  AddChoice<HealthAccess>("health-access", {HealthAccess::kOpen, HealthAccess::kToken},
+                          "Whether health needs a token too, with --tokens-file", &options_.health_access);
+  AddChoice<Reflection>("reflection", {Reflection::kAuto, Reflection::kOn, Reflection::kOff},
+                        "Whether anybody may ask which methods there are; auto: on without --tokens-file",
+                        &options_.reflection);
+  AddWhole("caller-calls-per-minute", 0, kMostOfALimit, "0", "Calls that each caller may make; 0: any number",
+           &options_.caller_calls_per_minute);
+  AddWhole("caller-bytes-per-minute", 0, kMostOfALimit, "0",
+           "Bytes of requests that each caller may send; 0: any number", &options_.caller_bytes_per_minute);
+  AddWhole("caller-audio-seconds-per-minute", 0, kMostOfALimit, "0",
+           "Seconds of audio that each caller may have computed; 0: any number",
+           &options_.caller_audio_seconds_per_minute);
+  AddList("trusted-proxies", "ADDRESS,…", "none", "From there --caller-header is believed, such as 10.0.0.0/8,::1",
+          "it must be addresses with commas between, 10.0.0.7,192.168.0.0/16", &options_.trusted_proxies);
+  Add("caller-header", "NAME", options_.caller_header, "Metadata by which a trusted proxy names the caller",
+      Store<std::string>(&options_.caller_header, [](const std::string& text) -> absl::StatusOr<std::string> {
+        const bool plain = std::all_of(text.begin(), text.end(), [](unsigned char c) {
+          return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-' || c == '_' || c == '.';
+        });
+        if (!text.empty() && plain && !absl::EndsWith(text, "-bin")) return text;
+        return absl::InvalidArgumentError("it must be the name of metadata, in lower case, such as x-hearwire-caller");
+      }));
   AddText("unix-socket", "FILE", "Listens on this socket of the machine too, without TLS", &options_.unix_socket);
   Add("unix-socket-mode", "MODE", FormatMode(options_.unix_socket_mode), "Its permissions: who may connect",
       Store<int>(&options_.unix_socket_mode, ParseMode));

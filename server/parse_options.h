@@ -2,7 +2,8 @@
 //
 // The flag --max-clips is HEARWIRE_MAX_CLIPS in the environment and max-clips=256 in the file that --config (or
 // HEARWIRE_CONFIG) names. An empty variable counts as not set. A flag that is given twice counts as given last;
-// --networks adds up. Durations have units ("5ms", "2s", "1m30s"), sizes are bytes or carry one ("64MiB", "1GiB").
+// --networks and --trusted-proxies add up. Durations have units ("5ms", "2s", "1m30s"), sizes are bytes or carry one
+// ("64MiB", "1GiB").
 
 #ifndef HEARWIRE_SERVER_PARSE_OPTIONS_H_
 #define HEARWIRE_SERVER_PARSE_OPTIONS_H_

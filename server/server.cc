@@ -18,6 +18,7 @@
 #include "server/exposure.h"
 #include "server/grpc_server.h"
 #include "server/health_service.h"
+#include "server/make_door.h"
 #include "server/names/nearest_names.h"
 #include "server/pipeline/head_catalog.h"
 #include "server/pipeline/metrics_observer.h"
@@ -41,7 +42,7 @@ constexpr absl::Duration kDrainLook = absl::Milliseconds(10);
 // Likewise, how long before its end streams are told to go on elsewhere, at most.
 constexpr absl::Duration kStreamsFarewell = absl::Seconds(1);
 
-// How often files are looked at that others renew: certificates.
+// How often files are looked at that others renew: certificates, tokens.
 constexpr absl::Duration kReloadPeriod = absl::Seconds(1);
 
 constexpr int kSuggestions = 3;  // Of names.
@@ -84,8 +85,7 @@ class ComposedServer final : public Server {
       : options_(std::move(options)),
         seams_(seams),
         exposer_(exposer),
-        registry_(std::make_shared<prometheus::Registry>()),
-        health_(std::make_unique<HealthService>(std::vector<std::string>{v1::EmbeddingService::service_full_name()})) {}
+        registry_(std::make_shared<prometheus::Registry>()) {}
   ~ComposedServer() override;
 
   absl::Status Start();
@@ -119,7 +119,8 @@ class ComposedServer final : public Server {
   Exposer* const exposer_;
   std::atomic<bool> device_lost_ = false;
   const std::shared_ptr<prometheus::Registry> registry_;
-  const std::unique_ptr<HealthService> health_;
+  std::unique_ptr<Door> door_;
+  std::unique_ptr<HealthService> health_;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<MetricsObserver> observer_;
   std::unique_ptr<Engines> engines_;
@@ -132,8 +133,10 @@ class ComposedServer final : public Server {
 };
 
 ComposedServer::~ComposedServer() {
-  health_->SetServing(false);
-  health_->EndWatches();
+  if (health_ != nullptr) {
+    health_->SetServing(false);
+    health_->EndWatches();
+  }
   if (pipeline_ != nullptr) FailCalls();
   if (grpc_.server != nullptr) grpc_.server->Shutdown(gpr_inf_past(GPR_CLOCK_MONOTONIC));
 }
@@ -152,6 +155,11 @@ absl::Status CheckDefaultConfig(const std::string& name) {
 
 absl::Status ComposedServer::OpenDoor() {
   if (absl::Status status = CheckExposure(options_); !status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<Door>> door = MakeDoor(options_);
+  if (!door.ok()) return door.status();
+  door_ = *std::move(door);
+  health_ =
+      std::make_unique<HealthService>(std::vector<std::string>{v1::EmbeddingService::service_full_name()}, door_.get());
   if (options_.tls_cert.empty()) return absl::OkStatus();
   absl::StatusOr<std::shared_ptr<TlsStore>> tls =
       TlsStore::Create({options_.tls_cert, options_.tls_key, options_.tls_client_ca}, absl::Now());
@@ -162,13 +170,21 @@ absl::Status ComposedServer::OpenDoor() {
 }
 
 void ComposedServer::Reload() {
-  if (tls_ == nullptr) return;
-  const std::optional<absl::Status> reloaded = tls_->Reload(absl::Now());
-  if (!reloaded) return;
-  if (reloaded->ok()) {
-    Log(LogLevel::kInfo, "new certificate in use", {{"expires", absl::FormatTime(tls_->current().expires)}});
-  } else {
-    Log(LogLevel::kWarning, "new certificate refused, the old one stays in use", {{"error", *reloaded}});
+  if (tls_ != nullptr) {
+    const std::optional<absl::Status> reloaded = tls_->Reload(absl::Now());
+    if (reloaded && reloaded->ok()) {
+      Log(LogLevel::kInfo, "new certificate in use", {{"expires", absl::FormatTime(tls_->current().expires)}});
+    } else if (reloaded) {
+      Log(LogLevel::kWarning, "new certificate refused, the old one stays in use", {{"error", *reloaded}});
+    }
+  }
+  if (TokenStore* const tokens = door_->tokens()) {
+    const std::optional<absl::Status> reloaded = tokens->Reload();
+    if (reloaded && reloaded->ok()) {
+      Log(LogLevel::kInfo, "new tokens in use", {{"tokens", tokens->current()->entries().size()}});
+    } else if (reloaded) {
+      Log(LogLevel::kWarning, "new tokens refused, the old ones stay in use", {{"error", *reloaded}});
+    }
   }
 }
 
@@ -234,6 +250,7 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
   serving.streams.idle_timeout = options_.stream_idle_timeout;
   if (options_.max_stream_duration > absl::ZeroDuration()) serving.streams.max_duration = options_.max_stream_duration;
   serving.precision = engines_->precision();
+  serving.door = door_.get();
   serving.on_call = [slow_call = options_.slow_call](const CallRecord& call) { LogCall(call, slow_call); };
   absl::StatusOr<std::unique_ptr<EmbeddingServiceImpl>> service =
       EmbeddingServiceImpl::Create(serving, &engines_->networks(), &heads_, pipeline_.get(), metrics_.get());
@@ -287,7 +304,8 @@ absl::Status ComposedServer::Start() {
   const absl::StatusOr<SelfTestReport> tested = engines_->Test(seams_.self_test);
   if (!tested.ok()) return tested.status();
   ReportEngines();
-  if (tls_ != nullptr) reloading_ = std::make_unique<Periodic>("reloading", kReloadPeriod, [this] { Reload(); });
+  if (tls_ != nullptr || door_->tokens() != nullptr)
+    reloading_ = std::make_unique<Periodic>("reloading", kReloadPeriod, [this] { Reload(); });
   service_->Open();
   health_->SetServing(true);
   if (device_lost_) health_->SetServing(false);

@@ -317,7 +317,7 @@ void WorkerBatcher::Finish(const Batch& batch, const std::vector<WindowRange>& r
     for (size_t i = 0; i < batch.calls.size(); ++i) {
       CallWork* const call = batch.calls[i].get();
       --call->progress.running_batches;
-      call->progress.times.inference += inference;
+      AddTimes(ranges[i], batch, inference, &call->progress.times);
       const absl::Status& status = device.ok() ? call_status[i] : lost;
       if (!status.ok()) {
         all_ok = false;

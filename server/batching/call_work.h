@@ -22,6 +22,7 @@ namespace hearwire {
 struct BatchTimes {
   absl::Duration queued;     // The longest wait of one of its windows that ran, or of all when none did.
   absl::Duration inference;  // Sum over the batches that held its windows.
+  absl::Duration share;      // Of that, by its part of each batch's frames.
 };
 
 using ComputedFunction = std::function<void(int64_t first, int64_t count)>;

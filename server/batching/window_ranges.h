@@ -14,10 +14,14 @@ namespace hearwire {
 struct WindowRange {
   int64_t first = 0;  // Its number among all windows of the call.
   int64_t count = 0;
+  int64_t frames = 0;  // Of these windows.
 };
 
 // Of each of the batch's calls. Before RunBatch, which may reorder the batch.
 void FindWindowRanges(const Batch& batch, std::vector<WindowRange>* ranges);
+
+// What a batch took counts for a call that had these windows of it.
+void AddTimes(const WindowRange& range, const Batch& batch, absl::Duration inference, BatchTimes* times);
 
 }  // namespace hearwire
 

@@ -34,7 +34,11 @@ inline constexpr std::string_view kUnknownConfig = "UNKNOWN_CONFIG";
 inline constexpr std::string_view kUnknownNetwork = "UNKNOWN_NETWORK";
 inline constexpr std::string_view kUnknownHead = "UNKNOWN_HEAD";
 inline constexpr std::string_view kNetworkNotLoaded = "NETWORK_NOT_LOADED";
-inline constexpr std::string_view kNoHeads = "NO_HEADS";  // None is loaded.
+inline constexpr std::string_view kNoHeads = "NO_HEADS";            // None is loaded.
+inline constexpr std::string_view kTokenMissing = "TOKEN_MISSING";  // Or it is not one "Bearer TOKEN".
+inline constexpr std::string_view kTokenUnknown = "TOKEN_UNKNOWN";
+inline constexpr std::string_view kNotPermitted = "NOT_PERMITTED";  // The token is not for this method.
+inline constexpr std::string_view kCallerLimit = "CALLER_LIMIT";    // The caller's own, of calls, bytes or audio.
 inline constexpr std::string_view kStarting = "STARTING";
 inline constexpr std::string_view kShuttingDown = "SHUTTING_DOWN";
 inline constexpr std::string_view kDeviceLost = "DEVICE_LOST";
@@ -48,7 +52,8 @@ inline constexpr std::string_view kInternal = "INTERNAL";
 // by hearwire_rejected_total{reason}, from zero.
 inline constexpr std::array kRefusals = {kQueueFull,        kTooManyCalls,  kTooManyStreams, kMemoryFull,
                                          kDeadlineTooShort, kReplyTooLarge, kAudioTooLong,   kTooManyClips,
-                                         kDeviceMemory,     kStarting,      kShuttingDown,   kDeviceLost};
+                                         kDeviceMemory,     kStarting,      kShuttingDown,   kDeviceLost,
+                                         kTokenMissing,     kTokenUnknown,  kNotPermitted,   kCallerLimit};
 
 constexpr bool IsRefusal(std::string_view reason) {
   return std::find(kRefusals.begin(), kRefusals.end(), reason) != kRefusals.end();
@@ -74,6 +79,7 @@ struct CallTimes {
   absl::Duration decode;  // Work on all its clips up to their windows, summed over threads.
   absl::Duration queued;
   absl::Duration inference;
+  absl::Duration share;  // Of inference, by its part of each batch's frames.
 };
 
 // Given with success and failure alike: as far as the call got.

@@ -155,6 +155,7 @@ void CallRun::OnBatched(size_t lane, const absl::Status& status, const BatchTime
     MutexLock lock(&mu_);
     report_.times.queued = std::max(report_.times.queued, times.queued);
     report_.times.inference += times.inference;
+    report_.times.share += times.share;
     lanes_[lane].batched = status.ok();
   }
   // gRPC cancels calls whose deadline passes; the deadline is what they failed for.

@@ -1,5 +1,8 @@
 #include "server/rpc/call_account.h"
 
+#include <utility>
+#include <variant>
+
 #include "server/rpc/request_id.h"
 #include "server/rpc/status.h"
 
@@ -16,6 +19,13 @@ CallAccount::CallAccount(grpc::CallbackServerContext* context, std::string_view 
   context->AddTrailingMetadata(kRequestIdKey, request_id_);
 }
 
+std::optional<RequestFault> CallAccount::PassDoor() {
+  std::variant<Caller, RequestFault> entered = sinks_.door->Enter(*context_, method_);
+  if (auto* fault = std::get_if<RequestFault>(&entered)) return std::move(*fault);
+  caller_ = std::move(std::get<Caller>(entered));
+  return std::nullopt;
+}
+
 void CallAccount::CountRefusal(const CallError& error) const {
   if (reason::IsRefusal(error.reason)) sinks_.metrics->OnRejected(error.reason);
 }
@@ -30,12 +40,18 @@ grpc::Status CallAccount::Fail(const RequestFault& fault, const CallReport& repo
 void CallAccount::Report(const absl::Status& status, std::string_view reason, const CallReport& report) const {
   const absl::Duration total = SteadyTime::Now() - start_;
   sinks_.metrics->OnCall(method_, config_, status.code(), total);
+  if (!caller_.name.empty()) {
+    // What the caller's limits think of it, its next call is told.
+    if (!is_stream_) (void)sinks_.door->Take(caller_, 0, report.audio);
+    sinks_.metrics->OnCaller(caller_.name, caller_.is_named, report.audio, report.times.decode + report.times.share);
+  }
   if (!sinks_.on_call) return;
   const std::string peer = context_->peer();
   sinks_.on_call({.method = method_,
                   .config = config_,
                   .request_id = request_id_,
                   .peer = peer,
+                  .caller = caller_.name,
                   .status = status,
                   .reason = reason,
                   .clips = clips_,

@@ -6,6 +6,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,7 @@
 #include "absl/time/time.h"
 #include "server/concurrency/steady_time.h"
 #include "server/pipeline/call.h"
+#include "server/rpc/door.h"
 #include "server/rpc/read_request.h"
 #include "server/telemetry/call_log.h"
 #include "server/telemetry/metrics.h"
@@ -22,6 +24,7 @@ namespace hearwire {
 // What every call reports to. Outlives the calls.
 struct CallSinks {
   Metrics* metrics;
+  Door* door;
   const std::function<void(const CallRecord&)>& on_call;  // May be empty.
 };
 
@@ -33,8 +36,11 @@ class CallAccount {
 
   // The config's or network's name for logs and metrics; the first 200 bytes are kept.
   void set_config(std::string_view name) { config_ = std::string(name.substr(0, 200)); }
+  // Who calls, from then on; or why they may not.
+  std::optional<RequestFault> PassDoor();
+  const Caller& caller() const { return caller_; }
   void set_clips(int clips) { clips_ = clips; }
-  // How long it takes is up to the client: it is never a slow call.
+  // How long it takes is up to the client: it is never a slow call. And its audio is counted as it comes.
   void set_is_stream() { is_stream_ = true; }
 
   SteadyTime start() const { return start_; }
@@ -54,6 +60,7 @@ class CallAccount {
   const CallSinks sinks_;
   const SteadyTime start_;
   std::string request_id_;
+  Caller caller_;  // Without a name until it has passed the door.
   std::string config_;
   int clips_ = 0;
   bool is_stream_ = false;

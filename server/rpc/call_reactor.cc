@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "server/rpc/caller_name.h"
 #include "server/rpc/deadline.h"
 
 namespace hearwire {
@@ -28,7 +27,7 @@ void CallReactor::Run(CallRequest request, const AudioClips& clips, absl::Durati
   writer_ = std::move(writer);
   request.deadline = std::min(ReadDeadline(context_->raw_deadline()), account_.start() + max_deadline);
   for (const LaneRequest& lane : request.lanes) works_.push_back(lane.work);
-  request.caller = CallerName(context_->peer());
+  request.caller = account_.caller().name;
   request.reply = writer_->size();
   request.sink = this;
   pipeline->Start(std::move(request));

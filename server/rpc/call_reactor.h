@@ -27,6 +27,10 @@ class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
   // Counts the time from here. method: a literal.
   CallReactor(grpc::CallbackServerContext* context, std::string_view method, CallSinks sinks);
 
+  // As CallAccount's.
+  std::optional<RequestFault> PassDoor() { return account_.PassDoor(); }
+  const Caller& caller() const { return account_.caller(); }
+
   // Answers at once.
   void Fail(const RequestFault& fault);
   void Succeed();

@@ -114,31 +114,38 @@ EmbeddingServiceImpl::EmbeddingServiceImpl(const EmbeddingServiceOptions& option
       heads_(heads),
       pipeline_(pipeline),
       metrics_(metrics),
+      open_door_(options_.door == nullptr ? std::make_unique<Door>() : nullptr),
+      door_(options_.door == nullptr ? open_door_.get() : options_.door),
       stream_parts_{pipeline, networks, heads, options_.streams, options_.default_config, options_.precision},
       watch_(std::make_unique<StreamWatch>(WatchPeriod(options_.streams))) {}
 
 EmbeddingServiceImpl::~EmbeddingServiceImpl() = default;
 
 CallReactor* EmbeddingServiceImpl::NewCall(grpc::CallbackServerContext* context, std::string_view method) const {
-  return new CallReactor(context, method, {metrics_, options_.on_call});
+  return new CallReactor(context, method, sinks());
 }
 
-std::optional<RequestFault> EmbeddingServiceImpl::CountIn() {
+std::optional<RequestFault> EmbeddingServiceImpl::CountIn(Needs needs) {
   // Counted before it looks: whoever drains sets the state first and then reads the count.
   in_flight_.fetch_add(1);
   const State state = state_.load();
-  if (state == State::kOpen || (state == State::kDraining && late_admissions_.fetch_sub(1) > 0)) return std::nullopt;
+  if (state == State::kOpen || (state == State::kStarting && needs == Needs::kNothing)) return std::nullopt;
+  if (state == State::kDraining && late_admissions_.fetch_sub(1) > 0) return std::nullopt;
   in_flight_.fetch_sub(1);
   return state == State::kStarting ? Starting() : Draining();
 }
 
-bool EmbeddingServiceImpl::Admit(CallReactor* call) {
-  if (const std::optional<RequestFault> fault = CountIn()) {
-    call->Fail(*fault);
-    return false;
+bool EmbeddingServiceImpl::Admit(CallReactor* call, const google::protobuf::Message& message, Needs needs) {
+  std::optional<RequestFault> fault = call->PassDoor();
+  if (!fault) {
+    fault = CountIn(needs);
+    if (!fault) {
+      call->CountOut(&in_flight_);
+      fault = door_->TakeCall(call->caller(), static_cast<int64_t>(message.ByteSizeLong()));
+    }
   }
-  call->CountOut(&in_flight_);
-  return true;
+  if (fault) call->Fail(*fault);
+  return !fault;
 }
 
 template <typename Request>
@@ -152,7 +159,7 @@ template <typename Request, typename Response>
 CallReactor* EmbeddingServiceImpl::Embed(CallReactor* call, LaneKind kind, const Request& message, Response* response) {
   const std::string& name = message.config().empty() ? options_.default_config : message.config();
   call->set_config(name);
-  if (!Admit(call)) return call;
+  if (!Admit(call, message)) return call;
   ServedConfig served;
   v1::ElementType element_type;
   CallRequest request;
@@ -192,7 +199,7 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTags(grpc::CallbackServerCont
   CallReactor* const call = NewCall(context, "GetTags");
   const std::string& name = message->network().empty() ? default_network_ : message->network();
   call->set_config(name);
-  if (!Admit(call)) return call;
+  if (!Admit(call, *message)) return call;
   CallRequest request;
   ServedConfig served;
   if (!Take(ReadNetwork(name, *networks_), &served, call) ||
@@ -213,14 +220,15 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTags(grpc::CallbackServerCont
 
 grpc::ServerBidiReactor<v1::StreamEmbeddingsRequest, v1::StreamEmbeddingsResponse>*
 EmbeddingServiceImpl::StreamEmbeddings(grpc::CallbackServerContext* context) {
-  const auto stream = StreamReactor::Create(context, {metrics_, options_.on_call}, stream_parts_);
-  if (const std::optional<RequestFault> fault = CountIn()) {
-    stream->Refuse(*fault);
-    return stream.get();
+  const auto stream = StreamReactor::Create(context, sinks(), stream_parts_);
+  std::optional<RequestFault> fault = stream->PassDoor();
+  if (!fault && !(fault = CountIn(Needs::kNetworks))) {
+    fault = stream->TakeCall();
+    if (!fault && !CountStreamIn()) fault = TooManyStreams(options_.streams.max_streams);
+    if (fault) in_flight_.fetch_sub(1);
   }
-  if (!CountStreamIn()) {
-    in_flight_.fetch_sub(1);
-    stream->Refuse(TooManyStreams(options_.streams.max_streams));
+  if (fault) {
+    stream->Refuse(*fault);
     return stream.get();
   }
   ReportStreams();
@@ -256,10 +264,7 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListConfigs(grpc::CallbackServer
                                                             const v1::ListConfigsRequest* request,
                                                             v1::ListConfigsResponse* response) {
   CallReactor* const call = NewCall(context, "ListConfigs");
-  if (state_.load() == State::kDraining) {
-    call->Fail(Draining());
-    return call;
-  }
+  if (!Admit(call, *request, Needs::kNothing)) return call;
   for (const Config& config : Configs()) {
     const LoadedNetwork* loaded = networks_->Find(config.network->name);
     if (loaded == nullptr && request->loaded_only()) continue;
@@ -273,7 +278,7 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::Classify(grpc::CallbackServerCon
                                                          const v1::ClassifyRequest* message,
                                                          v1::ClassifyResponse* response) {
   CallReactor* const call = NewCall(context, "Classify");
-  if (!Admit(call)) return call;
+  if (!Admit(call, *message)) return call;
   std::vector<const LoadedHead*> heads;
   CallRequest request;
   if (!Take(ReadHeads(message->heads(), *heads_), &heads, call)) return call;
@@ -288,13 +293,10 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::Classify(grpc::CallbackServerCon
 }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListHeads(grpc::CallbackServerContext* context,
-                                                          const v1::ListHeadsRequest* /*request*/,
+                                                          const v1::ListHeadsRequest* request,
                                                           v1::ListHeadsResponse* response) {
   CallReactor* const call = NewCall(context, "ListHeads");
-  if (state_.load() == State::kDraining) {
-    call->Fail(Draining());
-    return call;
-  }
+  if (!Admit(call, *request, Needs::kNothing)) return call;
   for (const LoadedHead& loaded : heads_->heads()) WriteHead(loaded, options_.precision, response->add_heads());
   call->Succeed();
   return call;

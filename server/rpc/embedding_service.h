@@ -24,6 +24,7 @@
 #include "server/pipeline/head_catalog.h"
 #include "server/pipeline/network_catalog.h"
 #include "server/pipeline/pipeline.h"
+#include "server/rpc/door.h"
 #include "server/rpc/stream_reactor.h"
 #include "server/telemetry/call_log.h"
 #include "server/telemetry/metrics.h"
@@ -42,6 +43,8 @@ struct EmbeddingServiceOptions {
   absl::Duration max_deadline = absl::Minutes(5);
   StreamLimits streams = {};
   std::string precision = "float32";  // Backend::precision(), for EmbeddingSpace.
+  // Who may call; outlives the service. Null: everybody, each address a caller.
+  Door* door = nullptr;
   // Called when a call has been answered, on the thread that answered it; must not block. May be empty.
   std::function<void(const CallRecord&)> on_call;
 };
@@ -100,11 +103,18 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
                        Pipeline* pipeline, Metrics* metrics, std::string default_network);
 
   CallReactor* NewCall(grpc::CallbackServerContext* context, std::string_view method) const;
+  CallSinks sinks() const { return {metrics_, door_, options_.on_call}; }
 
+  // Where a call goes that the door has let in.
+  enum class Needs {
+    kNetworks,  // STARTING until the self-test has passed.
+    kNothing,   // What is known as soon as the server listens.
+  };
   // Counts the call in; who counts it out is told. Else says why not.
-  std::optional<RequestFault> CountIn();
-  // Likewise. False: the call has been failed.
-  bool Admit(CallReactor* call);
+  std::optional<RequestFault> CountIn(Needs needs);
+  // What every handler of a unary call begins with: who calls and whether they may, whether the server takes calls,
+  // and the caller's limits, in this order. False: the call has been failed.
+  bool Admit(CallReactor* call, const google::protobuf::Message& message, Needs needs = Needs::kNetworks);
 
   // False: as many streams are open as may be.
   bool CountStreamIn();
@@ -124,6 +134,8 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
   const HeadCatalog* const heads_;
   Pipeline* const pipeline_;
   Metrics* const metrics_;
+  const std::unique_ptr<Door> open_door_;  // Where the options have none.
+  Door* const door_;
   std::atomic<State> state_ = State::kStarting;
   std::atomic<int64_t> in_flight_ = 0;
   std::atomic<int64_t> late_admissions_ = 0;

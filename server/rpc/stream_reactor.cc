@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "server/audio/pcm_source.h"
 #include "server/pipeline/call_errors.h"
-#include "server/rpc/caller_name.h"
 #include "server/rpc/deadline.h"
 
 namespace hearwire {
@@ -40,8 +39,18 @@ std::shared_ptr<StreamReactor> StreamReactor::Create(grpc::CallbackServerContext
 }
 
 StreamReactor::StreamReactor(grpc::CallbackServerContext* context, CallSinks sinks, const StreamParts& parts)
-    : context_(context), parts_(parts), account_(context, "StreamEmbeddings", sinks) {
+    : context_(context), parts_(parts), door_(sinks.door), account_(context, "StreamEmbeddings", sinks) {
   account_.set_is_stream();
+}
+
+std::optional<RequestFault> StreamReactor::PassDoor() {
+  MutexLock lock(&mu_);
+  return account_.PassDoor();
+}
+
+std::optional<RequestFault> StreamReactor::TakeCall() {
+  MutexLock lock(&mu_);
+  return door_->TakeCall(account_.caller(), 0);
 }
 
 void StreamReactor::Refuse(const RequestFault& fault) {
@@ -131,7 +140,7 @@ void StreamReactor::TakeStart() {
     // A piece that is read, one that waits, one that is prepared; and messages.
     request.call.request_bytes = 3 * parts_.limits.max_piece_bytes + 2 * kFullBytes + writer_->MostBytesAhead();
     request.call.deadline = ReadDeadline(context_->raw_deadline());
-    request.call.caller = CallerName(context_->peer());
+    request.call.caller = account_.caller().name;
     request.format = plan_.format;
     request.first_sample = plan_.first_sample;
     request.sink = shared_from_this();
@@ -166,10 +175,17 @@ void StreamReactor::TakePiece() {
     } else {
       piece = std::move(*request_.mutable_samples());
       bytes_ += static_cast<int64_t>(piece.size());
+      misuse = CountPiece(piece.size());
     }
   }
   if (misuse) return stream->Stop(std::move(misuse->error));
   stream->AppendPiece(std::move(piece));
+}
+
+std::optional<RequestFault> StreamReactor::CountPiece(size_t bytes) {
+  const int frame_bytes = plan_.format.channel_count * PcmSource::BytesPerValue(plan_.format.encoding);
+  const double seconds = static_cast<double>(bytes) / frame_bytes / plan_.format.sample_rate_hz;
+  return door_->Take(account_.caller(), static_cast<int64_t>(bytes), absl::Seconds(seconds));
 }
 
 std::optional<RequestFault> StreamReactor::FindMisuse() const {

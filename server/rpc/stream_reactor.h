@@ -56,6 +56,10 @@ class StreamReactor final : public grpc::ServerBidiReactor<v1::StreamEmbeddingsR
   static std::shared_ptr<StreamReactor> Create(grpc::CallbackServerContext* context, CallSinks sinks,
                                                const StreamParts& parts);
 
+  // Who calls, and whether that one may: before anything else. Then one call of what the caller may.
+  std::optional<RequestFault> PassDoor() ABSL_LOCKS_EXCLUDED(mu_);
+  std::optional<RequestFault> TakeCall() ABSL_LOCKS_EXCLUDED(mu_);
+
   // Exactly one of Refuse and Begin is called, by the handler. on_done: when gRPC is done with it, last of all.
   void Refuse(const RequestFault& fault) ABSL_LOCKS_EXCLUDED(mu_);
   void Begin(std::function<void()> on_done) ABSL_LOCKS_EXCLUDED(mu_);
@@ -86,6 +90,8 @@ class StreamReactor final : public grpc::ServerBidiReactor<v1::StreamEmbeddingsR
   void Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void TakeStart() ABSL_LOCKS_EXCLUDED(mu_);
   void TakePiece() ABSL_LOCKS_EXCLUDED(mu_);
+  // A piece counts as its caller's. The fault that the stream then ends with, if the caller may take no more.
+  std::optional<RequestFault> CountPiece(size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // What the client may not send behind the start: the stream ends once the rows that are known have left.
   std::optional<RequestFault> FindMisuse() const;
 
@@ -100,6 +106,7 @@ class StreamReactor final : public grpc::ServerBidiReactor<v1::StreamEmbeddingsR
 
   grpc::CallbackServerContext* const context_;
   const StreamParts parts_;
+  Door* const door_;
   std::atomic<bool> is_full_ = false;
 
   Mutex mu_;

@@ -30,6 +30,7 @@ void LogCall(const CallRecord& call, absl::Duration slow_call) {
        {"reason", call.reason},
        {"error", cut(std::string_view(error.data(), error.size()))},
        {"peer", cut(call.peer)},
+       {"caller", cut(call.caller)},
        {"clips", call.clips},
        {"audio_seconds", call.audio},
        {"total_seconds", call.total},

@@ -17,6 +17,7 @@ struct CallRecord {
   std::string_view config;      // The config's or network's name.
   std::string_view request_id;  // Also in the reply's metadata.
   std::string_view peer;        // "ipv4:127.0.0.1:40000"
+  std::string_view caller;      // Its name; empty when the call was turned away at the door.
   absl::Status status;
   std::string_view reason = {};  // Of a failure: an ErrorInfo reason.
   int64_t clips = 0;

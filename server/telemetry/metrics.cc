@@ -10,6 +10,8 @@
 #include <map>
 #include <utility>
 
+#include "server/telemetry/caller_metrics.h"
+
 namespace hearwire {
 namespace {
 
@@ -70,6 +72,9 @@ class PrometheusMetrics final : public Metrics {
     if (found != cancelled_.end()) found->second->Increment();
   }
   void OnAudio(absl::Duration audio) override { audio_seconds_->Increment(absl::ToDoubleSeconds(audio)); }
+  void OnCaller(std::string_view caller, bool is_named, absl::Duration audio, absl::Duration cpu) override {
+    callers_.OnCall(caller, is_named, audio, cpu);
+  }
 
  private:
   // What one method and config count. Counters of codes beside the usual ones are made when they first happen: there
@@ -100,6 +105,7 @@ class PrometheusMetrics final : public Metrics {
   Gauge* pending_frames_;
   Gauge* open_streams_;
   Counter* audio_seconds_;
+  CallerMetrics callers_;
 };
 
 template <typename Buckets>
@@ -108,7 +114,7 @@ Histogram* AddHistogram(prometheus::Registry& registry, const char* name, const 
 }
 
 PrometheusMetrics::PrometheusMetrics(const MetricsOptions& options, std::shared_ptr<prometheus::Registry> registry)
-    : registry_(std::move(registry)), version_(options.version) {
+    : registry_(std::move(registry)), version_(options.version), callers_(options.max_callers, registry_.get()) {
   prometheus::Registry& all = *registry_;
   build_info_ = &BuildGauge().Name("hearwire_build_info").Help("Always 1; the labels say what runs.").Register(all);
   network_info_ =

@@ -27,6 +27,7 @@ struct MetricsOptions {
   std::vector<std::string> networks;  // Loaded ones; GetTags and Classify calls are labelled with them.
   std::vector<std::string> refusals;  // What OnRejected may be told: the values of the label `reason`.
   std::string version;                // For hearwire_build_info.
+  int max_callers = 100;
 };
 
 // What runs a network.
@@ -65,6 +66,10 @@ class Metrics {
   virtual void OnCancelled(std::string_view stage) = 0;
   // Decoded audio of calls that were answered: _audio_seconds_total.
   virtual void OnAudio(absl::Duration audio) = 0;
+  // A call has ended, of a caller: _caller_calls_total{caller}, _caller_audio_seconds_total, _caller_cpu_seconds_total.
+  // The first MetricsOptions::max_callers named callers have labels of their own, and the first so many of those that
+  // only have an address; later ones share "other".
+  virtual void OnCaller(std::string_view caller, bool is_named, absl::Duration audio, absl::Duration cpu) = 0;
 };
 
 }  // namespace hearwire

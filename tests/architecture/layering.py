@@ -27,6 +27,7 @@ ALLOWED = {
     "server/names": set(),
     "server/telemetry": {"server/concurrency"},
     "server/tls": {"server/concurrency", "server/files"},
+    "server/access": {"server/concurrency", "server/files"},
     "server/audio": set(),
     "server/batching": MODELS | {"server/concurrency"},
     "server/pipeline": MODELS
@@ -43,6 +44,7 @@ ALLOWED = {
     "server/rpc": MODELS
     | {
         "models/heads",
+        "server/access",
         "server/audio",
         "server/concurrency",
         "server/names",
@@ -54,6 +56,7 @@ ALLOWED = {
         "models/native",
         "models/torch_module",
         "models/weights",
+        "server/access",
         "server/batching",
         "server/concurrency",
         "server/engines",

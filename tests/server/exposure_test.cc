@@ -31,6 +31,20 @@ TEST(ExposureTest, RefusesOptionsThatDoNotGoTogether) {
   EXPECT_THAT(CheckExposure(options).message(), HasSubstr("--tls-key is given without --tls-cert"));
 }
 
+TEST(ExposureTest, RefusesTokensThatAnybodyCouldRead) {
+  ServerOptions options;
+  options.tokens_file = "tokens";
+  EXPECT_TRUE(CheckExposure(options).ok()) << "they stay in this machine";
+  options.host = "0.0.0.0";
+  EXPECT_THAT(CheckExposure(options).message(), HasSubstr("--tokens-file without TLS on 0.0.0.0"));
+  options.plaintext_tokens = PlaintextTokens::kAllow;
+  EXPECT_TRUE(CheckExposure(options).ok());
+  EXPECT_FALSE(WarnOfExposure(options).has_value());
+  options.plaintext_tokens = PlaintextTokens::kRefuse;
+  options.tls_cert = options.tls_key = "file";
+  EXPECT_TRUE(CheckExposure(options).ok());
+}
+
 TEST(ExposureTest, RefusesTheNameOfASocketThatTheSystemCannotHold) {
   ServerOptions options;
   options.unix_socket = std::string(107, 'x');

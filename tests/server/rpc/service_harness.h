@@ -36,7 +36,7 @@ namespace hearwire {
 
 // One call's record, with what it views copied.
 struct KeptRecord {
-  std::string method, config, request_id, peer;
+  std::string method, config, request_id, peer, caller;
   absl::Status status;
   std::string reason;
   int64_t clips = 0;
@@ -52,7 +52,8 @@ class ServiceHarness {
     FakeBackend::BeforeEmbed before_embed = {};
     std::map<std::string, HeadFile> heads = {};  // By name.
     bool open = true;
-    bool listens = false;  // On a port of this machine: NewConnection.
+    AccessOptions access = {};  // Of the door.
+    bool listens = false;       // On a port of this machine: NewConnection.
   };
 
   explicit ServiceHarness(Options options);
@@ -62,9 +63,8 @@ class ServiceHarness {
   // Answers what is in flight, and ends.
   void EndServer();
 
-  std::unique_ptr<v1::EmbeddingService::Stub> NewStub() {
-    return v1::EmbeddingService::NewStub(server_->InProcessChannel({}));
-  }
+  std::shared_ptr<grpc::Channel> NewChannel() { return server_->InProcessChannel({}); }
+  std::unique_ptr<v1::EmbeddingService::Stub> NewStub() { return v1::EmbeddingService::NewStub(NewChannel()); }
   // Likewise over a socket of its own.
   std::unique_ptr<v1::EmbeddingService::Stub> NewConnection() {
     grpc::ChannelArguments arguments;
@@ -79,6 +79,7 @@ class ServiceHarness {
   RecordedMetrics metrics;
   std::unique_ptr<Batcher> batcher;
   std::unique_ptr<Pipeline> pipeline;
+  std::unique_ptr<Door> door;
   std::unique_ptr<EmbeddingServiceImpl> service;
 
  private:
@@ -115,10 +116,12 @@ inline ServiceHarness::ServiceHarness(Options options) {
   options.service.on_call = [this](const CallRecord& call) {
     MutexLock lock(&mu_);
     records_.push_back({std::string(call.method), std::string(call.config), std::string(call.request_id),
-                        std::string(call.peer), call.status, std::string(call.reason), call.clips, call.audio,
-                        call.total, call.decode});
+                        std::string(call.peer), std::string(call.caller), call.status, std::string(call.reason),
+                        call.clips, call.audio, call.total, call.decode});
     changed_.SignalAll();
   };
+  door = std::make_unique<Door>(std::move(options.access));
+  options.service.door = door.get();
   service = EmbeddingServiceImpl::Create(options.service, networks_.get(), &heads_, pipeline.get(), &metrics).value();
   if (options.open) service->Open();
   grpc::ServerBuilder builder;

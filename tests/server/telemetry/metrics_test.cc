@@ -71,6 +71,22 @@ TEST(ExposerTest, ServesAnIpv6HostOnIpv4) {
   EXPECT_THAT(std::string(Exposer::Create("fe80::1", 0).status().message()), HasSubstr("take :: or ::1"));
 }
 
+TEST_F(MetricsTest, CountsByCallerAndIsBoundedWhoeverCalls) {
+  for (int i = 0; i < 3; ++i) metrics_->OnCaller("team-a", true, absl::Seconds(10), absl::Seconds(2));
+  // Addresses of strangers take no room from those who have names.
+  for (int i = 0; i < 1000; ++i)
+    metrics_->OnCaller(absl::StrCat("10.0.0.", i), false, absl::Seconds(1), absl::ZeroDuration());
+  metrics_->OnCaller("team-b", true, absl::Seconds(1), absl::ZeroDuration());
+  const auto samples = Scrape();
+  EXPECT_EQ(samples.at("hearwire_caller_calls_total{caller=\"team-a\"}"), 3);
+  EXPECT_EQ(samples.at("hearwire_caller_audio_seconds_total{caller=\"team-a\"}"), 30);
+  EXPECT_EQ(samples.at("hearwire_caller_cpu_seconds_total{caller=\"team-a\"}"), 6);
+  EXPECT_EQ(samples.at("hearwire_caller_calls_total{caller=\"team-b\"}"), 1);
+  EXPECT_EQ(samples.at("hearwire_caller_calls_total{caller=\"10.0.0.99\"}"), 1);
+  EXPECT_FALSE(samples.contains("hearwire_caller_calls_total{caller=\"10.0.0.100\"}"));
+  EXPECT_EQ(samples.at("hearwire_caller_calls_total{caller=\"other\"}"), 900);
+}
+
 TEST_F(MetricsTest, HasEveryFamilyAtZeroFromTheStart) {
   const std::map<std::string, double> samples = Scrape();
   for (const char* name :

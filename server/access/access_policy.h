@@ -1,0 +1,74 @@
+// Who may call what: the one place where that is decided.
+//
+// A caller is named by the first of these that applies:
+// 1. the header that a trusted proxy sets, where the call comes from one;
+// 2. the token that the call brings;
+// 3. the certificate that the connection showed, which gRPC has verified;
+// 4. the address that the call came from.
+// Where tokens are in force every call needs one, a proxy's and one over a certified connection too. Health is apart.
+
+#ifndef HEARWIRE_SERVER_ACCESS_ACCESS_POLICY_H_
+#define HEARWIRE_SERVER_ACCESS_ACCESS_POLICY_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "server/access/caller.h"
+#include "server/access/network_list.h"
+#include "server/access/token_store.h"
+
+namespace hearwire {
+
+struct AccessOptions {
+  std::shared_ptr<TokenStore> tokens = nullptr;  // Null: no token is asked for.
+  // Whether health needs a token where tokens are in force.
+  bool health_is_open = true;
+  // Of callers that bring no limits of their own.
+  CallerLimits limits = {};
+  // From which the header that names the caller is believed.
+  NetworkList trusted_proxies = {};
+};
+
+// What a call shows of who makes it. Views.
+struct Presented {
+  std::string_view method = {};  // "GetTags"; of health "Check", "Watch".
+  bool is_health = false;
+  std::string_view address = {};                     // As CallerName gives it.
+  std::string_view certificate_name = {};            // Empty: no certificate.
+  std::vector<std::string_view> authorization = {};  // Each header of that name.
+  std::vector<std::string_view> proxy_names = {};    // Each header that names the caller; from anybody.
+};
+
+struct AccessDenied {
+  enum class Reason { kTokenMissing, kTokenUnknown, kNotPermitted };
+  Reason reason;
+  std::string message;
+};
+
+// Thread-safe.
+class AccessPolicy {
+ public:
+  explicit AccessPolicy(AccessOptions options) : options_(std::move(options)) {}
+
+  // Never tells what a right token would be like.
+  std::variant<Caller, AccessDenied> Decide(const Presented& presented) const;
+
+  // Null: none.
+  TokenStore* tokens() const { return options_.tokens.get(); }
+  bool trusts_proxies() const { return !options_.trusted_proxies.empty(); }
+
+ private:
+  // By certificate or address.
+  Caller NameWithoutToken(const Presented& presented) const;
+  std::variant<Caller, AccessDenied> ByToken(const Presented& presented) const;
+
+  const AccessOptions options_;
+};
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_ACCESS_ACCESS_POLICY_H_
