@@ -20,7 +20,7 @@ struct SampleFile {
   std::string_view samples;  // Of the file's bytes: whole samples (or blocks).
   int64_t sample_rate_hz = 0;
   int64_t channel_count = 0;
-  std::optional<int64_t> sample_count;  // None where samples come in compressed blocks.
+  std::optional<int64_t> sample_count;  // None where samples come in blocks of ADPCM.
   bool holds_mp3 = false;               // A WAV file of MP3 frames: they are `samples`, and there is no header.
 };
 

@@ -61,6 +61,7 @@ absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::OpenSamples(SampleFile fil
   if (absl::Status status = sound->Open("WAV", {SF_FORMAT_WAV, SF_FORMAT_WAVEX, SF_FORMAT_AU}); !status.ok()) {
     return status;
   }
+  if (file.sample_count) sound->claimed_samples_ = sound->samples_in_all_ = file.sample_count;
   return sound;
 }
 
@@ -111,7 +112,9 @@ SoundFile::~SoundFile() {
 
 absl::StatusOr<int64_t> SoundFile::Read(absl::Span<float> values) {
   bytes_left_ = kMaxBytesPerRead;
-  const int64_t count = sf_readf_float(decoder_, values.data(), static_cast<int64_t>(values.size()) / channel_count_);
+  int64_t wanted = static_cast<int64_t>(values.size()) / channel_count_;
+  if (samples_in_all_) wanted = std::min(wanted, *samples_in_all_ - samples_read_);
+  const int64_t count = sf_readf_float(decoder_, values.data(), wanted);
   is_damaged_ = is_damaged_ || sf_error(decoder_) != SF_ERR_NO_ERROR;  // The next read forgets it.
   if (count > 0) {
     samples_read_ += count;

@@ -56,6 +56,8 @@ class SoundFile final : public SampleSource {
   int64_t sample_rate_hz_ = 0;
   int64_t channel_count_ = 0;
   std::optional<int64_t> claimed_samples_;
+  // Where libsndfile makes more: of an odd number of blocks of GSM it takes the byte behind for another one.
+  std::optional<int64_t> samples_in_all_;
   bool is_cut_ = false;
   int64_t missing_samples_ = 0;  // Where it is, as far as that is known.
   int64_t samples_read_ = 0;

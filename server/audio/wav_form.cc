@@ -23,6 +23,7 @@ enum Encoding : uint16_t {
   kExtensible = 0xfffe,
 };
 
+constexpr int kGsmBlockSamples = 320;
 constexpr size_t kMaxFmtBytes = 1024;
 
 template <typename... Parts>
@@ -112,6 +113,7 @@ absl::StatusOr<WavForm> ParseWavForm(std::string_view fmt, std::endian order) {
   if (order == std::endian::little && (encoding == kMsAdpcm || encoding == kImaAdpcm || encoding == kGsm610)) {
     form.kind = WavForm::Kind::kBlocks;
     if (form.block_bytes == 0) return HeaderError("blocks of 0 bytes");
+    form.samples_per_block = encoding == kGsm610 ? kGsmBlockSamples : 0;
     return form;
   }
   if (absl::Status status = SetCoding(encoding, bits, &form.samples); !status.ok()) return status;
@@ -127,6 +129,7 @@ absl::StatusOr<WavForm> ParseWavForm(std::string_view fmt, std::endian order) {
 
 absl::StatusOr<SampleFile> MakeWavSampleFile(const WavForm& form, std::string_view data) {
   if (form.kind == WavForm::Kind::kSamples) return MakeSampleFile(form.samples, data);
+  if (form.samples_per_block > 0) data.remove_suffix(data.size() % form.block_bytes);
   if (data.empty()) return absl::InvalidArgumentError("the file has no samples");
   SampleFile file;
   file.sample_rate_hz = form.samples.sample_rate_hz;
@@ -134,6 +137,9 @@ absl::StatusOr<SampleFile> MakeWavSampleFile(const WavForm& form, std::string_vi
   file.samples = data;
   file.holds_mp3 = form.kind == WavForm::Kind::kMp3;
   if (file.holds_mp3) return file;
+  if (form.samples_per_block > 0) {
+    file.sample_count = static_cast<int64_t>(data.size()) / form.block_bytes * form.samples_per_block;
+  }
   const size_t fmt_padding = form.fmt.size() % 2;
   AppendChunkHead("RIFF", 4 + 8 + form.fmt.size() + fmt_padding + 8 + data.size(), &file.header);
   file.header += "WAVE";

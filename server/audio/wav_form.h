@@ -16,10 +16,11 @@ namespace hearwire {
 struct WavForm {
   enum class Kind { kSamples, kBlocks, kMp3 };
   Kind kind = Kind::kSamples;
-  SampleForm samples;            // The rate and the channels are those of every kind.
-  std::string_view fmt;          // The chunk's content.
-  int64_t block_bytes = 0;       // Of a sample, or of a block of compressed ones.
-  int64_t bytes_per_second = 0;  // 0: not known.
+  SampleForm samples;             // The rate and the channels are those of every kind.
+  std::string_view fmt;           // The chunk's content.
+  int64_t block_bytes = 0;        // Of a sample, or of a block of compressed ones.
+  int64_t samples_per_block = 0;  // Where a part of a block holds none (GSM); 0: unknown, or no blocks.
+  int64_t bytes_per_second = 0;   // 0: not known.
 };
 
 // Content of a fmt chunk. Samples of 12 or 20 bits, a block length of 0 and a rate of bytes that nobody uses are

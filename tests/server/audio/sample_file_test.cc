@@ -116,6 +116,15 @@ TEST(WavFormTest, ValuesStandInTheUpperPartOfTheirBytes) {
   EXPECT_EQ(Decode(wav(3, 20)), Decode(wav(3, 24)));
 }
 
+// libsndfile would make another block of the byte that pads an odd number of them, and so counts sox.
+TEST(WavFormTest, BlocksOfGsmAreWhole) {
+  const std::string fmt = RiffChunk("fmt ", WavFmt(0x31, 1, 8000, 65, 0) + Little16(2) + Little16(320));
+  const std::string blocks = std::string(9 * 65, '\x5d');
+  for (const std::string& data : {blocks, blocks + std::string(1, '\0')}) {
+    EXPECT_EQ(Decode(WavFromChunks(fmt + RiffChunk("data", data))).size(), size_t{9 * 320 * 4});
+  }
+}
+
 TEST(WavFormTest, Mp3InAWavFileIsMp3) {
   const std::string mp3 = MakeMp3(MakeNoise(44100, 1, 1));
   const std::string fmt = RiffChunk("fmt ", WavFmt(0x55, 1, 44100, 1, 0) + std::string(14, '\0'));
