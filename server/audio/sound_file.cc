@@ -25,6 +25,19 @@ absl::Status HeaderError(const char* name) {
       "the header of the ", name, " file is damaged, cut off, or of a kind that cannot be decoded; ", kAcceptedFiles));
 }
 
+// Whether the first frame of FLAC in Ogg is number 0, or holds sample 0: of a recording that begins in the middle, the
+// last page's position says nothing of the length.
+bool BeginsAtZero(OggPackets packets) {
+  constexpr size_t kNumberOffset = 4;
+  for (int i = 0; i < kMaxFlacBlocks; ++i) {
+    const std::optional<OggPacket> packet = packets.Next();
+    if (!packet) return false;
+    if (packet->bytes.starts_with('\xff'))
+      return packet->bytes.size() > kNumberOffset && packet->bytes[kNumberOffset] == 0;
+  }
+  return false;
+}
+
 }  // namespace
 
 struct SoundFile::Callbacks {
@@ -89,6 +102,9 @@ absl::StatusOr<std::unique_ptr<SoundFile>> SoundFile::OpenOggFlac(const OggLink&
   if (absl::Status status = sound->Open("FLAC", {SF_FORMAT_FLAC}); !status.ok()) return status;
   sound->is_cut_ = link.is_cut;
   sound->missing_samples_ = link.missing_units;
+  if (!sound->claimed_samples_ && link.last_position > 0 && BeginsAtZero(std::move(packets))) {
+    sound->claimed_samples_ = link.last_position;
+  }
   if (link.is_cut) sound->claimed_samples_.reset();
   return sound;
 }

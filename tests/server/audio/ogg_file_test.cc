@@ -126,6 +126,22 @@ TEST(OggFileTest, FlacInOggIsFlac) {
   }
 }
 
+// Encoders that write into a pipe leave the header's length at 0.
+TEST(OggFileTest, FlacInOggWithoutALengthHasThatOfItsLastPage) {
+  const std::string ogg = MakeOggFlac(MakeNoise(44100, 2, 1), SF_FORMAT_PCM_16);
+  // In the header's page: 28 bytes of its own, 9 of the mapping, 21 of FLAC; the upper half of the first is no length.
+  const size_t length = 28 + 9 + 21;
+  const std::string open =
+      WithOggBytes(ogg, length, std::string(1, static_cast<char>(ogg[length] & 0xf0)) + std::string(4, '\0'));
+  EXPECT_EQ(Decode(open), Decode(ogg));
+  const std::vector<size_t> pages = OggPageOffsets(open);
+  const size_t last = pages[pages.size() - 2];
+  const std::string later = WithOggPosition(open, last, 2 * 44100);
+  const auto result = DecodeAudio(EncodedAudio{later}, {}, kRateHz);
+  ASSERT_TRUE(std::holds_alternative<AudioError>(result));
+  EXPECT_THAT(std::string(std::get<AudioError>(result).status.message()), testing::HasSubstr("2.000 s claimed"));
+}
+
 TEST(OpusFileTest, TheInputRateOfTheHeaderSaysNothing) {
   const std::string opus = MakeOpus(MakeNoise(48000, 1, 1));
   const std::vector<float> expected = Decode(opus);
