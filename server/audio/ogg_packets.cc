@@ -5,6 +5,7 @@
 namespace hearwire {
 namespace {
 
+constexpr size_t kMaxKeptBytes = size_t{64} << 10;
 constexpr uint8_t kFullSegment = 255;  // The packet goes on in the next one.
 
 uint8_t Byte(std::string_view bytes, size_t i) { return static_cast<uint8_t>(bytes[i]); }
@@ -39,6 +40,8 @@ bool OggPackets::NextPage() {
 
 std::optional<OggPacket> OggPackets::Next() {
   if (gave_part_) {
+    // A header with a picture is not kept.
+    if (part_.capacity() > kMaxKeptBytes) part_ = std::string();
     part_.clear();
     has_part_ = gave_part_ = false;
   }
