@@ -64,7 +64,8 @@ int BytesPerInteger(int64_t bits) { return bits >= 8 && bits <= 32 ? static_cast
 
 absl::StatusOr<std::string_view> TakeClaimed(const SampleForm& form, std::string_view rest, uint64_t claimed) {
   if (claimed <= rest.size()) return rest.substr(0, claimed);
-  return CutOffBytesError(rest.size(), claimed, static_cast<double>(form.bytes_per_sample() * form.sample_rate_hz));
+  return CutOffBytesError(rest.size(), claimed,
+                          static_cast<double>(form.bytes_per_sample()) * static_cast<double>(form.sample_rate_hz));
 }
 
 absl::StatusOr<SampleFile> MakeSampleFile(const SampleForm& form, std::string_view data) {

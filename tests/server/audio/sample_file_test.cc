@@ -191,6 +191,16 @@ TEST_P(SampleFileTest, IsRefusedWhereSamplesAreMissing) {
 INSTANTIATE_TEST_SUITE_P(Forms, SampleFileTest, testing::ValuesIn(Forms()),
                          [](const testing::TestParamInfo<Form>& info) { return info.param.name; });
 
+// Both are held in 32 bits: their product is beyond 64.
+TEST(SampleFileTest, AnyRateAndChannelCountIsHeld) {
+  std::string au = "dns.";
+  for (const uint32_t field : {24U, 0xfffffffeU, 4U, 0xfffffff0U, 0xfffffff1U}) au += Little32(field);
+  const std::string bytes = au + "some bytes";
+  const auto result = DecodeAudio(EncodedAudio{bytes}, {}, kRateHz);
+  ASSERT_TRUE(std::holds_alternative<AudioError>(result));
+  EXPECT_THAT(std::string(std::get<AudioError>(result).status.message()), testing::HasSubstr("10 of 4294967294 bytes"));
+}
+
 // What writers leave that cannot go back to write a length.
 TEST(SampleFileTest, UnknownLengthsAreReadToTheEnd) {
   const Sound sound = MakeNoise(44100, 2, 0.5);
