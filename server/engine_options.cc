@@ -4,6 +4,12 @@
 #include <utility>
 
 namespace hearwire {
+namespace {
+
+// On a CPU a batch of 1024 frames runs as well as a larger one, but for what a batch costs by itself.
+constexpr absl::Duration kCpuBatchTime = absl::Milliseconds(5);
+
+}  // namespace
 
 BatcherOptions MakeBatcherOptions(const Machine& machine, const std::string& device, ServerOptions options) {
   FillFromMachine(machine, device, &options);
@@ -21,6 +27,8 @@ BatcherOptions MakeBatcherOptions(const Machine& machine, const std::string& dev
     batching.queue.min_shared_frames = batching.queue.max_batch_frames;
     // The other half of the CPUs prepares calls.
     batching.answer_threads = std::max(machine.cpus / 2, 1);
+  } else {
+    batching.queue.max_batch_time = kCpuBatchTime;
   }
   return batching;
 }

@@ -46,18 +46,29 @@ int64_t BatchQueue::Cost(int network, int64_t frames) const {
   return frames * (cost == 0 ? kUnknownFrameCost : cost);
 }
 
-SteadyTime BatchQueue::DueTime(const Network& network, SteadyTime now, bool company_expected) const {
+// Frames that a batch of the network has when enough waits.
+int64_t BatchQueue::FullBatch(int network) const {
+  const int64_t cost = workload_.FrameCost(network);
+  if (cost == 0 || options_.max_batch_time == absl::InfiniteDuration()) return options_.max_batch_frames;
+  const int64_t in_time = absl::ToInt64Nanoseconds(options_.max_batch_time) / cost;
+  return std::min(std::max(in_time, options_.min_timed_frames), options_.max_batch_frames);
+}
+
+SteadyTime BatchQueue::DueTime(int index, SteadyTime now, bool company_expected) const {
+  const Network& network = networks_[static_cast<size_t>(index)];
   if (network.order.empty()) return SteadyTime::InfiniteFuture();
   const bool all_open_ended = network.open_ended_waiting == network.order.size();
   company_expected = company_expected || (all_open_ended && network.open_ended > 1);
-  if (!company_expected || network.frames >= options_.max_batch_frames) return now;
+  if (!company_expected || network.frames >= FullBatch(index)) return now;
   if (network.arrivals.top_key() <= network.last_released) return now;
   return network.arrivals.top()->since + options_.max_queue_delay;
 }
 
 SteadyTime BatchQueue::NextBatchTime(SteadyTime now, bool company_expected) const {
   SteadyTime next = SteadyTime::InfiniteFuture();
-  for (const Network& network : networks_) next = std::min(next, DueTime(network, now, company_expected));
+  for (size_t i = 0; i < networks_.size(); ++i) {
+    next = std::min(next, DueTime(static_cast<int>(i), now, company_expected));
+  }
   return next;
 }
 
@@ -86,7 +97,7 @@ int BatchQueue::NextNetwork(SteadyTime now, bool company_expected) {
   int next = -1;
   std::pair<int64_t, int64_t> least;  // What the caller had, what the network had.
   for (size_t i = 0; i < networks_.size(); ++i) {
-    if (DueTime(networks_[i], now, company_expected) > now) continue;
+    if (DueTime(static_cast<int>(i), now, company_expected) > now) continue;
     const std::pair<int64_t, int64_t> served{networks_[i].order.LeastServed(), networks_[i].served};
     if (next >= 0 && served >= least) continue;
     least = served;
@@ -110,7 +121,7 @@ int64_t BatchQueue::TargetFrames(int network, SteadyTime now) const {
   const int64_t waiting = networks_[static_cast<size_t>(network)].frames;
   int64_t target = std::max(workload_.Share(network, waiting, now), options_.min_shared_frames);
   if (waiting - target < options_.min_shared_frames) target = waiting;
-  return std::min(target, options_.max_batch_frames);
+  return std::min(target, FullBatch(network));
 }
 
 void BatchQueue::Fill(int index, SteadyTime now, Batch* batch, std::vector<DroppedCall>* dropped) {
@@ -151,7 +162,9 @@ bool BatchQueue::MayExtend(int network, const Waiting& waiting, int64_t frames, 
   if ((extent->call_ends && !call_ends) || (extent->caller_ends && !caller_ends)) {
     const int64_t batch_cost = workload_.BatchCostInFrames(network);
     const int64_t ending = batch.frames - extent->surplus;
-    const int64_t worthwhile = std::max((kMostOfBatchCost - 1) * batch_cost, options_.min_shared_frames);
+    // What a batch costs is told from batches of different sizes, and badly where they are alike.
+    const int64_t worthwhile =
+        std::max(std::min((kMostOfBatchCost - 1) * batch_cost, FullBatch(network)), options_.min_shared_frames);
     if (extent->surplus + frames > std::max(ending + batch_cost, worthwhile - ending)) return false;
     extent->surplus += frames;
   }

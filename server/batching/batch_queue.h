@@ -45,6 +45,10 @@ namespace hearwire {
 struct BatchQueueOptions {
   // Frames in one batch. A single larger window makes a batch of its own.
   int64_t max_batch_frames = 4096;
+  // What a batch may take at its network's recent pace, as far as that leaves it so many frames: who comes while it
+  // runs waits until it ends, and small batches run less well.
+  absl::Duration max_batch_time = absl::InfiniteDuration();
+  int64_t min_timed_frames = 1024;
   // Frames waiting, of all networks, and with them in other queues that share this bound; what is running does not
   // count.
   int64_t max_queued_frames = 1 << 20;
@@ -124,11 +128,11 @@ class BatchQueue {
   // nothing waits. company_expected: calls are being prepared whose windows will come soon.
   SteadyTime NextBatchTime(SteadyTime now, bool company_expected) const;
 
-  // Cuts a batch for a free worker when one is due: when what waits fills it, when its oldest window has waited
-  // max_queue_delay, or when no company is expected; what this leaves of calls that were there is due too, for the next
-  // worker. False: none is due, and `batch` is empty. Calls whose deadline has passed, and those found cancelled when
-  // their turn came, are dropped and appended to `dropped`; what they still had waiting never runs. (A call cancelled
-  // in this very moment may be in `batch` with a window and in `dropped` as well.)
+  // Cuts a batch for a free worker when one is due: when what waits fills one of its network, when its oldest window
+  // has waited max_queue_delay, or when no company is expected; what this leaves of calls that were there is due too,
+  // for the next worker. False: none is due, and `batch` is empty. Calls whose deadline has passed, and those found
+  // cancelled when their turn came, are dropped and appended to `dropped`; what they still had waiting never runs. (A
+  // call cancelled in this very moment may be in `batch` with a window and in `dropped` as well.)
   bool TakeBatch(SteadyTime now, bool company_expected, Batch* batch, std::vector<DroppedCall>* dropped);
 
   // To be called for each batch that was taken, when it has ended. ok: whether all of it ran at the first attempt.
@@ -175,8 +179,9 @@ class BatchQueue {
 
   absl::Status CheckRoom(int64_t frames, SteadyTime now, std::vector<DroppedCall>* dropped, int64_t elsewhere);
   absl::Status CheckTime(const CallWork& call, const Expectation& expected, SteadyTime now);
-  SteadyTime DueTime(const Network& network, SteadyTime now, bool company_expected) const;
+  SteadyTime DueTime(int index, SteadyTime now, bool company_expected) const;
   int NextNetwork(SteadyTime now, bool company_expected);
+  int64_t FullBatch(int network) const;
   int64_t TargetFrames(int network, SteadyTime now) const;
   void Fill(int network, SteadyTime now, Batch* batch, std::vector<DroppedCall>* dropped);
   bool MayExtend(int network, const Waiting& waiting, int64_t frames, int64_t target, const Batch& batch,

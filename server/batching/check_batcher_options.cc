@@ -18,6 +18,11 @@ absl::Status CheckBatcherOptions(const BatcherOptions& options) {
         absl::StrCat("worker_cpus has ", options.worker_cpus.size(), " CPUs for ", options.workers, " workers")));
   }
   status.Update(must_be_positive("max_batch_frames", options.queue.max_batch_frames));
+  status.Update(must_be_positive("min_timed_frames", options.queue.min_timed_frames));
+  if (options.queue.max_batch_time <= absl::ZeroDuration()) {
+    status.Update(absl::InvalidArgumentError(absl::StrCat(
+        "max_batch_time is ", absl::FormatDuration(options.queue.max_batch_time), "; it must be positive")));
+  }
   status.Update(must_be_positive("max_queued_frames", options.queue.max_queued_frames));
   status.Update(must_be_positive("min_shared_frames", options.queue.min_shared_frames));
   status.Update(must_be_positive("credit_frames", options.queue.credit_frames));

@@ -36,6 +36,7 @@ TEST(MakeBatcherOptionsTest, DividesWhatWaitsOverTheWorkersOfTheCpu) {
   EXPECT_THAT(options.worker_cpus, ElementsAre(0, 1, 2, 3));
   EXPECT_EQ(options.answer_threads, 0);
   EXPECT_EQ(options.queue.max_batch_frames, 4096);
+  EXPECT_EQ(options.queue.max_batch_time, absl::Milliseconds(5));
   EXPECT_THAT(Batches(options, {201}, 16), ElementsAre(51, 50, 50, 50));
   EXPECT_THAT(Batches(options, {4}, 1000), ElementsAre(1, 1, 1, 1));
 }
@@ -47,6 +48,7 @@ TEST(MakeBatcherOptionsTest, KeepsWhatWaitsTogetherOnCuda) {
   EXPECT_EQ(options.answer_threads, 2);
   EXPECT_EQ(MakeBatcherOptions({1, 0, {0}}, "cuda:0", {}).answer_threads, 1);
   EXPECT_EQ(options.queue.max_batch_frames, 32768);
+  EXPECT_EQ(options.queue.max_batch_time, absl::InfiniteDuration());
   EXPECT_THAT(Batches(options, {201}, 16), ElementsAre(201));
   EXPECT_THAT(Batches(options, {201, 201, 40}, 16), ElementsAre(442));
   EXPECT_THAT(Batches(options, {32}, 1000), ElementsAre(32));

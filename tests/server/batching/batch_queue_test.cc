@@ -205,6 +205,41 @@ TEST(BatchQueueTest, AWindowLargerThanABatchRunsAlone) {
   EXPECT_EQ(driver.Take(), "A1");
 }
 
+TEST(BatchQueueTest, ABatchTakesNoLongerThanItMayAtTheRecentPaceButNeedsNotBeSmall) {
+  BatchQueueOptions options = Options(100);
+  options.max_batch_time = absl::Milliseconds(40);
+  options.min_timed_frames = 10;
+  QueueDriver driver(options);
+  ASSERT_TRUE(driver.Push('A', 400).ok());
+  Batch batch;
+  const auto take = [&](int now) {
+    EXPECT_TRUE(driver.queue().TakeBatch(At(now), false, &batch, driver.dropped()));
+    return batch.frames;
+  };
+  EXPECT_EQ(take(0), 100) << "no pace is known";
+  driver.queue().FinishBatch(batch, At(200), true);  // 2 ms a frame.
+  EXPECT_EQ(take(200), 20);
+  driver.queue().FinishBatch(batch, At(240), true);
+  EXPECT_EQ(take(240), 20);
+  driver.queue().FinishBatch(batch, At(1240), true);  // 50 ms a frame.
+  EXPECT_EQ(take(1240), 10);
+}
+
+TEST(BatchQueueTest, WhatFillsABatchOfTheRecentPaceLeavesThoughCompanyIsExpected) {
+  BatchQueueOptions options = Options(100);
+  options.max_batch_time = absl::Milliseconds(40);
+  options.min_timed_frames = 10;
+  QueueDriver driver(options);
+  ASSERT_TRUE(driver.Push('A', 100).ok());
+  Batch batch;
+  ASSERT_TRUE(driver.queue().TakeBatch(At(0), false, &batch, driver.dropped()));
+  driver.queue().FinishBatch(batch, At(200), true);
+  ASSERT_TRUE(driver.Push('B', 19, 200).ok());
+  EXPECT_EQ(driver.queue().NextBatchTime(At(200), true), At(205));
+  ASSERT_TRUE(driver.Push('C', 1, 200).ok());
+  EXPECT_EQ(driver.queue().NextBatchTime(At(200), true), At(200));
+}
+
 TEST(BatchQueueTest, NetworksDoNotShareBatches) {
   QueueDriver driver(Options(10));
   ASSERT_TRUE(driver.Push('A', {.network = 2, .window_frames = {1, 1}}).ok());
