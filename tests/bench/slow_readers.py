@@ -4,14 +4,16 @@
 
 The callers are other processes, each of which is stopped (SIGSTOP) once it has sent its calls: their replies then wait
 in the server. They come one after the other, so that what is refused is refused for replies that wait.
-The server believes in a machine of so much memory: in a mount namespace of its own, its /proc/meminfo says so. No
-cgroup enforces it; the most that was resident is read from the system, exactly (VmHWM).
+Where cgroups (v1) can be made, the server runs in one that is held to so much memory, gRPC's and the kernel's socket
+buffers with it; a server that outgrows it is killed. Elsewhere it believes in a machine of so much: in a mount namespace
+of its own, its /proc/meminfo says so. The most that was resident is read from the system, exactly (VmHWM).
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 import signal
 import subprocess
@@ -29,6 +31,8 @@ ROW_BYTES = 184 * 4  # Of the network in the program.
 ROWS_PER_SECOND = 20
 CONNECTIONS = 2  # Of each process.
 PROCESSES = 10
+
+MEMORY_GROUPS = pathlib.Path("/sys/fs/cgroup/memory")
 
 # A calling process: it sends its calls when a line comes.
 CALLERS = """
@@ -62,6 +66,22 @@ class Outcome:
     others_refused: int
     metrics_answer: bool  # While replies wait.
     call_after: str  # The status of a call when the callers were gone, of a reply that takes much of the room.
+
+
+def can_make_groups() -> bool:
+    return (MEMORY_GROUPS / "memory.limit_in_bytes").exists() and os.access(MEMORY_GROUPS, os.W_OK)
+
+
+@contextlib.contextmanager
+def group_of(memory_mb: int):
+    """The start of a command that runs what follows in a cgroup of so much memory."""
+    group = MEMORY_GROUPS / f"hearwire-{os.getpid()}"
+    group.mkdir()
+    try:
+        (group / "memory.limit_in_bytes").write_text(str(memory_mb << 20))
+        yield ["sh", "-c", f'echo $$ >{group}/cgroup.procs && exec "$0" "$@"']
+    finally:
+        group.rmdir()
 
 
 @contextlib.contextmanager
@@ -100,7 +120,8 @@ def run(module, calls: int, reply_mb: float, memory_mb: int) -> Outcome:
     larger = large_reply(module, 0.2 * memory_mb * 2**20 / 4)
     # Nothing but memory refuses here.
     flags = ["--device=cpu", "--max-queue-time=1h", "--log-level=warning"]
-    with machine_of(memory_mb) as prefix, module.Server(*flags, prefix=prefix) as server:
+    place = group_of if can_make_groups() else machine_of
+    with place(memory_mb) as prefix, module.Server(*flags, prefix=prefix) as server:
         small = module.pb.GetSceneEmbeddingsRequest(clips=[module.pcm(module.chirp(1))])
         server.stub.GetSceneEmbeddings(small, timeout=60)
         before = memory(server.process.pid)["VmRSS"]
@@ -167,11 +188,11 @@ def main() -> None:
     parser.add_argument("--reply-mb", type=float, default=4)
     parser.add_argument("--memory-mb", type=int, default=768)
     arguments = parser.parse_args()
-    if not can_lie_about_memory():
-        sys.exit("slow_readers.py: mounting over /proc/meminfo takes root")
+    if not can_make_groups() and not can_lie_about_memory():
+        sys.exit("slow_readers.py: making cgroups and mounting over /proc/meminfo take root")
     outcome = run(measured.server_module(arguments.build), arguments.calls, arguments.reply_mb, arguments.memory_mb)
-    print(f"{arguments.calls} calls of replies of {outcome.reply_bytes / 2**20:.1f} MiB, unread; a machine of "
-          f"{outcome.limit_bytes / 2**20:.0f} MiB")
+    print(f"{arguments.calls} calls of replies of {outcome.reply_bytes / 2**20:.1f} MiB, unread; a "
+          f"{'cgroup' if can_make_groups() else 'machine'} of {outcome.limit_bytes / 2**20:.0f} MiB")
     print(f"refused for memory: {outcome.refused_for_memory}, for anything else: {outcome.others_refused}, "
           f"computed: {outcome.computed} ({outcome.computed * outcome.reply_bytes / 2**20:.0f} MiB)")
     print(f"resident: {outcome.before_kb / 1024:.0f} MiB before, {outcome.peak_kb / 1024:.0f} at most "
