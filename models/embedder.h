@@ -1,6 +1,6 @@
 // The seam between serving and computing: a backend runs windows of loaded networks. No LibTorch here.
 //
-// Two backends stand behind it: models/native (CPU) and models/torch (CUDA, and the CPU as an independent check).
+// Behind it stand models/native (CPU), models/cuda (GPUs) and models/torch (LibTorch, on both).
 
 #ifndef HEARWIRE_MODELS_EMBEDDER_H_
 #define HEARWIRE_MODELS_EMBEDDER_H_
@@ -45,7 +45,7 @@ class Backend {
  public:
   virtual ~Backend() = default;
 
-  virtual std::string name() const = 0;       // "native" or "torch".
+  virtual std::string name() const = 0;       // "native", "cuda" or "torch".
   virtual std::string device() const = 0;     // "cpu", "cuda:0".
   virtual std::string precision() const = 0;  // "float32" or "float16".
 

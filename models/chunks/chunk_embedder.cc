@@ -51,6 +51,7 @@ absl::Status ChunkEmbedder::EmbedSorted(int network, Windows all) {
   std::vector<Windows> waiting;  // To be started: the last of them first, from its front on.
   if (!all.empty()) waiting.push_back(all);
   bool one_at_a_time = false;  // Even single windows were too much for two slots.
+  bool released = false;       // No slot holds memory for reuse.
   while (!waiting.empty() || !IsIdle()) {
     // The slot's earlier chunk is finished before it takes another.
     Windows windows = pending_[next_slot_].windows;
@@ -65,6 +66,7 @@ absl::Status ChunkEmbedder::EmbedSorted(int network, Windows all) {
       shape = cut.shape;
       status = StartChunk(network, shape, windows);
       if (status.ok() && one_at_a_time) status = FinishSlot(next_slot_);
+      if (status.ok()) released = false;
       if (status.ok()) rest.remove_prefix(windows.size());
       if (rest.empty()) waiting.pop_back();
     }
@@ -73,12 +75,14 @@ absl::Status ChunkEmbedder::EmbedSorted(int network, Windows all) {
       continue;
     }
     if (!absl::IsResourceExhausted(status)) return status;
-    if (windows.size() == 1 && IsIdle()) {
+    const bool alone = windows.size() == 1 && IsIdle() && released;
+    if (absl::Status others = FinishAll(&waiting); !others.ok()) return others;
+    for (const auto& slot : slots_) slot->ReleaseMemory();
+    if (alone) {
       policy_.max_frames = last_good_frames_;  // What fails alone says nothing about sizes.
       return status;
     }
-    if (absl::Status others = FinishAll(&waiting); !others.ok()) return others;
-    for (const auto& slot : slots_) slot->ReleaseMemory();
+    released = true;
     one_at_a_time = windows.size() == 1;
     if (one_at_a_time) continue;
     policy_.max_frames = RoundDownWindows(shape.windows / 2) * shape.frames;

@@ -83,7 +83,7 @@ ChunkCut CutChunk(absl::Span<const int> lengths, const ChunkNetwork& network, co
     // Much shorter windows are better off among themselves.
     if (policy.pad_windows ? 2 * length < longest : length != longest) break;
     filled += length;
-    const int windows = RoundUpWindows(taken);
+    const int windows = policy.exact_windows ? taken : RoundUpWindows(taken);
     const bool exact = length == rounded;  // And all before it.
     int frames = rounded;
     int64_t room = int64_t{1} * windows * frames;

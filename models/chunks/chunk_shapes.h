@@ -4,7 +4,7 @@
 // is used, makes a plan for every convolution and shape. Clips come in any length and any number. Both are therefore
 // rounded up, to few values:
 //
-// - The windows of a chunk are a power of two.
+// - The windows of a chunk are a power of two, unless the policy says otherwise.
 // - The frames of a window are any number up to 16. Beyond, they are twentieths of a scene of 10 s (20, 18, 16, 14, 13,
 //   12, 11), and the same halved again and again. At most an eighth of a window is padding. Scenes of whole seconds
 //   are exact, and so are windows of 160, 320, 640 and 1280 ms.
@@ -44,6 +44,8 @@ struct ChunkPolicy {
   // Frame counts are rounded up, and windows of different lengths share chunks. Else a chunk holds windows of one
   // length, as long as they are.
   bool pad_windows = false;
+  // A chunk has as many windows as it holds, else a power of two: for devices that prepare nothing for a shape.
+  bool exact_windows = false;
   // The largest small chunk, in frames of 128 bands of a network of width 1. Other networks have larger or smaller
   // maps; their small chunks are smaller or larger in proportion.
   int small_chunk_frames = 0;

@@ -20,6 +20,7 @@ ALLOWED = {
     "models/weights": {"models/configs"},
     "models/native": MODELS,
     "models/chunks": MODELS,
+    "models/cuda": MODELS | {"models/chunks"},
     "models/torch": MODELS | {"models/chunks", "models/torch_module"},
     "models/torch_module": MODELS,
     "server/concurrency": set(),

@@ -45,6 +45,14 @@ TEST(ChunkShapesTest, CountsWindowsByPowersOfTwo) {
   EXPECT_EQ(RoundDownWindows(0), 1);
 }
 
+TEST(ChunkShapesTest, HoldsWhatItTakesWhereThePolicySaysSo) {
+  ChunkPolicy exact = kPolicy;
+  exact.exact_windows = true;
+  EXPECT_THAT(Cut(Lengths({{201, 16}}), exact), Holds(201, 201, 16));
+  EXPECT_THAT(Cut(Lengths({{3, 1000}}), exact), Holds(3, 3, 1000));
+  EXPECT_THAT(Cut(Lengths({{3000, 16}}), exact), Holds(2048, 2048, 16));
+}
+
 TEST(ChunkShapesTest, HasFewLengths) {
   std::set<int> set;
   for (int i = 1; i <= 1000; ++i) set.insert(RoundUpFrames(i, kMn10));
