@@ -16,14 +16,15 @@
 namespace hearwire {
 
 struct BackendPlan {
-  bool torch = false;          // Else native.
-  std::string device = "cpu";  // Or "cuda".
+  BackendChoice backend = BackendChoice::kNative;  // Never kAuto.
+  std::string device = "cpu";                      // Or "cuda".
 };
 
 // What the options ask for, as Engines take them: the last is what must be had; one before it is a GPU that was found
-// here, not asked for, so that the server starts without it too. cuda: whether a CUDA driver and a device are there,
-// asked only when it matters. INVALID_ARGUMENT: options that do not go together.
-absl::StatusOr<std::vector<BackendPlan>> PlanBackends(const ServerOptions& options, bool cuda);
+// here, not asked for, so that the server starts without it too. INVALID_ARGUMENT: options that do not go together.
+// cuda: whether a CUDA driver and a device are there, asked only when it matters. kernels: whether this build has the
+// backend cuda's kernels.
+absl::StatusOr<std::vector<BackendPlan>> PlanBackends(const ServerOptions& options, bool cuda, bool kernels);
 
 using LoadBackend = std::function<absl::StatusOr<std::unique_ptr<Backend>>(const BackendPlan&)>;
 

@@ -138,6 +138,8 @@ std::string_view ToText(BackendChoice backend) {
       return "native";
     case BackendChoice::kTorch:
       return "torch";
+    case BackendChoice::kCuda:
+      return "cuda";
   }
   return "";
 }

@@ -16,7 +16,7 @@
 namespace hearwire {
 
 enum class DeviceChoice { kAuto, kCpu, kCuda };
-enum class BackendChoice { kAuto, kNative, kTorch };
+enum class BackendChoice { kAuto, kNative, kTorch, kCuda };
 enum class Precision { kFloat32, kFloat16 };
 enum class PinWorkers { kAuto, kOff };
 enum class HeadMismatch { kRefuse, kWarn };
@@ -36,9 +36,10 @@ struct ServerOptions {
   std::string heads;                                   // Folder of heads. Empty: none.
   HeadMismatch head_mismatch = HeadMismatch::kRefuse;  // Of a head trained in another embedding space.
 
-  DeviceChoice device = DeviceChoice::kAuto;     // kAuto: CUDA when the backend and a driver are there.
-  BackendChoice backend = BackendChoice::kAuto;  // kAuto: native on the CPU, torch on CUDA.
-  Precision precision = Precision::kFloat32;     // kFloat16: the torch backend on CUDA only.
+  DeviceChoice device = DeviceChoice::kAuto;  // kAuto: CUDA when the backend and a driver are there.
+  BackendChoice backend =
+      BackendChoice::kAuto;                   // kAuto: native on the CPU; on CUDA the backend cuda, for float16 torch.
+  Precision precision = Precision::kFloat32;  // kFloat16: the torch backend on CUDA only.
   int workers = 0;  // 0: the usable CPUs; on CUDA 2, whatever is said here unless device is kCuda.
   PinWorkers pin_workers = PinWorkers::kAuto;  // kAuto: to a CPU each, where there are as many as CPUs.
   int64_t max_batch_frames = 0;                // 0: 4096 on the CPU, 32768 on CUDA.

@@ -214,8 +214,9 @@ void Flags::AddNetworkFlags() {
 void Flags::AddComputeFlags() {
   AddChoice<DeviceChoice>("device", {DeviceChoice::kAuto, DeviceChoice::kCpu, DeviceChoice::kCuda},
                           "Where networks run; auto: each on CUDA where that is there and faster", &options_.device);
-  AddChoice<BackendChoice>("backend", {BackendChoice::kAuto, BackendChoice::kNative, BackendChoice::kTorch},
-                           "What runs them; auto: native on the CPU, torch on CUDA", &options_.backend);
+  AddChoice<BackendChoice>(
+      "backend", {BackendChoice::kAuto, BackendChoice::kNative, BackendChoice::kCuda, BackendChoice::kTorch},
+      "What runs them; auto: native on the CPU, on CUDA cuda, for float16 torch", &options_.backend);
   AddChoice<Precision>("precision", {Precision::kFloat32, Precision::kFloat16},
                        "What they compute in; float16: the torch backend on CUDA only", &options_.precision);
   AddWhole("workers", 1, kMaxWorkers, "the usable CPUs; on CUDA 2",

@@ -54,6 +54,7 @@ ALLOWED = {
     },
     "server": MODELS
     | {
+        "models/cuda",
         "models/native",
         "models/torch_module",
         "models/weights",

@@ -14,6 +14,8 @@ sanitized = bool(os.environ.get("HEARWIRE_SANITIZE"))
 
 # A CUDA driver with a device that fails at whatever is asked of it.
 FAKE_DRIVER = BIN.parent / "tests/fake_driver"
+# One that does whatever is asked of it, but whose kernels compute nothing.
+IDLE_DRIVER = BIN.parent / "tests/whole_driver"
 
 
 def status(server, field):
@@ -107,3 +109,15 @@ def test_a_gpu_that_was_asked_for_and_cannot_be_used_ends_the_start():
     )
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1 and ended.stderr.startswith("hearwire-server: "), ended.stderr
+
+
+@pytest.mark.skipif(sanitized, reason="built without kernels for GPUs")
+def test_a_gpu_that_gives_wrong_numbers_is_left_out_with_one_warning():
+    with Server(env={"LD_LIBRARY_PATH": str(IDLE_DRIVER)}) as server:
+        log = server.log()
+        if "built without kernels" in log:
+            pytest.skip("built without kernels for GPUs")
+        assert "network placed where it is faster" in log and "cuda:0 " in log
+        assert log.count("warning") == 1, log
+        assert re.search(r"warning a device cannot be used: its networks run on another device=cuda:0 instead=cpu", log), log
+        assert server.metric("hearwire_network_info", device="cpu", backend="native") == 1

@@ -31,20 +31,22 @@ ServerOptions Options(DeviceChoice device, BackendChoice backend, Precision prec
 }
 
 // "torch on cuda, native on cpu", or why not.
-std::string Plan(const ServerOptions& options, bool cuda) {
-  const absl::StatusOr<std::vector<BackendPlan>> plans = PlanBackends(options, cuda);
+std::string Plan(const ServerOptions& options, bool cuda, bool kernels = true) {
+  const absl::StatusOr<std::vector<BackendPlan>> plans = PlanBackends(options, cuda, kernels);
   if (!plans.ok()) return std::string(plans.status().message());
   std::string text;
   for (const BackendPlan& plan : *plans) {
-    text += (text.empty() ? "" : ", ") + std::string(plan.torch ? "torch" : "native") + " on " + plan.device;
+    text += (text.empty() ? "" : ", ") + std::string(ToText(plan.backend)) + " on " + plan.device;
   }
   return text;
 }
 
 TEST(PlanBackendsTest, TakesCudaOnlyWhereItIsThereUnlessAskedFor) {
   EXPECT_EQ(Plan(Options(DeviceChoice::kAuto, BackendChoice::kAuto), kNoCuda), "native on cpu");
-  EXPECT_EQ(Plan(Options(DeviceChoice::kAuto, BackendChoice::kAuto), kCudaIsThere), "torch on cuda, native on cpu");
-  EXPECT_EQ(Plan(Options(DeviceChoice::kCuda, BackendChoice::kAuto), kNoCuda), "torch on cuda")
+  EXPECT_EQ(Plan(Options(DeviceChoice::kAuto, BackendChoice::kAuto), kCudaIsThere), "cuda on cuda, native on cpu");
+  EXPECT_EQ(Plan(Options(DeviceChoice::kAuto, BackendChoice::kAuto), kCudaIsThere, /*kernels=*/false),
+            "torch on cuda, native on cpu");
+  EXPECT_EQ(Plan(Options(DeviceChoice::kCuda, BackendChoice::kAuto), kNoCuda), "cuda on cuda")
       << "whoever asks for it hears why it is not there";
   EXPECT_EQ(Plan(Options(DeviceChoice::kCpu, BackendChoice::kAuto), kCudaIsThere), "native on cpu");
 }
@@ -54,10 +56,15 @@ TEST(PlanBackendsTest, TakesTheBackendThatIsAskedFor) {
   EXPECT_EQ(Plan(Options(DeviceChoice::kAuto, BackendChoice::kTorch), kNoCuda), "torch on cpu");
   EXPECT_EQ(Plan(Options(DeviceChoice::kCpu, BackendChoice::kTorch), kCudaIsThere), "torch on cpu");
   EXPECT_EQ(Plan(Options(DeviceChoice::kAuto, BackendChoice::kTorch), kCudaIsThere), "torch on cuda, torch on cpu");
+  EXPECT_EQ(Plan(Options(DeviceChoice::kAuto, BackendChoice::kCuda), kNoCuda), "cuda on cuda");
+  EXPECT_EQ(Plan(Options(DeviceChoice::kCuda, BackendChoice::kCuda), kCudaIsThere, /*kernels=*/false), "cuda on cuda");
 }
 
 TEST(PlanBackendsTest, RefusesWhatDoesNotGoTogether) {
   EXPECT_THAT(Plan(Options(DeviceChoice::kCuda, BackendChoice::kNative), kCudaIsThere), HasSubstr("--device=cpu"));
+  EXPECT_THAT(Plan(Options(DeviceChoice::kCpu, BackendChoice::kCuda), kCudaIsThere), HasSubstr("--device=cuda"));
+  EXPECT_THAT(Plan(Options(DeviceChoice::kCuda, BackendChoice::kCuda, Precision::kFloat16), kCudaIsThere),
+              HasSubstr("--backend=torch"));
   EXPECT_THAT(Plan(Options(DeviceChoice::kCpu, BackendChoice::kAuto, Precision::kFloat16), kCudaIsThere),
               HasSubstr("--device=cuda"));
   EXPECT_THAT(Plan(Options(DeviceChoice::kAuto, BackendChoice::kNative, Precision::kFloat16), kCudaIsThere),
@@ -79,7 +86,7 @@ class LoadBackendsTest : public ::testing::Test {
     testing::internal::CaptureStderr();
     auto backends = LoadBackends(plans, [&](const BackendPlan& plan) -> absl::StatusOr<std::unique_ptr<Backend>> {
       if (plan.device == failing_device) return absl::FailedPreconditionError("the driver is too old");
-      return std::make_unique<FakeBackend>(plan.torch ? "torch" : "native", plan.device);
+      return std::make_unique<FakeBackend>(std::string(ToText(plan.backend)), plan.device);
     });
     EXPECT_TRUE(FlushLog(SteadyTime::Now() + absl::Seconds(60)));
     log_ = testing::internal::GetCapturedStderr();
@@ -89,7 +96,7 @@ class LoadBackendsTest : public ::testing::Test {
 };
 
 TEST_F(LoadBackendsTest, LoadsAllInTheirOrder) {
-  const auto backends = Load({{true, "cuda"}, {false, "cpu"}}, "");
+  const auto backends = Load({{BackendChoice::kTorch, "cuda"}, {BackendChoice::kNative, "cpu"}}, "");
   ASSERT_TRUE(backends.ok()) << backends.status();
   ASSERT_EQ(backends->size(), 2u);
   EXPECT_EQ((*backends)[0]->device(), "cuda");
@@ -98,7 +105,7 @@ TEST_F(LoadBackendsTest, LoadsAllInTheirOrder) {
 }
 
 TEST_F(LoadBackendsTest, LeavesOutWhatItCanDoWithoutWithOneWarning) {
-  const auto backends = Load({{true, "cuda"}, {false, "cpu"}}, "cuda");
+  const auto backends = Load({{BackendChoice::kTorch, "cuda"}, {BackendChoice::kNative, "cpu"}}, "cuda");
   ASSERT_TRUE(backends.ok()) << backends.status();
   ASSERT_EQ(backends->size(), 1u);
   EXPECT_EQ((*backends)[0]->device(), "cpu");
@@ -107,8 +114,9 @@ TEST_F(LoadBackendsTest, LeavesOutWhatItCanDoWithoutWithOneWarning) {
 }
 
 TEST_F(LoadBackendsTest, FailsWithoutTheLast) {
-  EXPECT_EQ(Load({{true, "cuda"}}, "cuda").status(), absl::FailedPreconditionError("the driver is too old"));
-  EXPECT_EQ(Load({{true, "cuda"}, {false, "cpu"}}, "cpu").status(),
+  EXPECT_EQ(Load({{BackendChoice::kTorch, "cuda"}}, "cuda").status(),
+            absl::FailedPreconditionError("the driver is too old"));
+  EXPECT_EQ(Load({{BackendChoice::kTorch, "cuda"}, {BackendChoice::kNative, "cpu"}}, "cpu").status(),
             absl::FailedPreconditionError("the driver is too old"));
   EXPECT_EQ(log_, "");
 }
