@@ -80,6 +80,8 @@ def with_memory(mib: int, command: Command) -> Command:
     return with_checkpoint(command.needs, Command(words))
 
 
+_OWN = "--device kernels"  # The backend cuda; --device cuda is LibTorch's.
+
 _ALL = (
     Step(
         "facts", 30, "the card, its driver, the processor, whether every library is found",
@@ -88,6 +90,39 @@ _ALL = (
     Step(
         "alive", 40, "the smallest network runs",
         (probe(f"speed {_ANY} --width 0.1 --max-batch-frames 64 --seconds 0.2 --work windows:1,windows:4,windows:16"),),
+    ),
+    Step(
+        "kernels", 60, "the backend cuda: goldens, and rows alone and in batches, which must have the same bits",
+        (probe(f"{_GOLDENS} {_OWN}"),
+         probe(f"equality {_OWN} --tolerance 0"), probe(f"equality {_OWN} {_WIDE} --width 0.4 --tolerance 0")),
+        gpu_only=True,
+    ),
+    Step(
+        "kernels_rates", 60, "the backend cuda: rates of mn10 by batch size, windows and scenes",
+        (probe(f"speed {_OWN} {_WIDE} --seconds 0.3 --work windows:1,windows:16,windows:64,windows:256,windows:1024,"
+               "windows:2048,timestamps:1,timestamps:4,timestamps:16,scene1:1,scene1:32,scene1:256,scene10:1,scene10:4,"
+               "scene10:32"),
+         probe(f"speed {_OWN} {_WIDE} --seconds 0.3 --workers 2 --work timestamps:1,timestamps:16,scene10:16")),
+        gpu_only=True,
+    ),
+    Step(
+        "kernels_launches", 40, "the backend cuda: each launch of a pass, and the ways to cut its products",
+        (probe("launches --windows 201 --cuts"), probe("launches --windows 1024 --cuts"), probe("launches --windows 2048"),
+         probe("launches --windows 1"), probe("launches --windows 4 --frames 1001"),
+         probe("launches --windows 1024 --width 0.4")),
+        gpu_only=True,
+    ),
+    Step(
+        "kernels_server", 50, "the server on the backend cuda: timestamps of 10 s, scenes of 1 s, 1 to 256 callers",
+        (server("kernels", "timestamps/10/1 timestamps/10/4 timestamps/10/16 timestamps/10/64 timestamps/10/256 "
+                "scene/1/1 scene/1/64 scene/1/256", "--device=cuda --backend=cuda"),),
+        gpu_only=True,
+    ),
+    Step(
+        "kernels_widths", 40, "the backend cuda: every width, and clips of many lengths",
+        (probe(f"speed {_OWN} --width {_WIDTHS} {_WIDE} --seconds 0.15 --work windows:1,windows:256,timestamps:16,scene10:4"),
+         probe(f"lengths {_OWN} {_WIDE} --count 32")),
+        gpu_only=True,
     ),
     Step(
         "parity", 60, "goldens in float32",
@@ -107,7 +142,7 @@ _ALL = (
     Step(
         "server", 75, "the server under load: timestamps of 10 s, scenes of 1 s, 1 to 256 callers",
         (server("cuda", "timestamps/10/1 timestamps/10/16 timestamps/10/64 timestamps/10/256 scene/1/1 scene/1/64 "
-                "scene/1/256", "--device=cuda"),),
+                "scene/1/256", "--device=cuda --backend=torch"),),
         on_cpu=(small_server("cpu", "timestamps/1/2 scene/1/4", "--device=cpu --backend=torch"),),
     ),
     Step(
@@ -176,20 +211,28 @@ _ALL = (
         gpu_only=True,
     ),
     Step(
-        "sanitizer", 60, "compute-sanitizer over one small call",
+        "sanitizer", 60, "compute-sanitizer over one small call of the backend cuda, and one of LibTorch's",
         (python("sanitizer.py", "{probe}"),),
         gpu_only=True,
     ),
     Step(
-        "device_lost", 50, "a kernel of the same process writes to address 0: what the backend and the server say",
-        (probe(f"lose-device --device cuda --width 0.1 {_COLD}"),
-         server("device-lost", "timestamps/10/16 --break-device {tests}/libhearwire_break_on_signal.so", "--device=cuda")),
+        "device_lost", 70, "a kernel of the same process writes to address 0: what the backend and the server say",
+        (probe(f"lose-device {_OWN} --width 0.1"),
+         probe(f"lose-device --device cuda --width 0.1 {_COLD}"),
+         *(server(f"device-lost-{backend}", "timestamps/10/16 --break-device {tests}/libhearwire_break_on_signal.so",
+                  f"--device=cuda --backend={backend}") for backend in ("cuda", "torch"))),
         gpu_only=True,
     ),
     Step(
-        "little_memory", 70, "another process holds the GPU's memory: warm-up and large batches, then a server that may choose",
-        (with_memory(1500, probe(f"speed --device cuda {_WIDE} --seconds 0.2 --work windows:2048,scene10:32")),
+        "little_memory", 80, "another process holds the GPU's memory: warm-up and large batches, then a server that may choose",
+        (with_memory(1500, probe(f"speed {_OWN} {_WIDE} --seconds 0.2 --work windows:2048,scene10:32")),
+         with_memory(1500, probe(f"speed --device cuda {_WIDE} --seconds 0.2 --work windows:2048,scene10:32")),
          with_memory(100, server("no-memory", "timestamps/10/16", "--device=auto"))),
+        gpu_only=True,
+    ),
+    Step(
+        "kernels_soak", 40, "the backend cuda: batches of random sizes, memory of the process and the GPU",
+        (Command((*python("watch_gpu.py", "--").words, *probe(f"soak {_OWN} --seconds 20").words)),),
         gpu_only=True,
     ),
     Step(
@@ -235,7 +278,7 @@ _ALL = (
 STEPS = {step.name: step for step in _ALL}
 
 # Seconds for all steps, and the steps, the most important first.
-_SECOND = ("sanitizer device_lost little_memory soak server_native server_auto server16 widths16 layers official compile "
+_SECOND = ("sanitizer device_lost little_memory kernels_soak soak server_native server_auto server16 widths16 layers official compile "
            "peers_scenes").split()  # fmt: skip
 PARTS = {
     "first": (345, [name for name in STEPS if name not in _SECOND]),

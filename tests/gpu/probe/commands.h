@@ -41,6 +41,10 @@ absl::Status Soak(const Setting& setting, double width, double seconds);
 // say UNAVAILABLE.
 absl::Status LoseDevice(const Setting& setting, double width);
 
+// Each launch of the backend cuda's forward pass by itself: its time, the bytes that it must move, and the
+// multiplications that it must make. cuts: every way to cut each product, with the fastest.
+absl::Status MeasureLaunches(double width, int frames, int windows, bool cuts);
+
 // A checkpoint of random weights, to be served.
 absl::Status WriteCheckpoint(double width, const std::string& path);
 

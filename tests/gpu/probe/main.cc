@@ -25,6 +25,7 @@ struct Arguments {
   int count = 24;
   int frames = 16;
   int windows = 64;
+  bool cuts = false;
   std::string config_part, committed, path, checkpoint, clip;
   std::vector<std::string> amounts = {"windows:1", "windows:256"};
 };
@@ -64,6 +65,13 @@ class Program {
         ->capture_default_str();
     AddOnBackend("lose-device", "Breaks this process' CUDA context and looks at what the next batches say", true,
                  [this] { return LoseDevice(arguments_.setting, arguments_.width); });
+    Add("launches", "Each launch of a forward pass by itself, on a GPU, and the cuts of its products",
+        [this] { return MeasureLaunches(arguments_.width, arguments_.frames, arguments_.windows, arguments_.cuts); });
+    CLI::App* const launches = app_.get_subcommand("launches");
+    launches->add_option("--width", arguments_.width, "Of the network")->capture_default_str();
+    launches->add_option("--frames", arguments_.frames, "Of a window")->capture_default_str();
+    launches->add_option("--windows", arguments_.windows, "Of the chunk")->capture_default_str();
+    launches->add_flag("--cuts", arguments_.cuts, "Every way to cut each product");
     auto* const checkpoint = Add("checkpoint", "Writes a checkpoint of random weights",
                                  [this] { return WriteCheckpoint(arguments_.width, arguments_.path); });
     checkpoint->add_option("--width", arguments_.width, "0.1 to 4.0")->capture_default_str();
@@ -112,7 +120,10 @@ class Program {
                          std::function<absl::Status()> run) {
     CLI::App* const command = Add(name, what, std::move(run));
     Setting& setting = arguments_.setting;
-    command->add_option("--device", setting.device, "native, cpu (LibTorch), cuda or cuda:N")->capture_default_str();
+    command
+        ->add_option("--device", setting.device,
+                     "native, kernels (of our own, on a GPU), cpu (LibTorch), cuda or cuda:N")
+        ->capture_default_str();
     command->add_option("--precision", setting.precision, "float32 or float16")->capture_default_str();
     command->add_option("--max-batch-frames", setting.max_batch_frames, "As the server's")
         ->check(CLI::PositiveNumber)

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "models/cuda/cuda_backend.h"
 #include "models/native/native_backend.h"
 #include "models/torch_module/torch_module.h"
 #include "tests/fixtures/random_network.h"
@@ -30,6 +31,10 @@ std::string ToText(const Setting& setting) {
 
 absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(const Setting& setting) {
   if (setting.device == "native") return MakeNativeBackend();
+  const auto warn = [](const std::string& message) { std::printf("WARNING %s\n", message.c_str()); };
+  if (setting.device == "kernels") {
+    return MakeCudaBackend({.device = "cuda", .max_batch_frames = setting.max_batch_frames, .warn = warn});
+  }
   TorchBackendOptions options;
   options.device = setting.device;
   options.precision = setting.precision;
@@ -42,7 +47,7 @@ absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(const Setting& setting) {
     if (name == "timed") options.cuda_tuning.time_plans = true;
     if (name == "graphs") options.cuda_tuning.graphs = true;
   }
-  options.warn = [](const std::string& message) { std::printf("WARNING %s\n", message.c_str()); };
+  options.warn = warn;
   return LoadTorchBackend(options);
 }
 

@@ -14,7 +14,8 @@
 namespace hearwire {
 
 struct Setting {
-  std::string device = "cuda";  // "native" (no LibTorch), or as TorchBackendOptions::device: "cpu", "cuda", "cuda:N".
+  // "native"; "kernels", the backend cuda; or as TorchBackendOptions::device: "cpu", "cuda", "cuda:N".
+  std::string device = "cuda";
   std::string precision = "float32";      // Or "float16", on CUDA.
   int max_batch_frames = 4096;            // As TorchBackendOptions::max_batch_frames.
   std::optional<bool> pad_windows;        // As TorchBackendOptions::pad_windows.
