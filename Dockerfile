@@ -1,7 +1,7 @@
 # Hearwire's container images.
 #
-#   docker build -t hearwire .                      CPU server and client; no LibTorch
-#   docker build -t hearwire:cuda --target cuda .   with the LibTorch module and CUDA's libraries (untested on a GPU)
+#   docker build -t hearwire .                      server and client, for CPUs and GPUs (float32); no LibTorch
+#   docker build -t hearwire:cuda --target cuda .   with the LibTorch module and CUDA's libraries, for float16 (untested on a GPU)
 #
 #   docker run --rm --read-only -p 8001:8001 -p 8002:8002 -v ./models-dir:/models:ro hearwire
 #
@@ -11,7 +11,9 @@ ARG BASE_IMAGE=debian:bookworm-slim
 # What both builds compile with.
 FROM ${BASE_IMAGE} AS build-base
 WORKDIR /src
-COPY scripts/setup scripts/steps.sh scripts/libtorch-cpu.txt scripts/libtorch-cuda.txt scripts/
+# For networks with a certificate authority of their own: a file of the build's, named by --build-arg.
+ARG PIP_CERT
+COPY scripts/setup scripts/steps.sh scripts/cuda-compiler.txt scripts/libtorch-cpu.txt scripts/libtorch-cuda.txt scripts/
 RUN apt-get update -q && apt-get install -yq --no-install-recommends ca-certificates && scripts/setup --no-torch
 
 FROM build-base AS build-cpu
@@ -19,7 +21,6 @@ COPY . .
 RUN cmake --preset cpu && cmake --build --preset cpu && cmake --install build/cpu --prefix /opt/hearwire --strip --component runtime
 
 FROM build-base AS build-cuda
-# For networks with a certificate authority of their own: a file of the build's, named by --build-arg.
 ARG PIP_CERT
 RUN scripts/setup --cuda
 COPY . .
@@ -39,6 +40,9 @@ ENV PATH=/opt/hearwire/bin:$PATH \
     HEARWIRE_HOST=0.0.0.0 \
     HEARWIRE_MODEL_REPOSITORY=/models \
     HEARWIRE_LOG_FORMAT=json
+# Which of the driver's parts a container with --gpus gets; the server takes the GPU when there is one, else the CPU.
+ENV NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility
 VOLUME /models
 EXPOSE 8001 8002
 USER 10001
@@ -53,9 +57,6 @@ LABEL org.opencontainers.image.title="Hearwire" \
 
 FROM runtime AS cuda
 COPY --from=build-cuda /opt/hearwire /opt/hearwire
-# Which of the driver's parts the container gets; the server takes CUDA when there is a device, else the CPU.
-ENV NVIDIA_VISIBLE_DEVICES=all \
-    NVIDIA_DRIVER_CAPABILITIES=compute,utility
 
 FROM runtime AS cpu
 COPY --from=build-cpu /opt/hearwire /opt/hearwire

@@ -85,8 +85,7 @@ class CudaImageTest(unittest.TestCase):
     def test_says_that_there_is_no_driver(self):
         container = self.start(HEARWIRE_DEVICE="cuda")
         self.assertEqual(container.wait(60), 1)
-        self.assertIn("no CUDA driver (libcuda.so.1 cannot be loaded); install NVIDIA's driver, in a container run with "
-                      "--gpus all, or use --device=cpu", container.err())  # fmt: skip
+        self.assertIn("install NVIDIA's driver, in a container run with --gpus all, or use --device=cpu", container.err())
 
     def test_serves_on_the_cpu_without_a_driver(self):
         self.assert_serves_on_the_cpu(self.start())
@@ -98,7 +97,7 @@ class CudaImageTest(unittest.TestCase):
 
     def test_libraries_load_with_every_symbol(self):
         """LibTorch's CUDA library is loaded with all its symbols at once before it looks for a device of its own."""
-        container = self.start(driver=True, HEARWIRE_DEVICE="cuda")
+        container = self.start(driver=True, HEARWIRE_DEVICE="cuda", HEARWIRE_BACKEND="torch")
         self.assertEqual(container.wait(120), 1)
         self.assertIn("LibTorch finds no usable CUDA device", container.err())
         self.assertNotIn("cannot be loaded", container.err())
@@ -115,7 +114,7 @@ class CudaImageTest(unittest.TestCase):
         container = self.start(driver=True)
         self.assert_serves_on_the_cpu(container)
         warnings = [line for line in image_test.log_lines(container) if line["level"] == "warning"]
-        self.assertTrue(any("LibTorch finds no usable CUDA device" in json.dumps(line) for line in warnings), warnings)
+        self.assertTrue(any("the CUDA driver has no " in json.dumps(line) for line in warnings), warnings)
 
 
 if __name__ == "__main__":

@@ -90,6 +90,14 @@ class ImageContentsTest(unittest.TestCase):
         for package in ("libgrpc++1.51", "libsndfile1", "libmpg123-0", "libsoxr0"):
             self.assertTrue((IMAGE.root / "usr/share/doc" / package / "copyright").exists(), package)
 
+    def test_holds_kernels_for_gpus(self):
+        """Without them the server would say so before it looks for a driver."""
+        with Container(IMAGE, env={"HEARWIRE_DEVICE": "cuda"}) as container:
+            self.assertEqual(container.wait(60), 1)
+            self.assertIn("no CUDA driver", container.err())
+            self.assertIn("--gpus all", container.err())
+            self.assertNotIn("without kernels", container.err())
+
     def test_says_how_it_is_run(self):
         config = IMAGE.config
         self.assertEqual(config["Entrypoint"], ["hearwire-server"])
