@@ -1,6 +1,7 @@
 #include "client/call_status.h"
 
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,38 @@ bool Contains(std::string_view text, std::string_view part) { return text.find(p
 constexpr std::string_view kHttpStatusWords = "Received http2 header with status: ";
 bool SpeaksNoGrpc(std::string_view message) {
   return Contains(message, "http1.x server") || Contains(message, "Failed parsing HTTP/2");
+}
+
+// What keeps a connection from being made although something listens, by gRPC's words for it; empty where nothing does.
+// A server with TLS, and one that wants another certificate of the client, only hang up.
+std::string WhyNotTrusted(const std::string& server, std::string_view message) {
+  if (Contains(message, "WRONG_VERSION_NUMBER")) {
+    return absl::StrCat("the server at ", server,
+                        " does not speak TLS: HOST:PORT without https:// and certificates would "
+                        "be right");
+  }
+  if (Contains(message, "CERTIFICATE_VERIFY_FAILED")) {
+    return absl::StrCat("the certificate of the server at ", server,
+                        " is signed by nobody that is trusted, or not valid now: name its authority (roots)");
+  }
+  if (Contains(message, "Hostname Verification Check failed") || Contains(message, "not in peer certificate")) {
+    return absl::StrCat("the certificate of the server at ", server,
+                        " is another name's: use the name that it is for, or say which one to expect (server name)");
+  }
+  // gRPC 1.51 tells its log why, and nobody else.
+  if (Contains(message, "handshake failed")) {
+    return absl::StrCat("TLS with the server at ", server,
+                        " fails: nobody that is trusted has signed its certificate, that is not valid now, or it does "
+                        "not speak TLS at all; name its authority (roots), or leave TLS out");
+  }
+  for (const std::string_view words : {"Socket closed", "Connection reset", "Broken pipe"}) {
+    if (!Contains(message, words)) continue;
+    return absl::StrCat(
+        "what listens at ", server,
+        " hangs up before any call: a server with TLS wants https:// and its authority (roots), one with "
+        "mutual TLS a certificate of yours too");
+  }
+  return "";
 }
 
 }  // namespace
@@ -44,7 +77,8 @@ absl::Status CallStatus(const grpc::Status& status, const grpc::ClientContext& c
   } else if (unreachable && SpeaksNoGrpc(message)) {
     message = absl::StrCat("what answers at ", server, " is not a Hearwire server: it does not speak gRPC");
   } else if (unreachable) {
-    message = absl::StrCat("no server at ", server, ": ", message);
+    std::string why = WhyNotTrusted(server, message);
+    message = why.empty() ? absl::StrCat("no server at ", server, ": ", message) : std::move(why);
   } else if (message.starts_with(kHttpStatusWords)) {
     message = absl::StrCat("what answers at ", server, " is not a Hearwire server: it speaks HTTP, not gRPC (status ",
                            message.substr(kHttpStatusWords.size()), ")");

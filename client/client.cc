@@ -52,13 +52,7 @@ absl::Status CheckDeadline(absl::Duration deadline) {
 absl::Status CheckOptions(const ClientOptions& options) {
   // The retry buffer holds a message and a little more; its size is an int to gRPC.
   constexpr int64_t kMostMessageBytes = std::numeric_limits<int>::max() - (int64_t{1} << 20);
-  if (options.server.empty())
-    return absl::InvalidArgumentError("the server's address is empty: HOST:PORT would be right");
-  if (options.server.find("://") != std::string::npos && options.server.rfind("dns://", 0) != 0 &&
-      options.server.rfind("unix://", 0) != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the server's address ", options.server, " is a URL: HOST:PORT would be right"));
-  }
+  if (absl::Status wrong = CheckConnection(options); !wrong.ok()) return wrong;
   if (options.max_attempts < 1 || options.max_attempts > 5) {
     return absl::InvalidArgumentError(
         absl::StrCat("max_attempts is ", options.max_attempts, ": 1 to 5 would be right"));
@@ -177,9 +171,10 @@ class Client::CallsInFlight : public std::enable_shared_from_this<CallsInFlight>
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options) {
   if (absl::Status wrong = CheckOptions(options); !wrong.ok()) return wrong;
-  const std::shared_ptr<grpc::Channel> channel = NewChannel(options);
-  return Create(std::move(options), std::make_unique<Stubs>(EmbeddingService::NewStub(channel),
-                                                            grpc::health::v1::Health::NewStub(channel)));
+  const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = NewChannel(options);
+  if (!channel.ok()) return channel.status();
+  return Create(std::move(options), std::make_unique<Stubs>(EmbeddingService::NewStub(*channel),
+                                                            grpc::health::v1::Health::NewStub(*channel)));
 }
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options, std::unique_ptr<Stubs> stubs) {

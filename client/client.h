@@ -18,6 +18,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -28,9 +29,28 @@
 
 namespace hearwire::client {
 
+// How the server is recognised, and this client by it. All as PEM.
+struct TlsOptions {
+  // Who may have signed the server's certificate. Empty: whom the system trusts.
+  std::string roots = {};
+  // This client's own certificate, with those between it and the root, and its key: both or neither.
+  std::string certificate = {};
+  std::string key = {};
+  // The name that the server's certificate must have. Empty: that of the address.
+  std::string server_name = {};
+};
+
 struct ClientOptions {
-  // HOST:PORT, or an address as gRPC writes it: unix:/path/to/socket, dns:///host:port, ipv6:[::1]:8001.
+  // HOST:PORT, https://HOST:PORT for TLS, or an address as gRPC writes it: unix:/path/to/socket, dns:///host:port,
+  // ipv6:[::1]:8001. Several servers with commas between (a:8001,b:8001), or all addresses of a name
+  // (dns:///host:port): calls go in turn to those whose health says that they serve.
   std::string server = "127.0.0.1:8001";
+  // Absent: plain text, unless the address begins with https://, which is TLS with these defaults.
+  std::optional<TlsOptions> tls = {};
+  // Proves who calls: sent with every call, in "authorization: Bearer TOKEN". Without TLS it can be read on the way.
+  std::string token = {};
+  // Sent with every call: names in lower case, and values.
+  std::vector<std::pair<std::string, std::string>> metadata = {};
   // Of a call that sets none of its own, retries included.
   absl::Duration deadline = absl::Seconds(30);
   // How often a call is made at most, the first time included: 1 (no retries) to 5.

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <map>
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
@@ -36,7 +37,8 @@ absl::Status CheckServer(const std::string& server) {
   for (const std::string_view kind : {"dns:", "unix:", "unix-abstract:", "ipv4:", "ipv6:", "vsock:", "xds:"}) {
     if (server.starts_with(kind)) return absl::OkStatus();
   }
-  if (server.empty() || server.find("://") != std::string::npos) return absl::OkStatus();  // The client says more.
+  if (server.empty() || server.find("://") != std::string::npos || server.find(',') != std::string::npos)
+    return absl::OkStatus();  // The client says more.
   const size_t colon = server.rfind(':');
   const std::string host = server.substr(0, colon);
   const bool bracketed = host.starts_with('[') && host.ends_with(']');
@@ -59,10 +61,13 @@ absl::Status CheckServer(const std::string& server) {
 }  // namespace
 
 void AddServerOption(CLI::App& command, ConnectionOptions& options) {
-  command.add_option("--server", options.server, "The server, HOST:PORT or unix:/path/to/socket")
+  command
+      .add_option("--server", options.server,
+                  "The server: HOST:PORT, https://HOST:PORT or unix:/path/to/socket; several with commas between")
       ->envname("HEARWIRE_SERVER")
       ->capture_default_str()
       ->type_name("ADDRESS");
+  AddSecurityOptions(command, options.security);
 }
 
 void AddConnectionOptions(CLI::App& command, ConnectionOptions& options, const std::string& deadline) {
@@ -80,6 +85,7 @@ absl::StatusOr<std::unique_ptr<client::Client>> Connect(const ConnectionOptions&
   if (absl::Status wrong = CheckServer(options.server); !wrong.ok()) return wrong;
   client::ClientOptions client_options;
   client_options.server = options.server;
+  if (absl::Status wrong = ApplySecurity(options.security, &client_options); !wrong.ok()) return wrong;
   client_options.deadline = *deadline;
   client_options.max_message_bytes = options.max_message_bytes;
   const SignalsBlocked in_grpc_threads;
@@ -104,7 +110,19 @@ std::string FailureText(const absl::Status& status, const ConnectionOptions& opt
     return absl::StrCat("no server at ", options.server,
                         ": start one with hearwire-server, or name another with --server");
   }
-  if (client::ErrorReason(status) == "REPLY_TOO_LARGE") return ReplyTooLarge(status, options);
+  // The flags for what the message asks for.
+  for (const auto& [words, flag] :
+       {std::pair("(roots)", "(--roots)"), std::pair("(server name)", "(--server-name)"),
+        std::pair("a certificate of yours too", "a certificate of yours too (--client-cert)")}) {
+    if (const size_t found = text.find(words); client::IsUnreachable(status) && found != std::string::npos) {
+      text.replace(found, std::string_view(words).size(), flag);
+    }
+  }
+  const std::string reason = client::ErrorReason(status);
+  if (reason == "TOKEN_MISSING" || reason == "TOKEN_UNKNOWN") {
+    return absl::StrCat(text, " (--token-file, or HEARWIRE_TOKEN)");
+  }
+  if (reason == "REPLY_TOO_LARGE") return ReplyTooLarge(status, options);
   // Methods' names are for those who write programs.
   if (constexpr std::string_view kMethod = "; ListConfigs lists all"; text.ends_with(kMethod)) {
     text.replace(text.size() - kMethod.size(), kMethod.size(), "; hearwire configs lists all");

@@ -9,20 +9,22 @@
 #include "CLI/CLI.hpp"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/cli/security_options.h"
 #include "client/client.h"
 
 namespace hearwire::cli {
 
 struct ConnectionOptions {
   std::string server = "127.0.0.1:8001";  // --server, HEARWIRE_SERVER.
-  std::string deadline = "30s";           // --deadline, of one call: seconds, or a number with its unit.
+  SecurityOptions security;
+  std::string deadline = "30s";  // --deadline, of one call: seconds, or a number with its unit.
   int64_t max_message_bytes = int64_t{64} << 20;
   std::string smaller_reply;  // What the command's user can do about a reply that is too large; may be empty.
 };
 
-// Adds --server.
+// Adds --server, and SecurityOptions' flags.
 void AddServerOption(CLI::App& command, ConnectionOptions& options);
-// Adds --server and --deadline. `deadline` is the default.
+// Likewise, and --deadline. `deadline` is the default.
 void AddConnectionOptions(CLI::App& command, ConnectionOptions& options, const std::string& deadline);
 
 // INVALID_ARGUMENT: an option's value is wrong.

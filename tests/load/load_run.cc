@@ -10,12 +10,12 @@
 #include <unordered_set>
 #include <utility>
 
+#include "client/address.h"
+#include "client/channel.h"
 #include "grpcpp/alarm.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/completion_queue.h"
-#include "grpcpp/create_channel.h"
 #include "grpcpp/generic/generic_stub.h"
-#include "grpcpp/security/credentials.h"
 #include "grpcpp/support/channel_arguments.h"
 #include "server/concurrency/mutex.h"
 #include "server/concurrency/steady_time.h"
@@ -322,7 +322,10 @@ void LoadRun::OnFinished(Call* call) {
 
 }  // namespace
 
-std::vector<std::shared_ptr<grpc::Channel>> Connect(const std::string& server, int connections) {
+absl::StatusOr<std::vector<std::shared_ptr<grpc::Channel>>> Connect(const client::ClientOptions& options,
+                                                                    int connections) {
+  const absl::StatusOr<client::Address> address = client::ParseAddress(options.server);
+  if (!address.ok()) return address.status();
   std::vector<std::shared_ptr<grpc::Channel>> channels;
   for (int i = 0; i < connections; ++i) {
     grpc::ChannelArguments arguments;
@@ -336,7 +339,10 @@ std::vector<std::shared_ptr<grpc::Channel>> Connect(const std::string& server, i
     arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 4 << 20);
     arguments.SetUserAgentPrefix("hearwire-load/" HEARWIRE_VERSION);
-    channels.push_back(grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments));
+    arguments.SetServiceConfigJSON(client::ServiceConfig(/*max_attempts=*/1, address->several));
+    absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = client::OpenChannel(options, std::move(arguments));
+    if (!channel.ok()) return channel.status();
+    channels.push_back(*std::move(channel));
   }
   return channels;
 }

@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/client.h"
 #include "grpcpp/channel.h"
 #include "tests/load/arrivals.h"
 #include "tests/load/measurement.h"
@@ -48,7 +50,9 @@ struct Progress {
 };
 
 // Connections to the server, each with a socket of its own. Nothing is ever tried twice.
-std::vector<std::shared_ptr<grpc::Channel>> Connect(const std::string& server, int connections);
+// INVALID_ARGUMENT: what the options say of the connection is wrong; the rest of them does not count.
+absl::StatusOr<std::vector<std::shared_ptr<grpc::Channel>>> Connect(const client::ClientOptions& options,
+                                                                    int connections);
 
 // Runs to the end: until every call that was sent has ended, which its deadline sees to. Two threads make all calls. A
 // stop cancels those in flight and ends the run. on_progress: called five times a second, from the caller's thread; may

@@ -34,7 +34,7 @@ class LoadRunTest : public testing::Test {
   Measurement Run(const WorkloadOptions& workload_options = {.lengths = *ClipLengths::Parse("0.01")}) {
     const auto workload = Workload::Create(workload_options, {});
     EXPECT_TRUE(workload.ok()) << workload.status();
-    return RunLoad(options_, *workload, Connect(server_.address(), 2), stop_.get_token(), nullptr);
+    return RunLoad(options_, *workload, Connect({.server = server_.address()}, 2).value(), stop_.get_token(), nullptr);
   }
 
   client::FakeServer server_;

@@ -33,10 +33,12 @@ constexpr absl::Duration kFirstAnswer = absl::Seconds(10);
 // The server counts a call before it answers: counts differ for longer only where it ends calls that nobody waits for.
 constexpr absl::Duration kCountsSettle = absl::Seconds(3);
 
-absl::StatusOr<std::vector<client::ConfigInfo>> AskForConfigs(const std::string& server) {
+absl::StatusOr<std::vector<client::ConfigInfo>> AskForConfigs(client::ClientOptions options) {
+  const std::string server = options.server;
+  options.deadline = kFirstAnswer;
+  options.max_attempts = 1;
   const SteadyTime asked = SteadyTime::Now();
-  absl::StatusOr<std::unique_ptr<client::Client>> client =
-      client::Client::Create({.server = server, .deadline = kFirstAnswer, .max_attempts = 1});
+  absl::StatusOr<std::unique_ptr<client::Client>> client = client::Client::Create(std::move(options));
   if (!client.ok()) return client.status();
   absl::StatusOr<std::vector<client::ConfigInfo>> configs = (*client)->ListConfigs();
   if (configs.ok() || !client::IsUnreachable(configs.status())) return configs;
@@ -59,11 +61,9 @@ std::string MachineText() {
 // Runs of one load against one server.
 class Session {
  public:
-  Session(const ProgramOptions& options, Workload workload, const std::stop_token& stop)
-      : options_(options),
-        workload_(std::move(workload)),
-        connections_(Connect(options.server, options.connections)),
-        stop_(stop) {}
+  Session(const ProgramOptions& options, Workload workload, std::vector<std::shared_ptr<grpc::Channel>> connections,
+          const std::stop_token& stop)
+      : options_(options), workload_(std::move(workload)), connections_(std::move(connections)), stop_(stop) {}
 
   struct Run {
     Measurement measurement;
@@ -220,7 +220,9 @@ std::string LoadText(const ProgramOptions& options, const Workload& workload) {
 }  // namespace
 
 absl::StatusOr<Report> MakeReport(const ProgramOptions& options, const std::stop_token& stop) {
-  const absl::StatusOr<std::vector<client::ConfigInfo>> served = AskForConfigs(options.server);
+  const absl::StatusOr<client::ClientOptions> connection = ConnectionOf(options);
+  if (!connection.ok()) return connection.status();
+  const absl::StatusOr<std::vector<client::ConfigInfo>> served = AskForConfigs(*connection);
   if (!served.ok()) return served.status();
   if (options.streams) {
     Report report = NewReport(options);
@@ -240,7 +242,9 @@ absl::StatusOr<Report> MakeReport(const ProgramOptions& options, const std::stop
   Report report = NewReport(options);
   report.load = LoadText(options, *workload);
 
-  Session session(options, *std::move(workload), stop);
+  auto connections = Connect(*connection, options.connections);
+  if (!connections.ok()) return connections.status();
+  Session session(options, *std::move(workload), *std::move(connections), stop);
   LoadOptions load = options.load;
   std::optional<Session::Run> run;
   if (options.knee_p99) {

@@ -145,10 +145,12 @@ class Flags {
 
 void Flags::AddLoadFlags() {
   LoadOptions& load = options_.load;
-  app_.add_option("--server", options_.server, "The server, HOST:PORT or unix:/path/to/socket")
+  app_.add_option("--server", options_.server,
+                  "The server: HOST:PORT, https://HOST:PORT or unix:/path/to/socket; several with commas between")
       ->envname("HEARWIRE_SERVER")
       ->capture_default_str()
       ->type_name("ADDRESS");
+  cli::AddSecurityOptions(app_, options_.security);
   Add("rate", "NUMBER", "Open loop: calls per second, due whether or not earlier ones have ended",
       [&load](const std::string& text) {
         double rate = 0;
@@ -325,6 +327,13 @@ void Flags::SettleStreams() {
 }
 
 }  // namespace
+
+absl::StatusOr<client::ClientOptions> ConnectionOf(const ProgramOptions& options) {
+  client::ClientOptions connection;
+  connection.server = options.server;
+  if (absl::Status wrong = cli::ApplySecurity(options.security, &connection); !wrong.ok()) return wrong;
+  return connection;
+}
 
 absl::StatusOr<ParsedOptions> ParseOptions(int argc, const char* const* argv) {
   ParsedOptions parsed;

@@ -11,6 +11,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/cli/security_options.h"
+#include "client/client.h"
 #include "tests/load/load_run.h"
 #include "tests/load/objectives.h"
 #include "tests/load/stream_run.h"
@@ -20,6 +22,7 @@ namespace hearwire::load {
 
 struct ProgramOptions {
   std::string server = "127.0.0.1:8001";
+  cli::SecurityOptions security;
   int connections = 8;
   LoadOptions load;
   WorkloadOptions workload;  // Its files are not filled in: they stand in clips.
@@ -39,6 +42,9 @@ struct ProgramOptions {
   // The flags that shaped the run, for its report.
   std::map<std::string, std::string> settings;
 };
+
+// How the server is reached. INVALID_ARGUMENT: a file of the flags cannot be used.
+absl::StatusOr<client::ClientOptions> ConnectionOf(const ProgramOptions& options);
 
 struct ParsedOptions {
   ProgramOptions options;

@@ -38,13 +38,15 @@ absl::Status FillStreamReport(const ProgramOptions& options, const std::vector<c
     if (!page.ok()) return page.status();
     before = *std::move(page);
   }
+  const absl::StatusOr<client::ClientOptions> connection = ConnectionOf(options);
+  if (!connection.ok()) return connection.status();
   LiveTerminal terminal;
   std::function<void(const Progress&)> show;
   if (terminal.is_terminal()) {
     show = [&](const Progress& progress) { terminal.Show(LiveLine(progress, as_rows, terminal.columns() - 1)); };
   }
   const absl::StatusOr<StreamMeasurement> measured =
-      RunStreams(load, options.server, options.connections, window_ms, stop, show);
+      RunStreams(load, *connection, options.connections, window_ms, stop, show);
   terminal.Clear();
   if (!measured.ok()) return measured.status();
   if (before) {

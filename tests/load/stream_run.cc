@@ -72,7 +72,8 @@ class StreamRun {
     measured_.rows.intervals.resize(std::max<size_t>(count, 1));
   }
 
-  absl::StatusOr<StreamMeasurement> Run(const std::string& server, int connections, const std::stop_token& stop,
+  absl::StatusOr<StreamMeasurement> Run(const client::ClientOptions& server, int connections,
+                                        const std::stop_token& stop,
                                         const std::function<void(const Progress&)>& on_progress);
 
   void OnRow(Clock::time_point known, Clock::time_point arrived);
@@ -198,15 +199,17 @@ Progress StreamRun::Now() {
   return progress;
 }
 
-absl::StatusOr<StreamMeasurement> StreamRun::Run(const std::string& server, int connections,
+absl::StatusOr<StreamMeasurement> StreamRun::Run(const client::ClientOptions& server, int connections,
                                                  const std::stop_token& stop,
                                                  const std::function<void(const Progress&)>& on_progress) {
   const double cpu_seconds = CpuSeconds();
   std::vector<std::unique_ptr<client::Client>> clients;
-  for (const auto& channel : Connect(server, std::min(connections, load.streams))) {
+  const auto channels = Connect(server, std::min(connections, load.streams));
+  if (!channels.ok()) return channels.status();
+  for (const auto& channel : *channels) {
     auto stubs = std::make_unique<client::Client::Stubs>(v1::EmbeddingService::NewStub(channel),
                                                          grpc::health::v1::Health::NewStub(channel));
-    auto client = client::Client::Create({.server = server}, std::move(stubs));
+    auto client = client::Client::Create(server, std::move(stubs));
     if (!client.ok()) return client.status();
     clients.push_back(*std::move(client));
   }
@@ -249,8 +252,8 @@ absl::StatusOr<StreamMeasurement> StreamRun::Run(const std::string& server, int 
 
 }  // namespace
 
-absl::StatusOr<StreamMeasurement> RunStreams(const StreamLoad& load, const std::string& server, int connections,
-                                             double window_ms, const std::stop_token& stop,
+absl::StatusOr<StreamMeasurement> RunStreams(const StreamLoad& load, const client::ClientOptions& server,
+                                             int connections, double window_ms, const std::stop_token& stop,
                                              const std::function<void(const Progress&)>& on_progress) {
   return StreamRun(load, window_ms).Run(server, connections, stop, on_progress);
 }

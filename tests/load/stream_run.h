@@ -37,8 +37,8 @@ struct StreamMeasurement {
 // Runs to the end: until every stream has its last row or has failed. A stop cancels all. window_ms: of a row.
 // on_progress: called five times a second, from the caller's thread; may be empty. INVALID_ARGUMENT: a stream cannot be
 // opened so.
-absl::StatusOr<StreamMeasurement> RunStreams(const StreamLoad& load, const std::string& server, int connections,
-                                             double window_ms, const std::stop_token& stop,
+absl::StatusOr<StreamMeasurement> RunStreams(const StreamLoad& load, const client::ClientOptions& server,
+                                             int connections, double window_ms, const std::stop_token& stop,
                                              const std::function<void(const Progress&)>& on_progress);
 
 }  // namespace hearwire::load

@@ -27,7 +27,7 @@ StreamLoad Load() {
 }
 
 StreamMeasurement RunOn(const StreamServer& server, const StreamLoad& load, const std::stop_token& stop = {}) {
-  auto measured = RunStreams(load, server.address(), 2, kWindowMs, stop, {});
+  auto measured = RunStreams(load, {.server = server.address()}, 2, kWindowMs, stop, {});
   EXPECT_TRUE(measured.ok()) << measured.status();
   return measured.ok() ? *std::move(measured) : StreamMeasurement();
 }

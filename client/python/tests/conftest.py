@@ -18,7 +18,10 @@ if not REAL_TORCH:
 if "HEARWIRE_BIN" in os.environ:
     os.environ["HEARWIRE_SERVER_PROGRAM"] = os.path.join(os.environ["HEARWIRE_BIN"], "hearwire-server")
 # What the caller's environment says must not decide what is tested.
-for variable in ("HEARWIRE_SERVER", "HEARWIRE_MODEL_REPOSITORY", "HEARWIRE_NETWORKS"):
+for variable in (
+    *("HEARWIRE_SERVER", "HEARWIRE_MODEL_REPOSITORY", "HEARWIRE_NETWORKS", "HEARWIRE_ROOTS", "HEARWIRE_CLIENT_CERT"),
+    *("HEARWIRE_CLIENT_KEY", "HEARWIRE_SERVER_NAME", "HEARWIRE_TOKEN", "HEARWIRE_TOKEN_FILE", "HEARWIRE_METADATA"),
+):
     os.environ.pop(variable, None)
 
 from on_a_loop import OnALoop  # noqa: E402

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-from typing import Any, Optional, Union
+from typing import Any, Union
 
+from hearwire._connection import Connection
 from hearwire._version import __version__
 
-DEFAULT_SERVER = "127.0.0.1:8001"
 # The retry buffer holds a message and a little more; its size is an int to gRPC.
 MOST_MESSAGE_BYTES = 2**31 - 2**16 - 1
 # gRPC counts nanoseconds since 1970 in 64 bits: what passes them, it takes for a time long past. This is 31 years.
 MOST_DEADLINE_SECONDS = 1e9
 _LOCAL = ("127.", "localhost:", "[::1]:", "unix:", "unix-abstract:", "ipv4:127.", "ipv6:[::1]")
-
-
-def server_address(server: Optional[str]) -> str:
-    address = server or os.environ.get("HEARWIRE_SERVER") or DEFAULT_SERVER
-    if "://" in address and not address.startswith(("dns://", "unix://")):
-        raise ValueError(f"the server's address {address} is a URL: HOST:PORT would be right")
-    return address
 
 
 def check_deadline(deadline: float) -> float:
@@ -31,11 +23,18 @@ def check_deadline(deadline: float) -> float:
     return deadline
 
 
-def service_config(max_attempts: int) -> dict[str, Any]:
-    """Which calls are made again, when, and how often. Health is left out: its answer is wanted as it is."""
+def service_config(max_attempts: int, several_servers: bool = False) -> dict[str, Any]:
+    """Which calls are made again, when, and how often (health is left out: its answer is wanted as it is); and, of
+    several servers, that calls go to them in turn while their health says so."""
+    config: dict[str, Any] = {}
+    if several_servers:
+        config["loadBalancingConfig"] = [{"round_robin": {}}]
+        # Health's own streams bring no token: a server that asks for one there counts as one that does not serve.
+        config["healthCheckConfig"] = {"serviceName": ""}
     if max_attempts < 2:
-        return {}
+        return config
     return {
+        **config,
         "methodConfig": [
             {
                 "name": [{"service": "hearwire.v1.EmbeddingService"}],
@@ -54,7 +53,7 @@ def service_config(max_attempts: int) -> dict[str, Any]:
 
 
 def channel_options(
-    server: str, max_attempts: int, max_message_bytes: int, max_reply_bytes: int
+    connection: Connection, max_attempts: int, max_message_bytes: int, max_reply_bytes: int
 ) -> list[tuple[str, Union[int, str]]]:
     if not 1 <= max_attempts <= 5:
         raise ValueError(f"max_attempts={max_attempts}: 1 (no retries) to 5 would be right")
@@ -64,7 +63,7 @@ def channel_options(
     options: list[tuple[str, Union[int, str]]] = [
         ("grpc.max_send_message_length", max_message_bytes),
         ("grpc.max_receive_message_length", max_reply_bytes),
-        ("grpc.service_config", json.dumps(service_config(max_attempts))),
+        ("grpc.service_config", json.dumps(service_config(max_attempts, connection.several))),
         ("grpc.enable_retries", 1 if max_attempts > 1 else 0),
         # gRPC keeps 256 KiB of a call for retries and silently retries nothing larger. Beside the message it keeps a
         # little more (framing, metadata).
@@ -83,6 +82,10 @@ def channel_options(
         ("grpc.primary_user_agent", f"hearwire-python/{__version__}"),
     ]
     # A proxy of the environment is for the world outside: it cannot reach this machine's own sockets.
-    if server.startswith(_LOCAL):
+    if connection.target.startswith(_LOCAL):
         options.append(("grpc.enable_http_proxy", 0))
+    if connection.authority:
+        options.append(("grpc.default_authority", connection.authority))
+    if connection.server_name:
+        options.append(("grpc.ssl_target_name_override", connection.server_name))
     return options

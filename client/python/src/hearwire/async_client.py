@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from typing import Any, Callable, Optional, TypeVar, Union
 
 import grpc
@@ -14,7 +14,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hearwire import _calls
 from hearwire._async_stream import AsyncEvents, AsyncStream
 from hearwire._calls import Call
-from hearwire._channel import channel_options, check_deadline, server_address
+from hearwire._channel import channel_options, check_deadline
+from hearwire._connection import Path, connect
 from hearwire._in_order import AsyncReplies, check_in_flight, in_order_async
 from hearwire._pieces import Piece, PieceReader, check_pieces
 from hearwire._stream_state import make_ask
@@ -45,11 +46,26 @@ class AsyncClient:
         max_attempts: int = 4,
         max_message_bytes: int = 64 << 20,
         max_reply_bytes: int = 256 << 20,
+        roots: Optional[Path] = None,
+        client_certificate: Optional[tuple[Path, Path]] = None,
+        server_name: Optional[str] = None,
+        credentials: Optional[grpc.ChannelCredentials] = None,
+        token: Optional[str] = None,
+        metadata: Optional[Mapping[str, str]] = None,
     ):
-        self.server = server_address(server)
+        self._connection = connect(
+            server,
+            roots=roots,
+            client_certificate=client_certificate,
+            server_name=server_name,
+            credentials=credentials,
+            token=token,
+            metadata=metadata,
+        )
+        self.server = self._connection.server
         self._deadline = check_deadline(deadline)
         self._max_message_bytes = max_message_bytes
-        self._options = channel_options(self.server, max_attempts, max_message_bytes, max_reply_bytes)
+        self._options = channel_options(self._connection, max_attempts, max_message_bytes, max_reply_bytes)
         self._closed = False
         self._channel: Any = None
 
@@ -219,7 +235,7 @@ class AsyncClient:
         reader = PieceReader(encoding, channels)
 
         def stub() -> Any:
-            return embedding_pb2_grpc.EmbeddingServiceStub(self._connected())
+            return self._connection.stub(embedding_pb2_grpc.EmbeddingServiceStub(self._connected()))
 
         stream = AsyncStream(stub, self.server, self._deadline, ask, reader)
         return AsyncEvents(stream.events(check_pieces(pieces)))
@@ -234,7 +250,7 @@ class AsyncClient:
 
     async def check_health(self, service: str = "", *, deadline: Optional[float] = None) -> ServingStatus:
         """The server's own word on its health, never asked for twice. service "": the whole server."""
-        stub = health_pb2_grpc.HealthStub(self._connected())
+        stub = self._connection.stub(health_pb2_grpc.HealthStub(self._connected()))
         seconds = self._seconds(deadline)
         reply = await self._reply(stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=seconds), seconds)
         return ServingStatus(reply.status)
@@ -256,7 +272,7 @@ class AsyncClient:
             raise closed_error(self.server)
         # A channel of gRPC's binds itself to the loop that runs when it is made.
         if self._channel is None:
-            self._channel = grpc.aio.insecure_channel(self.server, options=self._options)
+            self._channel = self._connection.aio_channel(self._options)
         return self._channel
 
     def _seconds(self, deadline: Optional[float]) -> float:
@@ -267,7 +283,7 @@ class AsyncClient:
         # Reads files and copies samples: not on the loop.
         call = await asyncio.get_running_loop().run_in_executor(None, make)
         call.check_size(self._max_message_bytes)
-        stub = embedding_pb2_grpc.EmbeddingServiceStub(self._connected())
+        stub = self._connection.stub(embedding_pb2_grpc.EmbeddingServiceStub(self._connected()))
         rpc = getattr(stub, call.method)(call.request, timeout=seconds)
         reply = await self._reply(rpc, seconds)
         return call.decode(reply, request_id(await rpc.initial_metadata(), await rpc.trailing_metadata()))

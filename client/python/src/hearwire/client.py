@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Callable, Optional, TypeVar
 
 import grpc
@@ -13,7 +13,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from hearwire import _calls
 from hearwire._calls import Call
-from hearwire._channel import channel_options, check_deadline, server_address
+from hearwire._channel import channel_options, check_deadline
+from hearwire._connection import Path, connect
 from hearwire._in_order import Pending, Replies, check_in_flight, in_order
 from hearwire._pieces import Piece, PieceReader, check_pieces
 from hearwire._stream import Events, Stream
@@ -37,13 +38,24 @@ Reply = TypeVar("Reply")
 class Client:
     """Audio in, embeddings and tags out. Thread-safe.
 
-    server: HOST:PORT, or an address as gRPC writes it (unix:/path/to/socket, dns:///host:port); None: what
-        HEARWIRE_SERVER names, else 127.0.0.1:8001. It is connected to with the first call.
+    server: HOST:PORT, https://HOST:PORT for TLS, or an address as gRPC writes it (unix:/path/to/socket,
+        dns:///host:port); None: what HEARWIRE_SERVER names, else 127.0.0.1:8001. It is connected to with the first
+        call. Several with commas between (a:8001,b:8001), or all addresses of a name (dns:///host:port): calls go in
+        turn to those whose health says that they serve.
     deadline: seconds for a call that sets none of its own, retries included.
     max_attempts: how often a call is made at most, the first time included, 1 to 5. Calls that the server could not
         take (UNAVAILABLE, RESOURCE_EXHAUSTED) are made again within the deadline, after as long as the server asks.
     max_message_bytes: larger requests fail before they are sent. The server's limit is its --max-message-bytes.
     max_reply_bytes: larger replies fail with RESOURCE_EXHAUSTED. The server's limit is its --max-reply-bytes.
+
+    roots: file of those who may have signed the server's certificate (PEM); HEARWIRE_ROOTS. None with https://: whom
+        gRPC trusts.
+    client_certificate: files of this client's own certificate and its key (PEM); HEARWIRE_CLIENT_CERT and _KEY.
+    server_name: what the server's certificate must be for, where that is not the address; HEARWIRE_SERVER_NAME.
+    credentials: gRPC's own, instead of roots and client_certificate.
+    token: proves who calls; sent with every call, in "authorization: Bearer TOKEN", which can be read on the way without
+        TLS. None: what HEARWIRE_TOKEN holds, or the file that HEARWIRE_TOKEN_FILE names.
+    metadata: sent with every call. None: that of HEARWIRE_METADATA (NAME=VALUE, with commas between).
 
     A clip is a file's name, a file's bytes, a numpy array ([samples] or [samples, channels]; floats or int16) with
     sample_rate=, in hertz, or a hearwire.Audio. Calls raise HearwireError; TypeError, ValueError and OSError say that a
@@ -58,16 +70,30 @@ class Client:
         max_attempts: int = 4,
         max_message_bytes: int = 64 << 20,
         max_reply_bytes: int = 256 << 20,
+        roots: Optional[Path] = None,
+        client_certificate: Optional[tuple[Path, Path]] = None,
+        server_name: Optional[str] = None,
+        credentials: Optional[grpc.ChannelCredentials] = None,
+        token: Optional[str] = None,
+        metadata: Optional[Mapping[str, str]] = None,
     ):
-        self.server = server_address(server)
+        self._connection = connect(
+            server,
+            roots=roots,
+            client_certificate=client_certificate,
+            server_name=server_name,
+            credentials=credentials,
+            token=token,
+            metadata=metadata,
+        )
+        self.server = self._connection.server
         self._deadline = check_deadline(deadline)
         self._max_message_bytes = max_message_bytes
-        self._channel = grpc.insecure_channel(
-            self.server, options=channel_options(self.server, max_attempts, max_message_bytes, max_reply_bytes)
-        )
+        options = channel_options(self._connection, max_attempts, max_message_bytes, max_reply_bytes)
+        self._channel = self._connection.channel(options)
         self._closed = False
-        self._stub: Any = embedding_pb2_grpc.EmbeddingServiceStub(self._channel)
-        self._health: Any = health_pb2_grpc.HealthStub(self._channel)
+        self._stub: Any = self._connection.stub(embedding_pb2_grpc.EmbeddingServiceStub(self._channel))
+        self._health: Any = self._connection.stub(health_pb2_grpc.HealthStub(self._channel))
 
     def get_scene_embeddings(
         self,

@@ -16,6 +16,29 @@ _TOO_LARGE = re.compile(r"(CLIENT: )?Received message larger than max \((\d+) vs
 _UNRESOLVED = ("errors resolving ", "DNS resolution failed")
 # What gRPC says where an HTTP server answers that does not speak it, over HTTP/1 or over HTTP/2.
 _NO_GRPC = ("http1.x server", "Failed parsing HTTP/2")
+# What keeps a connection from being made although something listens, by gRPC's words for it. A server with TLS, and one
+# that wants another certificate of the client, only hang up.
+_HANGS_UP = (
+    "what listens at {} hangs up before any call: a server with TLS wants https:// and its authority (roots=), one with "
+    "mutual TLS a certificate of yours too (client_certificate=)"
+)
+_NOT_TRUSTED = (
+    ("WRONG_VERSION_NUMBER", "the server at {} does not speak TLS: HOST:PORT without https:// and certificates is right"),
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        "the certificate of the server at {} is signed by nobody that is trusted, or not valid now: name its authority "
+        "(roots=)",
+    ),
+    (
+        "Hostname Verification Check failed",
+        "the certificate of the server at {} is another name's: use the name that it is for, or say which one to expect "
+        "(server_name=)",
+    ),
+    ("Socket closed", _HANGS_UP),
+    ("Connection reset", _HANGS_UP),
+    ("Broken pipe", _HANGS_UP),
+    ("handshake failed", _HANGS_UP),
+)
 _HTTP_STATUS = "Received http2 header with status: "
 
 
@@ -71,7 +94,8 @@ def from_rpc_error(error: Any, server: str, deadline: float) -> HearwireError:
     elif unreachable and any(words in message for words in _NO_GRPC):
         message = f"what answers at {server} is not a Hearwire server: it does not speak gRPC"
     elif unreachable:
-        message = f"no server at {server}: {message}"
+        reasons = (text.format(server) for words, text in _NOT_TRUSTED if words in message)
+        message = next(reasons, f"no server at {server}: {message}")
     elif message.startswith(_HTTP_STATUS):
         status = message[len(_HTTP_STATUS) :]
         message = f"what answers at {server} is not a Hearwire server: it speaks HTTP, not gRPC (status {status})"

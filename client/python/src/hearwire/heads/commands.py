@@ -8,7 +8,8 @@ import math
 import pathlib
 from typing import Any, Callable
 
-from hearwire._channel import DEFAULT_SERVER, MOST_MESSAGE_BYTES
+from hearwire._channel import MOST_MESSAGE_BYTES
+from hearwire._connection import DEFAULT_SERVER
 from hearwire.client import Client
 from hearwire.heads.errors import HeadError
 from hearwire.heads.head import KINDS
