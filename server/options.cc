@@ -114,6 +114,7 @@ std::vector<LogField> DescribeOptions(const ServerOptions& options) {
       {"drain-deadline", text(options.drain_deadline)},
       {"log-format", ToText(options.log_format)},
       {"log-level", ToText(options.log_level)},
+      {"access-log", options.access_log},
       {"slow-call", text(options.slow_call)},
   };
 }

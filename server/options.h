@@ -83,6 +83,7 @@ struct ServerOptions {
 
   LogFormat log_format = LogFormat::kText;
   LogLevel log_level = LogLevel::kInfo;
+  std::string access_log;                       // File of a line for each call. "-": standard output. Empty: none.
   absl::Duration slow_call = absl::Seconds(5);  // Zero: none is noted.
 };
 

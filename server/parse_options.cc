@@ -270,6 +270,9 @@ void Flags::AddServingFlags() {
                        &options_.log_format);
   AddChoice<LogLevel>("log-level", {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError},
                       "Least level that is written; debug has a line for each call", &options_.log_level);
+  AddText("access-log", "FILE",
+          "A line of JSON for each call; - is standard output. A file may be moved away to rotate it",
+          &options_.access_log);
   AddTime("slow-call", absl::ZeroDuration(), "Calls that take longer are logged at info; 0: none", &options_.slow_call);
 }
 

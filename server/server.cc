@@ -13,7 +13,6 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "server/concurrency/mutex.h"
-#include "server/concurrency/periodic.h"
 #include "server/engine_options.h"
 #include "server/exposure.h"
 #include "server/grpc_server.h"
@@ -23,7 +22,9 @@
 #include "server/pipeline/head_catalog.h"
 #include "server/pipeline/metrics_observer.h"
 #include "server/pipeline/pipeline.h"
+#include "server/renewals.h"
 #include "server/rpc/embedding_service.h"
+#include "server/telemetry/access_log.h"
 #include "server/telemetry/call_log.h"
 #include "server/telemetry/exposer.h"
 #include "server/telemetry/log.h"
@@ -42,8 +43,8 @@ constexpr absl::Duration kDrainLook = absl::Milliseconds(10);
 // Likewise, how long before its end streams are told to go on elsewhere, at most.
 constexpr absl::Duration kStreamsFarewell = absl::Seconds(1);
 
-// How often files are looked at that others renew: certificates, tokens.
-constexpr absl::Duration kReloadPeriod = absl::Seconds(1);
+// For the access log's last lines.
+constexpr absl::Duration kAccessLogFlush = absl::Milliseconds(500);
 
 constexpr int kSuggestions = 3;  // Of names.
 
@@ -98,13 +99,13 @@ class ComposedServer final : public Server {
  private:
   // What callers need to get in; checked before the networks, for it takes no time.
   absl::Status OpenDoor();
-  // Looks after files that others renew.
-  void Reload();
   absl::Status LoadNetworks();
   absl::Status StartPipeline(const Capacity& capacity);
   // Tells logs and metrics what runs the networks, once that is final.
   void ReportEngines();
   void OnDeviceLost(const absl::Status& status);
+  // What Drain waits for.
+  bool AnswerCalls(SteadyTime deadline);
   // Waits until no call is in flight and the last answers have had time to arrive. False: not so by the deadline.
   bool AwaitCalls(SteadyTime deadline);
   // Answers everything that is in flight.
@@ -119,6 +120,7 @@ class ComposedServer final : public Server {
   Exposer* const exposer_;
   std::atomic<bool> device_lost_ = false;
   const std::shared_ptr<prometheus::Registry> registry_;
+  std::unique_ptr<AccessLog> access_log_;  // Null: none.
   std::unique_ptr<Door> door_;
   std::unique_ptr<HealthService> health_;
   std::unique_ptr<Metrics> metrics_;
@@ -129,7 +131,7 @@ class ComposedServer final : public Server {
   std::unique_ptr<EmbeddingServiceImpl> service_;
   std::shared_ptr<TlsStore> tls_;  // Null: no TLS.
   ListeningServer grpc_;
-  std::unique_ptr<Periodic> reloading_;
+  std::unique_ptr<Renewals> renewals_;
 };
 
 ComposedServer::~ComposedServer() {
@@ -155,6 +157,11 @@ absl::Status CheckDefaultConfig(const std::string& name) {
 
 absl::Status ComposedServer::OpenDoor() {
   if (absl::Status status = CheckExposure(options_); !status.ok()) return status;
+  if (!options_.access_log.empty()) {
+    absl::StatusOr<std::unique_ptr<AccessLog>> log = AccessLog::Open(options_.access_log);
+    if (!log.ok()) return log.status();
+    access_log_ = *std::move(log);
+  }
   absl::StatusOr<std::unique_ptr<Door>> door = MakeDoor(options_);
   if (!door.ok()) return door.status();
   door_ = *std::move(door);
@@ -167,25 +174,6 @@ absl::Status ComposedServer::OpenDoor() {
   tls_ = *std::move(tls);
   Log(LogLevel::kInfo, "TLS", {{"expires", absl::FormatTime(tls_->current().expires)}});
   return absl::OkStatus();
-}
-
-void ComposedServer::Reload() {
-  if (tls_ != nullptr) {
-    const std::optional<absl::Status> reloaded = tls_->Reload(absl::Now());
-    if (reloaded && reloaded->ok()) {
-      Log(LogLevel::kInfo, "new certificate in use", {{"expires", absl::FormatTime(tls_->current().expires)}});
-    } else if (reloaded) {
-      Log(LogLevel::kWarning, "new certificate refused, the old one stays in use", {{"error", *reloaded}});
-    }
-  }
-  if (TokenStore* const tokens = door_->tokens()) {
-    const std::optional<absl::Status> reloaded = tokens->Reload();
-    if (reloaded && reloaded->ok()) {
-      Log(LogLevel::kInfo, "new tokens in use", {{"tokens", tokens->current()->entries().size()}});
-    } else if (reloaded) {
-      Log(LogLevel::kWarning, "new tokens refused, the old ones stay in use", {{"error", *reloaded}});
-    }
-  }
 }
 
 absl::Status ComposedServer::LoadNetworks() {
@@ -251,7 +239,10 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
   if (options_.max_stream_duration > absl::ZeroDuration()) serving.streams.max_duration = options_.max_stream_duration;
   serving.precision = engines_->precision();
   serving.door = door_.get();
-  serving.on_call = [slow_call = options_.slow_call](const CallRecord& call) { LogCall(call, slow_call); };
+  serving.on_call = [slow_call = options_.slow_call, access_log = access_log_.get()](const CallRecord& call) {
+    LogCall(call, slow_call);
+    if (access_log != nullptr) access_log->Write(call, absl::Now());
+  };
   absl::StatusOr<std::unique_ptr<EmbeddingServiceImpl>> service =
       EmbeddingServiceImpl::Create(serving, &engines_->networks(), &heads_, pipeline_.get(), metrics_.get());
   if (!service.ok()) return service.status();
@@ -304,8 +295,7 @@ absl::Status ComposedServer::Start() {
   const absl::StatusOr<SelfTestReport> tested = engines_->Test(seams_.self_test);
   if (!tested.ok()) return tested.status();
   ReportEngines();
-  if (tls_ != nullptr || door_->tokens() != nullptr)
-    reloading_ = std::make_unique<Periodic>("reloading", kReloadPeriod, [this] { Reload(); });
+  renewals_ = std::make_unique<Renewals>(tls_.get(), door_->tokens(), access_log_.get());
   service_->Open();
   health_->SetServing(true);
   if (device_lost_) health_->SetServing(false);
@@ -339,6 +329,12 @@ bool ComposedServer::AwaitCalls(SteadyTime deadline) {
 }
 
 bool ComposedServer::Drain(SteadyTime deadline) {
+  const bool all_answered = AnswerCalls(deadline);
+  if (access_log_ != nullptr) access_log_->Flush(SteadyTime::Now() + kAccessLogFlush);
+  return all_answered;
+}
+
+bool ComposedServer::AnswerCalls(SteadyTime deadline) {
   health_->SetServing(false);
   health_->EndWatches();
   service_->BeginDrain(std::max<int64_t>(0, CountCallsInFlight() - service_->calls_in_flight()));

@@ -17,6 +17,11 @@ CallAccount::CallAccount(grpc::CallbackServerContext* context, std::string_view 
   }
   if (request_id_.empty()) request_id_ = NewRequestId();
   context->AddTrailingMetadata(kRequestIdKey, request_id_);
+  // Of several none counts: it would not be clear whose trace it is.
+  if (metadata.count(kTraceparentKey) != 1) return;
+  const grpc::string_ref traceparent = metadata.find(kTraceparentKey)->second;
+  trace_ = NewTraceContext({traceparent.data(), traceparent.size()});
+  if (trace_) context->AddTrailingMetadata(kTraceparentKey, trace_->Traceparent());
 }
 
 std::optional<RequestFault> CallAccount::PassDoor() {
@@ -31,7 +36,12 @@ void CallAccount::CountRefusal(const CallError& error) const {
 }
 
 grpc::Status CallAccount::Fail(const RequestFault& fault, const CallReport& report) const {
-  RpcStatus answer = ToRpcStatus(fault.error, fault.field);
+  CallError error = fault.error;
+  if (trace_) {
+    error.facts.emplace_back("trace_id", trace_->trace_id);
+    error.facts.emplace_back("span_id", trace_->span_id);
+  }
+  RpcStatus answer = ToRpcStatus(error, fault.field);
   if (answer.pushback_ms) context_->AddTrailingMetadata(kPushbackKey, *answer.pushback_ms);
   Report(absl::Status(fault.error.status.code(), answer.status.error_message()), fault.error.reason, report);
   return std::move(answer.status);
@@ -54,7 +64,13 @@ void CallAccount::Report(const absl::Status& status, std::string_view reason, co
                   .caller = caller_.name,
                   .status = status,
                   .reason = reason,
+                  .trace_id = trace_ ? trace_->trace_id : "",
+                  .span_id = trace_ ? trace_->span_id : "",
+                  .parent_span_id = trace_ ? trace_->parent_span_id : "",
+                  .trace_flags = trace_ ? trace_->flags : "",
                   .clips = clips_,
+                  .request_bytes = request_bytes_,
+                  .reply_bytes = reply_bytes_,
                   .is_stream = is_stream_,
                   .audio = report.audio,
                   .total = total,

@@ -16,6 +16,7 @@
 #include "server/pipeline/call.h"
 #include "server/rpc/door.h"
 #include "server/rpc/read_request.h"
+#include "server/rpc/trace_context.h"
 #include "server/telemetry/call_log.h"
 #include "server/telemetry/metrics.h"
 
@@ -31,7 +32,8 @@ struct CallSinks {
 // One for each call, used before its Finish. Not thread-safe.
 class CallAccount {
  public:
-  // Counts the time from here. Puts the request's id into the trailing metadata. method: a literal.
+  // Counts the time from here. Puts the request's id, and the call's part of a trace, into the trailing metadata.
+  // method: a literal.
   CallAccount(grpc::CallbackServerContext* context, std::string_view method, CallSinks sinks);
 
   // The config's or network's name for logs and metrics; the first 200 bytes are kept.
@@ -40,6 +42,9 @@ class CallAccount {
   std::optional<RequestFault> PassDoor();
   const Caller& caller() const { return caller_; }
   void set_clips(int clips) { clips_ = clips; }
+  // Of the messages on the wire, for the access log.
+  void set_request_bytes(int64_t bytes) { request_bytes_ = bytes; }
+  void set_reply_bytes(int64_t bytes) { reply_bytes_ = bytes; }
   // How long it takes is up to the client: it is never a slow call. And its audio is counted as it comes.
   void set_is_stream() { is_stream_ = true; }
 
@@ -62,7 +67,10 @@ class CallAccount {
   std::string request_id_;
   Caller caller_;  // Without a name until it has passed the door.
   std::string config_;
+  std::optional<TraceContext> trace_;  // Where the caller sent one.
   int clips_ = 0;
+  int64_t request_bytes_ = 0;
+  int64_t reply_bytes_ = 0;
   bool is_stream_ = false;
 };
 

@@ -16,6 +16,7 @@ void CallReactor::Fail(const RequestFault& fault) {
 }
 
 void CallReactor::Succeed() {
+  if (reply_ != nullptr) account_.set_reply_bytes(static_cast<int64_t>(reply_->ByteSizeLong()));
   account_.Succeed(CallReport{});
   Finish(grpc::Status::OK);
 }
@@ -52,6 +53,7 @@ void CallReactor::OnEnd(const CallError* error, const CallReport& report, std::u
     return;
   }
   writer_->WriteEnd(SteadyTime::Now() - account_.start(), report.times);
+  if (reply_ != nullptr) account_.set_reply_bytes(static_cast<int64_t>(reply_->ByteSizeLong()));
   account_.Succeed(report);
   Finish(grpc::Status::OK);
 }

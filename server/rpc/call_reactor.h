@@ -27,8 +27,12 @@ class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
   // Counts the time from here. method: a literal.
   CallReactor(grpc::CallbackServerContext* context, std::string_view method, CallSinks sinks);
 
-  // As CallAccount's.
+  // As CallAccount's. The request's and the reply's message live as long as this.
   std::optional<RequestFault> PassDoor() { return account_.PassDoor(); }
+  void set_messages(int64_t request_bytes, const google::protobuf::Message* reply) {
+    account_.set_request_bytes(request_bytes);
+    reply_ = reply;
+  }
   const Caller& caller() const { return account_.caller(); }
 
   // Answers at once.
@@ -64,6 +68,7 @@ class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
   grpc::CallbackServerContext* const context_;
   CallAccount account_;
   const AudioClips* clips_ = nullptr;
+  const google::protobuf::Message* reply_ = nullptr;
   std::unique_ptr<ReplyWriter> writer_;
   std::string fault_field_;                 // Of what the writer refused.
   std::unique_ptr<Admission::Share> held_;  // Until the reply has left.

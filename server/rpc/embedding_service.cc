@@ -135,13 +135,16 @@ std::optional<RequestFault> EmbeddingServiceImpl::CountIn(Needs needs) {
   return state == State::kStarting ? Starting() : Draining();
 }
 
-bool EmbeddingServiceImpl::Admit(CallReactor* call, const google::protobuf::Message& message, Needs needs) {
+bool EmbeddingServiceImpl::Admit(CallReactor* call, const google::protobuf::Message& message,
+                                 const google::protobuf::Message* reply, Needs needs) {
+  const auto bytes = static_cast<int64_t>(message.ByteSizeLong());
+  call->set_messages(bytes, reply);
   std::optional<RequestFault> fault = call->PassDoor();
   if (!fault) {
     fault = CountIn(needs);
     if (!fault) {
       call->CountOut(&in_flight_);
-      fault = door_->TakeCall(call->caller(), static_cast<int64_t>(message.ByteSizeLong()));
+      fault = door_->TakeCall(call->caller(), bytes);
     }
   }
   if (fault) call->Fail(*fault);
@@ -159,7 +162,7 @@ template <typename Request, typename Response>
 CallReactor* EmbeddingServiceImpl::Embed(CallReactor* call, LaneKind kind, const Request& message, Response* response) {
   const std::string& name = message.config().empty() ? options_.default_config : message.config();
   call->set_config(name);
-  if (!Admit(call, message)) return call;
+  if (!Admit(call, message, response)) return call;
   ServedConfig served;
   v1::ElementType element_type;
   CallRequest request;
@@ -199,7 +202,7 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTags(grpc::CallbackServerCont
   CallReactor* const call = NewCall(context, "GetTags");
   const std::string& name = message->network().empty() ? default_network_ : message->network();
   call->set_config(name);
-  if (!Admit(call, *message)) return call;
+  if (!Admit(call, *message, response)) return call;
   CallRequest request;
   ServedConfig served;
   if (!Take(ReadNetwork(name, *networks_), &served, call) ||
@@ -264,7 +267,7 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListConfigs(grpc::CallbackServer
                                                             const v1::ListConfigsRequest* request,
                                                             v1::ListConfigsResponse* response) {
   CallReactor* const call = NewCall(context, "ListConfigs");
-  if (!Admit(call, *request, Needs::kNothing)) return call;
+  if (!Admit(call, *request, response, Needs::kNothing)) return call;
   for (const Config& config : Configs()) {
     const LoadedNetwork* loaded = networks_->Find(config.network->name);
     if (loaded == nullptr && request->loaded_only()) continue;
@@ -278,7 +281,7 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::Classify(grpc::CallbackServerCon
                                                          const v1::ClassifyRequest* message,
                                                          v1::ClassifyResponse* response) {
   CallReactor* const call = NewCall(context, "Classify");
-  if (!Admit(call, *message)) return call;
+  if (!Admit(call, *message, response)) return call;
   std::vector<const LoadedHead*> heads;
   CallRequest request;
   if (!Take(ReadHeads(message->heads(), *heads_), &heads, call)) return call;
@@ -296,7 +299,7 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListHeads(grpc::CallbackServerCo
                                                           const v1::ListHeadsRequest* request,
                                                           v1::ListHeadsResponse* response) {
   CallReactor* const call = NewCall(context, "ListHeads");
-  if (!Admit(call, *request, Needs::kNothing)) return call;
+  if (!Admit(call, *request, response, Needs::kNothing)) return call;
   for (const LoadedHead& loaded : heads_->heads()) WriteHead(loaded, options_.precision, response->add_heads());
   call->Succeed();
   return call;

@@ -114,7 +114,8 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
   std::optional<RequestFault> CountIn(Needs needs);
   // What every handler of a unary call begins with: who calls and whether they may, whether the server takes calls,
   // and the caller's limits, in this order. False: the call has been failed.
-  bool Admit(CallReactor* call, const google::protobuf::Message& message, Needs needs = Needs::kNetworks);
+  bool Admit(CallReactor* call, const google::protobuf::Message& message, const google::protobuf::Message* reply,
+             Needs needs = Needs::kNetworks);
 
   // False: as many streams are open as may be.
   bool CountStreamIn();

@@ -249,6 +249,8 @@ void StreamReactor::EndWell(const CallReport& report) {
   if (std::optional<RequestFault> fault = writer_->WriteSummary(audio_ms, message.get())) return End(&*fault, report);
   if (end_) return;
   Queue(std::move(message));
+  account_.set_request_bytes(bytes_);
+  account_.set_reply_bytes(reply_bytes_);
   account_.Succeed(report);
   end_ = grpc::Status::OK;
   GoOn();
@@ -256,6 +258,8 @@ void StreamReactor::EndWell(const CallReport& report) {
 
 void StreamReactor::End(const RequestFault* fault, const CallReport& report) {
   if (end_) return;
+  account_.set_request_bytes(bytes_);
+  account_.set_reply_bytes(reply_bytes_);
   end_ = account_.Fail(*fault, report);
   GoOn();
 }
@@ -263,6 +267,7 @@ void StreamReactor::End(const RequestFault* fault, const CallReport& report) {
 void StreamReactor::Queue(Message message) {
   if (end_) return;
   queued_bytes_ += static_cast<int64_t>(message->SpaceUsedLong());
+  reply_bytes_ += static_cast<int64_t>(message->ByteSizeLong());
   messages_.push_back(std::move(message));
   if (queued_bytes_ >= kFullBytes) is_full_.store(true);
   GoOn();

@@ -126,6 +126,7 @@ class StreamReactor final : public grpc::ServerBidiReactor<v1::StreamEmbeddingsR
 
   std::deque<Message> messages_ ABSL_GUARDED_BY(mu_);  // While writing_, the first is on its way.
   int64_t queued_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t reply_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // Of all messages so far.
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   SteadyTime writing_since_ ABSL_GUARDED_BY(mu_);
   std::optional<grpc::Status> end_ ABSL_GUARDED_BY(mu_);

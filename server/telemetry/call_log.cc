@@ -31,6 +31,8 @@ void LogCall(const CallRecord& call, absl::Duration slow_call) {
        {"error", cut(std::string_view(error.data(), error.size()))},
        {"peer", cut(call.peer)},
        {"caller", cut(call.caller)},
+       {"trace_id", call.trace_id},
+       {"span_id", call.span_id},
        {"clips", call.clips},
        {"audio_seconds", call.audio},
        {"total_seconds", call.total},

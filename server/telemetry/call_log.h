@@ -1,4 +1,4 @@
-// The access log: one line for each call.
+// What is logged of calls.
 
 #ifndef HEARWIRE_SERVER_TELEMETRY_CALL_LOG_H_
 #define HEARWIRE_SERVER_TELEMETRY_CALL_LOG_H_
@@ -20,7 +20,14 @@ struct CallRecord {
   std::string_view caller;      // Its name; empty when the call was turned away at the door.
   absl::Status status;
   std::string_view reason = {};  // Of a failure: an ErrorInfo reason.
+  // Of the trace that the caller sent; empty: none.
+  std::string_view trace_id = {};
+  std::string_view span_id = {};  // Of the call here.
+  std::string_view parent_span_id = {};
+  std::string_view trace_flags = {};
   int64_t clips = 0;
+  int64_t request_bytes = 0;  // Of messages; of a stream, of its samples.
+  int64_t reply_bytes = 0;
   bool is_stream = false;
   absl::Duration audio;  // Decoded audio of all clips.
   absl::Duration total;
