@@ -53,8 +53,9 @@ absl::StatusOr<std::vector<BackendPlan>> PlanBackends(const ServerOptions& optio
       return absl::InvalidArgumentError(
           "--backend=cuda runs on GPUs: use --device=cuda, or --backend=native for the CPU");
     }
-    if (half)
+    if (half) {
       return absl::InvalidArgumentError("--precision=float16 needs --backend=torch: the backend cuda has float32");
+    }
     return std::vector<BackendPlan>{{BackendChoice::kCuda, "cuda"}};
   }
   const bool use_cuda = options.device == DeviceChoice::kCuda || (options.device == DeviceChoice::kAuto && cuda);
