@@ -70,6 +70,7 @@ std::vector<std::string> ServiceMethods() {
   std::vector<std::string> methods;
   const google::protobuf::ServiceDescriptor* service =
       v1::GetTagsRequest::descriptor()->file()->FindServiceByName("EmbeddingService");
+  methods.reserve(static_cast<size_t>(service->method_count()));
   for (int i = 0; i < service->method_count(); ++i) methods.push_back(service->method(i)->name());
   return methods;
 }

@@ -95,7 +95,7 @@ absl::Status CheckRoots(const std::string& text, const std::string& name, absl::
   if (!roots.ok()) return roots.status();
   absl::Status first;
   for (const Certificate& root : *roots) {
-    const absl::Status status = CheckDates(root.get(), name, now);
+    absl::Status status = CheckDates(root.get(), name, now);
     if (status.ok()) return status;
     first.Update(status);
   }
