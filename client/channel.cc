@@ -102,7 +102,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> NewChannel(const ClientOptions& o
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 4 << 20);
   arguments.SetUserAgentPrefix("hearwire-cpp/" HEARWIRE_VERSION);
-  return OpenChannel(options, std::move(arguments));
+  return OpenChannel(options, arguments);
 }
 
 }  // namespace hearwire::client

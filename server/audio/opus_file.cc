@@ -52,7 +52,7 @@ absl::StatusOr<OpusHead> ParseHead(std::string_view packet) {
     return absl::InvalidArgumentError(
         absl::StrCat("Opus of channel mapping family ", family, " (ambisonics, as a rule); 0, 1 and 255 are accepted"));
   }
-  const auto mapping_end = static_cast<size_t>(21 + head.channel_count);
+  const size_t mapping_end = 21 + static_cast<size_t>(head.channel_count);
   if (packet.size() < mapping_end) return HeaderError("it ends within the channel mapping");
   head.stream_count = byte(19);
   head.coupled_count = byte(20);
