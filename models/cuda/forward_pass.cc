@@ -279,14 +279,14 @@ class PassMaker {
 
   void RunHead(bool needs_classes) {
     Pointwise(network_.last, kGpuHardswish, MapRows(), Map(), At(scratch_.expanded));
-    const float* vector = At(scratch_.pooled);
-    PoolMean(At(scratch_.expanded), network_.last.channels, At(scratch_.pooled));
     for (const Column& column : plan_.columns()) {
       if (column.feature != Feature::kClf1) continue;
       Pool(GpuKernel::hearwire_pool, At(scratch_.expanded), network_.last.channels, /*maximum=*/false,
            input_.columns + column.offset, plan_.width());
     }
     if (!needs_classes) return;
+    const float* vector = At(scratch_.pooled);
+    PoolMean(At(scratch_.expanded), network_.last.channels, At(scratch_.pooled));
     if (network_.hidden) {
       ReadVector(Feature::kClf2, *network_.hidden, kGpuHardswish, vector);
       Pointwise(*network_.hidden, kGpuHardswish, WindowRows(), vector, At(scratch_.squeezed));

@@ -49,6 +49,14 @@ GpuLaunch MakeLaunch(GpuKernel kernel, unsigned blocks, unsigned threads, unsign
   return launch;
 }
 
+template <typename Args>
+Args ArgsOf(const GpuLaunch& launch) {
+  static_assert(sizeof(Args) <= GpuLaunch::kArgsBytes && std::is_trivially_copyable_v<Args>);
+  Args args;
+  std::memcpy(&args, launch.args.data(), sizeof(args));
+  return args;
+}
+
 // Launches that are sent at once.
 class GpuGraph {
  public:

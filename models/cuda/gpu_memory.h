@@ -9,64 +9,43 @@
 
 namespace hearwire {
 
-class GpuMemory {
+template <typename Address, absl::StatusOr<Address> (Gpu::*kAllocate)(size_t), void (Gpu::*kFree)(Address)>
+class GrowingMemory {
  public:
-  explicit GpuMemory(Gpu& gpu) : gpu_(gpu) {}
-  ~GpuMemory() { Release(); }
-  GpuMemory(const GpuMemory&) = delete;
-  GpuMemory& operator=(const GpuMemory&) = delete;
+  explicit GrowingMemory(Gpu& gpu) : gpu_(gpu) {}
+  ~GrowingMemory() { Release(); }
+  GrowingMemory(const GrowingMemory&) = delete;
+  GrowingMemory& operator=(const GrowingMemory&) = delete;
 
   // At least so many bytes; what it held is lost when it grows. Nothing may still use it then.
   absl::Status Reserve(size_t bytes) {
     if (bytes <= bytes_) return absl::OkStatus();
     Release();  // Before the new one: both need not fit.
-    const absl::StatusOr<GpuAddress> address = gpu_.Allocate(bytes);
+    const absl::StatusOr<Address> address = (gpu_.*kAllocate)(bytes);
     if (!address.ok()) return address.status();
     address_ = *address;
     bytes_ = bytes;
     return absl::OkStatus();
   }
   void Release() {
-    if (std::exchange(bytes_, 0) != 0) gpu_.Free(address_);
+    if (std::exchange(bytes_, 0) != 0) (gpu_.*kFree)(address_);
   }
-  GpuAddress address() const { return address_; }
-
- private:
-  Gpu& gpu_;
-  GpuAddress address_ = 0;
-  size_t bytes_ = 0;
-};
-
-// The same of the host, from where a GPU copies by itself.
-class HostMemory {
- public:
-  explicit HostMemory(Gpu& gpu) : gpu_(gpu) {}
-  ~HostMemory() { Release(); }
-  HostMemory(const HostMemory&) = delete;
-  HostMemory& operator=(const HostMemory&) = delete;
-
-  absl::Status Reserve(size_t bytes) {
-    if (bytes <= bytes_) return absl::OkStatus();
-    Release();
-    const absl::StatusOr<void*> memory = gpu_.AllocateHost(bytes);
-    if (!memory.ok()) return memory.status();
-    memory_ = *memory;
-    bytes_ = bytes;
-    return absl::OkStatus();
-  }
-  void Release() {
-    if (std::exchange(bytes_, 0) != 0) gpu_.FreeHost(memory_);
-  }
+  Address address() const { return address_; }
+  // The host's.
   template <typename T>
   T* as() const {
-    return static_cast<T*>(memory_);
+    return static_cast<T*>(address_);
   }
 
  private:
   Gpu& gpu_;
-  void* memory_ = nullptr;
+  Address address_ = {};
   size_t bytes_ = 0;
 };
+
+using GpuMemory = GrowingMemory<GpuAddress, &Gpu::Allocate, &Gpu::Free>;
+// Of the host, from where a GPU copies by itself.
+using HostMemory = GrowingMemory<void*, &Gpu::AllocateHost, &Gpu::FreeHost>;
 
 }  // namespace hearwire
 

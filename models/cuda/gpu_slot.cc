@@ -112,9 +112,10 @@ class GpuSlot final : public Slot {
                              .lengths = reinterpret_cast<const int*>(input_.address() + places.lengths),
                              .columns = reinterpret_cast<float*>(columns_.address()),
                              .scratch = reinterpret_cast<float*>(scratch_.address())};
-    launches_ = MakeForwardPass(*networks_[network], shape, plan, input, multiprocessors_);
+    // Not for a chunk that a graph is replayed of.
+    make_pass_ = [&] { return MakeForwardPass(*networks_[network], shape, plan, input, multiprocessors_); };
     try {
-      graphs_.Run(network, shape, plan.columns(), [&] { ThrowIfBad(stream_->Launch(launches_)); });
+      graphs_.Run(network, shape, plan.columns(), [&] { ThrowIfBad(stream_->Launch(make_pass_())); });
     } catch (const Failure& failure) {
       return failure.status();
     }
@@ -130,7 +131,7 @@ class GpuSlot final : public Slot {
   }
 
   std::unique_ptr<LaunchGraph> Record() {
-    absl::StatusOr<std::unique_ptr<GpuGraph>> graph = stream_->Record(launches_);
+    absl::StatusOr<std::unique_ptr<GpuGraph>> graph = stream_->Record(make_pass_());
     ThrowIfBad(graph.status());
     return std::make_unique<Graph>(*stream_, *std::move(graph));
   }
@@ -143,8 +144,8 @@ class GpuSlot final : public Slot {
   GpuMemory input_;
   GpuMemory columns_;
   GpuMemory scratch_;
-  std::vector<GpuLaunch> launches_;  // Of the chunk that is being started.
-  ChunkGraphs graphs_;               // Before what they are bound to.
+  std::function<std::vector<GpuLaunch>()> make_pass_;  // Of the chunk that is being started.
+  ChunkGraphs graphs_;                                 // Before what they are bound to.
 };
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <map>
 #include <random>
 #include <string>
@@ -20,13 +19,6 @@ namespace {
 
 constexpr int kRepeats = 20;
 constexpr int kTrials = 3;
-
-template <typename Args>
-Args ArgsOf(const GpuLaunch& launch) {
-  Args args;
-  std::memcpy(&args, launch.args.data(), sizeof(args));
-  return args;
-}
 
 // What a launch must do at least: bytes that it reads and writes once, and multiply-additions.
 struct Least {

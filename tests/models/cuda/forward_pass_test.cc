@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,13 +43,6 @@ class NoGpu final : public Gpu {
   void FreeHost(void* memory) override { std::free(memory); }
   absl::StatusOr<std::unique_ptr<GpuStream>> NewStream() override { return std::make_unique<NoStream>(); }
 };
-
-template <typename Args>
-Args ArgsOf(const GpuLaunch& launch) {
-  Args args;
-  std::memcpy(&args, launch.args.data(), sizeof(args));
-  return args;
-}
 
 struct Range {
   const float* begin;
