@@ -59,10 +59,7 @@ absl::Status SetCoding(std::string_view kind, int64_t bits, SampleForm* form) {
   } else if (kind == "raw " && form->bytes_per_value == 1) {
     form->coding = Coding::kUnsigned;
   } else if (kind != "NONE" && kind != "twos") {
-    const bool is_text = std::all_of(kind.begin(), kind.end(), [](char c) { return c >= ' ' && c <= '~'; });
-    return absl::InvalidArgumentError(absl::StrCat("AIFF-C encoding '",
-                                                   absl::string_view(is_text ? kind.data() : "?", is_text ? 4 : 1),
-                                                   "' is not accepted; integers, floats, A-law and mu-law are"));
+    return EncodingError("AIFF-C", kind);
   }
   if (form->bytes_per_value == 0) return HeaderError(bits, " bits per value; it can be 8 to 32");
   return absl::OkStatus();

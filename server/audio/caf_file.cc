@@ -50,10 +50,7 @@ absl::StatusOr<SampleForm> ParseDescription(std::string_view bytes) {
     form.coding = Coding::kSigned;
     form.bytes_per_value = BytesPerInteger(bits);
   } else {
-    const bool is_text = std::all_of(kind.begin(), kind.end(), [](char c) { return c >= ' ' && c <= '~'; });
-    return absl::InvalidArgumentError(absl::StrCat("CAF encoding '",
-                                                   absl::string_view(is_text ? kind.data() : "?", is_text ? 4 : 1),
-                                                   "' is not accepted; integers, floats, A-law and mu-law are"));
+    return EncodingError("CAF", kind);
   }
   if (form.bytes_per_value == 0) return HeaderError(bits, " bits per value; integers have 8 to 32, floats 32 or 64");
   if (packet_bytes != form.bytes_per_sample()) {

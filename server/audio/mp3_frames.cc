@@ -1,7 +1,9 @@
 #include "server/audio/mp3_frames.h"
 
 #include <algorithm>
-#include <cstring>
+#include <bit>
+
+#include "server/audio/read_number.h"
 
 namespace hearwire {
 namespace {
@@ -20,9 +22,7 @@ constexpr int kKilobitsOfMpeg2[] = {0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 11
 constexpr int kRatesHz[] = {44100, 48000, 32000};
 
 uint32_t ReadBig32(std::string_view bytes, size_t offset) {
-  uint32_t value = 0;
-  for (size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<uint8_t>(bytes[offset + i]);
-  return value;
+  return ReadNumber<uint32_t>(bytes, offset, std::endian::big);
 }
 
 // Nothing beyond the end.
@@ -60,9 +60,7 @@ size_t FindFreeFormatBytes(std::string_view bytes, uint32_t header, int padding)
 size_t ApeTagBytes(std::string_view bytes) {
   constexpr size_t kApeHeaderBytes = 32;
   if (bytes.size() < kApeHeaderBytes || !bytes.starts_with("APETAGEX")) return 0;
-  uint32_t size;  // Without the header.
-  std::memcpy(&size, bytes.data() + 12, sizeof(size));
-  return kApeHeaderBytes + size;
+  return kApeHeaderBytes + ReadNumber<uint32_t>(bytes, 12, std::endian::little);  // The size is without the header.
 }
 
 // Reads the tag, if the first frame is one.

@@ -69,11 +69,7 @@ absl::Status OggAudio::CheckEnd() const {
   if (samples_in_all_ && samples_read_ < *samples_in_all_) {
     return CutOffError(found, Seconds(*samples_in_all_ + missing_samples_));
   }
-  if (is_cut_ && missing_samples_ > 0) return CutOffError(found, found + Seconds(missing_samples_));
-  if (is_cut_) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("the Ogg file is cut off within a page, after %.3f s of audio", found));
-  }
+  if (is_cut_) return CutLinkError(found, Seconds(missing_samples_));
   if (!samples_in_all_ && (has_bad_packets_ || packets_.is_faulty())) {
     return absl::InvalidArgumentError(absl::StrFormat("the Ogg file is damaged within %.3f s of audio", found));
   }

@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "server/audio/sample_source.h"
 
 namespace hearwire {
 namespace {
@@ -29,6 +31,12 @@ absl::Status DamagedError(const Parts&... parts) {
 }
 
 }  // namespace
+
+absl::Status CutLinkError(double found_seconds, double missing_seconds) {
+  if (missing_seconds > 0) return CutOffError(found_seconds, found_seconds + missing_seconds);
+  return absl::InvalidArgumentError(
+      absl::StrFormat("the Ogg file is cut off within a page, after %.3f s of audio", found_seconds));
+}
 
 absl::StatusOr<bool> OggScan::Step(size_t max_bytes) {
   for (const size_t begin = offset_; offset_ < bytes_.size();) {

@@ -28,6 +28,9 @@ struct OggLink {
   int64_t missing_units = 0;
 };
 
+// INVALID_ARGUMENT: of a link that is cut, so much audio was found, and so much is missing; 0: it does not say.
+absl::Status CutLinkError(double found_seconds, double missing_seconds);
+
 // Walks over the pages of a file without decoding any, some at a time. One thread at a time.
 class OggScan {
  public:

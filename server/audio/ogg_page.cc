@@ -2,8 +2,11 @@
 
 #include <ogg/ogg.h>
 
+#include <bit>
 #include <cstddef>
 #include <cstring>
+
+#include "server/audio/read_number.h"
 
 namespace hearwire {
 namespace {
@@ -17,9 +20,7 @@ constexpr uint8_t kLastPage = 0x04;
 
 template <typename Integer>
 Integer Read(std::string_view bytes, size_t offset) {
-  Integer value;
-  std::memcpy(&value, bytes.data() + offset, sizeof(value));
-  return value;
+  return ReadNumber<Integer>(bytes, offset, std::endian::little);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "server/audio/sample_source.h"
 
 namespace hearwire {
@@ -61,6 +62,13 @@ std::string MakeHeader(const SampleForm& form, size_t data_bytes) {
 }  // namespace
 
 int BytesPerInteger(int64_t bits) { return bits >= 8 && bits <= 32 ? static_cast<int>(bits + 7) / 8 : 0; }
+
+absl::Status EncodingError(std::string_view container, std::string_view code) {
+  const bool is_text = std::all_of(code.begin(), code.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  return absl::InvalidArgumentError(absl::StrCat(std::string(container), " encoding '",
+                                                 is_text ? std::string(code) : "?",
+                                                 "' is not accepted; integers, floats, A-law and mu-law are"));
+}
 
 absl::StatusOr<std::string_view> TakeClaimed(const SampleForm& form, std::string_view rest, uint64_t claimed) {
   if (claimed <= rest.size()) return rest.substr(0, claimed);

@@ -5,28 +5,13 @@
 
 #include <bit>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
-#include <type_traits>
 
 #include "absl/status/statusor.h"
+#include "server/audio/read_number.h"
 #include "server/audio/sample_file.h"
 
 namespace hearwire {
-
-// An unsigned or floating-point number at `offset`, which must be there.
-template <typename Number>
-Number ReadNumber(std::string_view bytes, size_t offset, std::endian order) {
-  using Bits = std::conditional_t<
-      sizeof(Number) == 8, uint64_t,
-      std::conditional_t<sizeof(Number) == 4, uint32_t, std::conditional_t<sizeof(Number) == 2, uint16_t, uint8_t>>>;
-  Bits bits = 0;
-  for (size_t i = 0; i < sizeof(Number); ++i) {
-    const size_t place = order == std::endian::big ? i : sizeof(Number) - 1 - i;
-    bits = static_cast<Bits>(uint64_t{bits} << 8 | static_cast<uint8_t>(bytes[offset + place]));
-  }
-  return std::bit_cast<Number>(bits);
-}
 
 struct SampleForm {
   enum class Coding { kUnsigned, kSigned, kFloat, kALaw, kMuLaw };
@@ -42,6 +27,9 @@ struct SampleForm {
 // Whole bytes that hold a value of so many bits: 12 bits stand in the upper part of 16, 20 in that of 24. 0: no width
 // of integers that is accepted.
 int BytesPerInteger(int64_t bits);
+
+// INVALID_ARGUMENT: a container's code of four characters for an encoding that is not accepted.
+absl::Status EncodingError(std::string_view container, std::string_view code);
 
 // The first `claimed` bytes of `rest`. INVALID_ARGUMENT: there are fewer (seconds and bytes found and claimed).
 absl::StatusOr<std::string_view> TakeClaimed(const SampleForm& form, std::string_view rest, uint64_t claimed);

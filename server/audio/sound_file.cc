@@ -144,13 +144,7 @@ absl::StatusOr<int64_t> SoundFile::Read(absl::Span<float> values) {
 absl::Status SoundFile::CheckEnd() const {
   const auto rate = static_cast<double>(sample_rate_hz_);
   const double found_seconds = static_cast<double>(samples_read_) / rate;
-  if (is_cut_ && missing_samples_ > 0) {
-    return CutOffError(found_seconds, found_seconds + static_cast<double>(missing_samples_) / rate);
-  }
-  if (is_cut_) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("the Ogg file is cut off within a page, after %.3f s of audio", found_seconds));
-  }
+  if (is_cut_) return CutLinkError(found_seconds, static_cast<double>(missing_samples_) / rate);
   if (claimed_samples_ && samples_read_ < *claimed_samples_) {
     return CutOffError(found_seconds, static_cast<double>(*claimed_samples_) / rate);
   }

@@ -1,7 +1,9 @@
 #include "server/audio/trailing_tags.h"
 
+#include <bit>
 #include <cstdint>
-#include <cstring>
+
+#include "server/audio/read_number.h"
 
 namespace hearwire {
 namespace {
@@ -18,8 +20,8 @@ std::string_view WithoutTrailingTags(std::string_view bytes) {
   if (bytes.size() >= kApeFooterBytes) {
     const std::string_view footer = bytes.substr(bytes.size() - kApeFooterBytes);
     if (footer.starts_with("APETAGEX")) {
-      uint32_t size;  // Of items and footer; the header, if any, comes on top.
-      std::memcpy(&size, footer.data() + 12, sizeof(size));
+      // Of items and footer; the header, if any, comes on top.
+      const auto size = ReadNumber<uint32_t>(footer, 12, std::endian::little);
       const bool has_header = (static_cast<uint8_t>(footer[23]) & 0x80) != 0;
       const uint64_t tag_bytes = uint64_t{size} + (has_header ? kApeFooterBytes : 0);
       if (size >= kApeFooterBytes && tag_bytes <= bytes.size()) bytes.remove_suffix(tag_bytes);

@@ -17,11 +17,6 @@ namespace {
 constexpr uint32_t kUnknownLength = 0xffffffff;
 constexpr uint32_t kUnknownLengthOfSox = 0x7ffff000;
 
-template <typename... Parts>
-absl::Status HeaderError(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat("the WAV header is wrong: ", parts...));
-}
-
 // Whether they are RIFF chunks and nothing else. Samples do not look like kMaxChunks chunks in a row.
 bool AreChunks(std::string_view bytes, std::endian order) {
   for (int chunk = 0; bytes.size() >= 8; ++chunk) {
@@ -44,12 +39,12 @@ absl::StatusOr<SampleFile> TakeData(const WavForm& form, std::string_view rest, 
 
 // Of a chunk that stands where a data chunk is due.
 absl::Status LongChunkError(uint64_t claimed, size_t left) {
-  return HeaderError("a chunk claims ", claimed, " bytes, and ", left, " are left, before any data chunk");
+  return WavHeaderError("a chunk claims ", claimed, " bytes, and ", left, " are left, before any data chunk");
 }
 
-absl::Status ManyChunksError() { return HeaderError("more than ", kMaxChunks, " chunks before any data chunk"); }
+absl::Status ManyChunksError() { return WavHeaderError("more than ", kMaxChunks, " chunks before any data chunk"); }
 
-absl::Status NoDataError(bool has_form) { return HeaderError(has_form ? "no data chunk" : "no fmt chunk"); }
+absl::Status NoDataError(bool has_form) { return WavHeaderError(has_form ? "no data chunk" : "no fmt chunk"); }
 
 }  // namespace
 
@@ -67,7 +62,7 @@ absl::StatusOr<SampleFile> ParseWavFile(std::string_view bytes) {
     offset += 8;
     const std::string_view rest = bytes.substr(offset);
     if (id == "data") {
-      if (!form) return HeaderError("no fmt chunk before the data chunk");
+      if (!form) return WavHeaderError("no fmt chunk before the data chunk");
       if (claimed == kUnknownLength && has_long_lengths && long_data_length != 0 && long_data_length != UINT64_MAX) {
         return TakeData(*form, rest, long_data_length);
       }
@@ -101,10 +96,10 @@ absl::StatusOr<SampleFile> ParseW64File(std::string_view bytes) {
     offset += kHeadBytes;
     const std::string_view rest = bytes.substr(offset);
     const bool is_unknown = with_head == 0 || with_head >= INT64_MAX;
-    if (!is_unknown && with_head < kHeadBytes) return HeaderError("a chunk of ", with_head, " bytes with its head");
+    if (!is_unknown && with_head < kHeadBytes) return WavHeaderError("a chunk of ", with_head, " bytes with its head");
     const uint64_t claimed = with_head - kHeadBytes;
     if (id == "data") {
-      if (!form) return HeaderError("no fmt chunk before the data chunk");
+      if (!form) return WavHeaderError("no fmt chunk before the data chunk");
       // A chunk of nothing but its head is what a writer leaves that could not go back.
       return TakeData(*form, rest, is_unknown || claimed == 0 ? std::nullopt : std::optional<uint64_t>(claimed));
     }

@@ -26,11 +26,6 @@ enum Encoding : uint16_t {
 constexpr int kGsmBlockSamples = 320;
 constexpr size_t kMaxFmtBytes = 1024;
 
-template <typename... Parts>
-absl::Status HeaderError(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat("the WAV header is wrong: ", parts...));
-}
-
 // What people's files hold beside what is accepted.
 const char* NameOf(uint16_t encoding) {
   switch (encoding) {
@@ -75,7 +70,7 @@ absl::Status SetCoding(uint16_t encoding, int bits, SampleForm* form) {
           "WAV encoding 0x%04x%s is not accepted; PCM, float, A-law, mu-law, MS ADPCM, IMA ADPCM, GSM 6.10 and MP3 are",
           encoding, NameOf(encoding)));
   }
-  if (form->bytes_per_value == 0) return HeaderError(bits, " bits per value; it can be ", right);
+  if (form->bytes_per_value == 0) return WavHeaderError(bits, " bits per value; it can be ", right);
   return absl::OkStatus();
 }
 
@@ -88,7 +83,7 @@ void AppendChunkHead(std::string_view id, size_t length, std::string* out) {
 
 absl::StatusOr<WavForm> ParseWavForm(std::string_view fmt, std::endian order) {
   if (fmt.size() < 16 || fmt.size() > kMaxFmtBytes) {
-    return HeaderError("a fmt chunk of ", fmt.size(), " bytes; 16 to ", kMaxFmtBytes, " are possible");
+    return WavHeaderError("a fmt chunk of ", fmt.size(), " bytes; 16 to ", kMaxFmtBytes, " are possible");
   }
   const auto read16 = [&](size_t offset) { return ReadNumber<uint16_t>(fmt, offset, order); };
   WavForm form;
@@ -101,26 +96,26 @@ absl::StatusOr<WavForm> ParseWavForm(std::string_view fmt, std::endian order) {
   const int bits = read16(14);
   uint16_t encoding = read16(0);
   if (encoding == kExtensible) {
-    if (fmt.size() < 40) return HeaderError("an extensible fmt chunk of ", fmt.size(), " bytes; it has 40");
+    if (fmt.size() < 40) return WavHeaderError("an extensible fmt chunk of ", fmt.size(), " bytes; it has 40");
     encoding = read16(24);
   }
-  if (form.samples.channel_count == 0) return HeaderError("0 channels");
-  if (form.samples.sample_rate_hz == 0) return HeaderError("a sample rate of 0 Hz");
+  if (form.samples.channel_count == 0) return WavHeaderError("0 channels");
+  if (form.samples.sample_rate_hz == 0) return WavHeaderError("a sample rate of 0 Hz");
   if (encoding == kMp3) {
     form.kind = WavForm::Kind::kMp3;
     return form;
   }
   if (order == std::endian::little && (encoding == kMsAdpcm || encoding == kImaAdpcm || encoding == kGsm610)) {
     form.kind = WavForm::Kind::kBlocks;
-    if (form.block_bytes == 0) return HeaderError("blocks of 0 bytes");
+    if (form.block_bytes == 0) return WavHeaderError("blocks of 0 bytes");
     form.samples_per_block = encoding == kGsm610 ? kGsmBlockSamples : 0;
     return form;
   }
   if (absl::Status status = SetCoding(encoding, bits, &form.samples); !status.ok()) return status;
   const int64_t sample_bytes = form.samples.bytes_per_sample();
   if (form.block_bytes != 0 && form.block_bytes != sample_bytes) {
-    return HeaderError("a sample of ", form.samples.channel_count, " channels of ", bits, " bits has ", sample_bytes,
-                       " bytes, not ", form.block_bytes);
+    return WavHeaderError("a sample of ", form.samples.channel_count, " channels of ", bits, " bits has ", sample_bytes,
+                          " bytes, not ", form.block_bytes);
   }
   form.block_bytes = sample_bytes;
   form.bytes_per_second = sample_bytes * form.samples.sample_rate_hz;

@@ -7,11 +7,18 @@
 #include <cstdint>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "server/audio/sample_file.h"
 #include "server/audio/sample_form.h"
 
 namespace hearwire {
+
+template <typename... Parts>
+absl::Status WavHeaderError(const Parts&... parts) {
+  return absl::InvalidArgumentError(absl::StrCat("the WAV header is wrong: ", parts...));
+}
 
 struct WavForm {
   enum class Kind { kSamples, kBlocks, kMp3 };
