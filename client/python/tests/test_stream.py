@@ -7,59 +7,12 @@ import time
 import grpc
 import numpy as np
 import pytest
-from conftest import PATIENCE
 from scripted_server import error_info, fail
 from stream_model import Plan, plans, row_at, serve, started, summary
+from stream_runs import RATE, assert_same, blocking, both, on_a_loop, pieces_of, rows, sound, windows
 
 import hearwire
 from hearwire.v1 import embedding_pb2 as pb
-
-RATE = 1000  # Few samples make long recordings.
-
-
-def blocking(server, pieces, rate=RATE, **options):
-    with hearwire.Client(server.address) as client:
-        return list(client.stream(pieces, rate, **options))
-
-
-def on_a_loop(server, pieces, rate=RATE, **options):
-    async def run():
-        async with hearwire.AsyncClient(server.address) as client:
-            return [event async for event in client.stream(pieces, rate, **options)]
-
-    return asyncio.run(asyncio.wait_for(run(), 60 * PATIENCE))
-
-
-both = pytest.mark.parametrize("run", [blocking, on_a_loop])
-
-
-def sound(seconds):
-    return (np.arange(seconds * RATE) * 7919 % 601).astype(np.int16)
-
-
-def pieces_of(samples, size=100):
-    return (samples[i : i + size] for i in range(0, len(samples), size))
-
-
-def rows(events):
-    found = [event for event in events if isinstance(event, hearwire.ClipTimestampEmbeddings)]
-    return np.concatenate([event.timestamps_ms for event in found]), np.concatenate([e.embeddings for e in found])
-
-
-def assert_same(found, expected):
-    for one, other in zip(rows(found), rows(expected)):
-        np.testing.assert_array_equal(one, other)
-    assert [type(event) for event in found if isinstance(event, hearwire.StreamStarted)] == [hearwire.StreamStarted]
-    for one, other in zip(windows(found), windows(expected)):
-        assert one.centre_ms == other.centre_ms
-        np.testing.assert_array_equal(one.embedding, other.embedding)
-    assert len(windows(found)) == len(windows(expected))
-    for field in ("audio_ms", "timestamp_rows", "scene_windows"):
-        assert getattr(found[-1], field) == getattr(expected[-1], field)
-
-
-def windows(events):
-    return [event for event in events if isinstance(event, hearwire.SceneWindow)]
 
 
 @both
@@ -174,77 +127,6 @@ def test_a_source_may_be_asynchronous(scripted):
 
     assert len(rows(on_a_loop(scripted, source()))[0]) == 21
     assert closed == [True]
-
-
-@both
-@pytest.mark.parametrize("facts", [False, True], ids=["without facts", "with facts"])
-@pytest.mark.parametrize("end_after", [0, 1, 40, 300, 400])
-def test_a_resumed_stream_has_the_rows_of_an_uninterrupted_one(scripted, run, facts, end_after):
-    scripted.stream = plans(Plan())
-    expected = run(scripted, pieces_of(sound(20)), timestamps=True, scenes=True)
-    scripted.stream = plans(Plan(end_after, facts), Plan(refuse=True), Plan())
-    found = run(scripted, pieces_of(sound(20)), timestamps=True, scenes=True, resume=True)
-    assert_same(found, expected)
-    assert found[-1].resumes == 1
-    assert (found[-1].scene is None) == (end_after >= 300)
-
-
-@both
-def test_a_stream_goes_on_where_a_server_was_kept_waiting(scripted, run):
-    def stream(requests, context):
-        next(requests)
-        yield started()
-        yield row_at(0, (0, 0, 0))
-        if scripted.requests == 1:
-            fail(context, grpc.StatusCode.DEADLINE_EXCEEDED, "idle", [error_info("STREAM_IDLE", resume_sample="0")])
-        for _ in requests:
-            pass
-        yield summary(1)
-
-    scripted.stream = stream
-    assert len(rows(run(scripted, pieces_of(sound(1)), resume=True))[0]) == 1
-    assert scripted.requests == 2
-
-
-@both
-def test_a_stream_does_not_go_on_unless_asked(scripted, run):
-    scripted.stream = plans(Plan(10, True), Plan())
-    with pytest.raises(hearwire.HearwireError) as caught:
-        run(scripted, pieces_of(sound(5)))
-    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
-    assert caught.value.metadata["timestamp_rows"] == "10"
-    assert scripted.requests == 1
-
-
-@both
-def test_resuming_ends_after_max_resumes_in_vain(scripted, run):
-    scripted.stream = plans(Plan(10), Plan(refuse=True))
-    with pytest.raises(hearwire.HearwireError, match="draining"):
-        run(scripted, pieces_of(sound(5)), resume=True, max_resumes=2)
-    assert scripted.requests == 3
-
-
-@both
-def test_a_stream_does_not_go_on_in_another_space(scripted, run):
-    scripted.stream = plans(Plan(10), Plan(weights="def456"))
-    with pytest.raises(hearwire.HearwireError, match="another embedding space.*def456") as caught:
-        run(scripted, pieces_of(sound(5)), resume=True)
-    assert caught.value.code is grpc.StatusCode.FAILED_PRECONDITION
-
-
-@both
-@pytest.mark.parametrize("sample", ["0", "99999999", "soon"])
-def test_a_server_may_not_ask_for_what_is_not_kept(scripted, run, sample):
-    def stream(requests, context):
-        for response in serve(Plan(), requests, context):
-            yield response
-            if response.timestamps.timestamps_ms == [20000.0]:
-                fail(context, grpc.StatusCode.UNAVAILABLE, "gone", [error_info("X", resume_sample=sample)])
-
-    scripted.stream = stream
-    with pytest.raises(hearwire.HearwireError, match=sample):
-        run(scripted, pieces_of(sound(30)), resume=True)
-    assert scripted.requests == 1
 
 
 @both

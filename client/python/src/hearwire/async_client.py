@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import Any, Callable, Optional, TypeVar, Union
 
 import grpc
@@ -14,8 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hearwire import _calls
 from hearwire._async_stream import AsyncEvents, AsyncStream
 from hearwire._calls import Call
-from hearwire._channel import channel_options, check_deadline
-from hearwire._connection import Path, connect
+from hearwire._client_base import ClientBase
 from hearwire._in_order import AsyncReplies, check_in_flight, in_order_async
 from hearwire._pieces import Piece, PieceReader, check_pieces
 from hearwire._stream_state import make_ask
@@ -35,39 +34,11 @@ from hearwire.v1 import embedding_pb2_grpc
 Reply = TypeVar("Reply")
 
 
-class AsyncClient:
+class AsyncClient(ClientBase):
     """hearwire.Client's twin, with the same arguments. Belongs to one event loop, that of its first call."""
 
-    def __init__(
-        self,
-        server: Optional[str] = None,
-        *,
-        deadline: float = 30.0,
-        max_attempts: int = 4,
-        max_message_bytes: int = 64 << 20,
-        max_reply_bytes: int = 256 << 20,
-        roots: Optional[Path] = None,
-        client_certificate: Optional[tuple[Path, Path]] = None,
-        server_name: Optional[str] = None,
-        credentials: Optional[grpc.ChannelCredentials] = None,
-        token: Optional[str] = None,
-        metadata: Optional[Mapping[str, str]] = None,
-    ):
-        self._connection = connect(
-            server,
-            roots=roots,
-            client_certificate=client_certificate,
-            server_name=server_name,
-            credentials=credentials,
-            token=token,
-            metadata=metadata,
-        )
-        self.server = self._connection.server
-        self._deadline = check_deadline(deadline)
-        self._max_message_bytes = max_message_bytes
-        self._options = channel_options(self._connection, max_attempts, max_message_bytes, max_reply_bytes)
-        self._closed = False
-        self._channel: Any = None
+    def _open(self) -> None:
+        self._channel: Any = None  # Made in the loop of the first call.
 
     async def get_scene_embeddings(
         self,
@@ -268,15 +239,11 @@ class AsyncClient:
         await self.close()
 
     def _connected(self) -> Any:
-        if self._closed:
-            raise closed_error(self.server)
+        self._check_open()
         # A channel of gRPC's binds itself to the loop that runs when it is made.
         if self._channel is None:
             self._channel = self._connection.aio_channel(self._options)
         return self._channel
-
-    def _seconds(self, deadline: Optional[float]) -> float:
-        return self._deadline if deadline is None else check_deadline(deadline)
 
     async def _run(self, make: Callable[[], Call[Reply]], deadline: Optional[float]) -> Reply:
         seconds = self._seconds(deadline)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Callable, Optional, TypeVar
 
 import grpc
@@ -13,14 +13,13 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from hearwire import _calls
 from hearwire._calls import Call
-from hearwire._channel import channel_options, check_deadline
-from hearwire._connection import Path, connect
+from hearwire._client_base import ClientBase
 from hearwire._in_order import Pending, Replies, check_in_flight, in_order
 from hearwire._pieces import Piece, PieceReader, check_pieces
 from hearwire._stream import Events, Stream
 from hearwire._stream_state import make_ask
 from hearwire.audio import Clip, Encoding
-from hearwire.errors import closed_error, from_rpc_error, request_id
+from hearwire.errors import from_rpc_error, request_id
 from hearwire.replies import (
     Classifications,
     ConfigInfo,
@@ -35,7 +34,7 @@ from hearwire.v1 import embedding_pb2_grpc
 Reply = TypeVar("Reply")
 
 
-class Client:
+class Client(ClientBase):
     """Audio in, embeddings and tags out. Thread-safe.
 
     server: HOST:PORT, https://HOST:PORT for TLS, or an address as gRPC writes it (unix:/path/to/socket,
@@ -62,36 +61,8 @@ class Client:
     clip could not even be sent. Replies of dtype float16 take half the bytes, rounded once by the server.
     """
 
-    def __init__(
-        self,
-        server: Optional[str] = None,
-        *,
-        deadline: float = 30.0,
-        max_attempts: int = 4,
-        max_message_bytes: int = 64 << 20,
-        max_reply_bytes: int = 256 << 20,
-        roots: Optional[Path] = None,
-        client_certificate: Optional[tuple[Path, Path]] = None,
-        server_name: Optional[str] = None,
-        credentials: Optional[grpc.ChannelCredentials] = None,
-        token: Optional[str] = None,
-        metadata: Optional[Mapping[str, str]] = None,
-    ):
-        self._connection = connect(
-            server,
-            roots=roots,
-            client_certificate=client_certificate,
-            server_name=server_name,
-            credentials=credentials,
-            token=token,
-            metadata=metadata,
-        )
-        self.server = self._connection.server
-        self._deadline = check_deadline(deadline)
-        self._max_message_bytes = max_message_bytes
-        options = channel_options(self._connection, max_attempts, max_message_bytes, max_reply_bytes)
-        self._channel = self._connection.channel(options)
-        self._closed = False
+    def _open(self) -> None:
+        self._channel = self._connection.channel(self._options)
         self._stub: Any = self._connection.stub(embedding_pb2_grpc.EmbeddingServiceStub(self._channel))
         self._health: Any = self._connection.stub(health_pb2_grpc.HealthStub(self._channel))
 
@@ -311,13 +282,6 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _seconds(self, deadline: Optional[float]) -> float:
-        return self._deadline if deadline is None else check_deadline(deadline)
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise closed_error(self.server)
 
     def _run(self, call: Call[Reply], deadline: Optional[float]) -> Reply:
         return self._start(call, self._seconds(deadline)).finish()

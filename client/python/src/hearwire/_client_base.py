@@ -1,0 +1,58 @@
+"""What both clients are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Optional
+
+import grpc
+
+from hearwire._channel import channel_options, check_deadline
+from hearwire._connection import Path, connect
+from hearwire.errors import closed_error
+
+
+class ClientBase:
+    """hearwire.Client says what the arguments are."""
+
+    def __init__(
+        self,
+        server: Optional[str] = None,
+        *,
+        deadline: float = 30.0,
+        max_attempts: int = 4,
+        max_message_bytes: int = 64 << 20,
+        max_reply_bytes: int = 256 << 20,
+        roots: Optional[Path] = None,
+        client_certificate: Optional[tuple[Path, Path]] = None,
+        server_name: Optional[str] = None,
+        credentials: Optional[grpc.ChannelCredentials] = None,
+        token: Optional[str] = None,
+        metadata: Optional[Mapping[str, str]] = None,
+    ):
+        self._connection = connect(
+            server,
+            roots=roots,
+            client_certificate=client_certificate,
+            server_name=server_name,
+            credentials=credentials,
+            token=token,
+            metadata=metadata,
+        )
+        self.server = self._connection.server
+        self._deadline = check_deadline(deadline)
+        self._max_message_bytes = max_message_bytes
+        self._options = channel_options(self._connection, max_attempts, max_message_bytes, max_reply_bytes)
+        self._closed = False
+        self._open()
+
+    def _open(self) -> None:
+        """Makes what each kind of client has of its own."""
+        raise NotImplementedError
+
+    def _seconds(self, deadline: Optional[float]) -> float:
+        return self._deadline if deadline is None else check_deadline(deadline)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise closed_error(self.server)
