@@ -19,20 +19,12 @@
 #include "server/audio/decode_audio.h"
 #include "tests/fixtures/audio_files.h"
 #include "tests/fixtures/shared_data.h"
+#include "tests/server/audio/decode.h"
 
 namespace hearwire {
 namespace {
 
 constexpr int kRateHz = 32000;
-
-std::vector<float> Decode(const std::string& bytes) {
-  auto result = DecodeAudio(EncodedAudio{bytes}, {}, kRateHz);
-  if (const auto* error = std::get_if<AudioError>(&result)) {
-    ADD_FAILURE() << error->status;
-    return {};
-  }
-  return std::get<std::vector<float>>(std::move(result));
-}
 
 struct Kind {
   std::string name;

@@ -13,6 +13,7 @@
 
 #include "server/audio/decode_audio.h"
 #include "tests/fixtures/audio_files.h"
+#include "tests/server/audio/decode.h"
 
 namespace hearwire {
 namespace {
@@ -20,15 +21,6 @@ namespace {
 constexpr int kRateHz = 32000;
 constexpr int kFrameBytes = 144 * 96 / 32;  // At 96 kbit/s and 32 kHz no frame is padded.
 constexpr int kFrameSamples = 1152;
-
-std::vector<float> Decode(const std::string& bytes) {
-  auto result = DecodeAudio(EncodedAudio{bytes}, {}, kRateHz);
-  if (const auto* error = std::get_if<AudioError>(&result)) {
-    ADD_FAILURE() << error->status;
-    return {};
-  }
-  return std::get<std::vector<float>>(std::move(result));
-}
 
 std::string Refusal(const std::string& bytes) {
   const auto result = DecodeAudio(EncodedAudio{bytes}, {}, kRateHz);

@@ -14,22 +14,13 @@
 
 #include "server/audio/decode_audio.h"
 #include "tests/fixtures/audio_files.h"
+#include "tests/server/audio/decode.h"
 
 namespace hearwire {
 namespace {
 
 constexpr int kRateHz = 32000;
 constexpr size_t kOpusHead = 28;  // Behind the first page's header.
-
-// At the file's own rate where rate_hz is that.
-std::vector<float> Decode(const std::string& bytes, int rate_hz = kRateHz) {
-  auto result = DecodeAudio(EncodedAudio{bytes}, {}, rate_hz);
-  if (const auto* error = std::get_if<AudioError>(&result)) {
-    ADD_FAILURE() << error->status;
-    return {};
-  }
-  return std::get<std::vector<float>>(std::move(result));
-}
 
 std::vector<float> Joined(std::vector<float> first, const std::vector<float>& second) {
   first.insert(first.end(), second.begin(), second.end());

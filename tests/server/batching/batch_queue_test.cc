@@ -21,6 +21,14 @@ BatchQueueOptions Options(int64_t max_batch_frames, int64_t max_queued_frames = 
   return options;
 }
 
+// Batches of 10 to 100 frames that take 40 ms.
+BatchQueueOptions TimedOptions() {
+  BatchQueueOptions options = Options(100);
+  options.max_batch_time = absl::Milliseconds(40);
+  options.min_timed_frames = 10;
+  return options;
+}
+
 TEST(BatchQueueTest, TakesAllOrNothing) {
   QueueDriver driver(Options(100, 10));
   ASSERT_TRUE(driver.Push('A', 6).ok());
@@ -206,10 +214,7 @@ TEST(BatchQueueTest, AWindowLargerThanABatchRunsAlone) {
 }
 
 TEST(BatchQueueTest, ABatchTakesNoLongerThanItMayAtTheRecentPaceButNeedsNotBeSmall) {
-  BatchQueueOptions options = Options(100);
-  options.max_batch_time = absl::Milliseconds(40);
-  options.min_timed_frames = 10;
-  QueueDriver driver(options);
+  QueueDriver driver(TimedOptions());
   ASSERT_TRUE(driver.Push('A', 400).ok());
   Batch batch;
   const auto take = [&](int now) {
@@ -226,10 +231,7 @@ TEST(BatchQueueTest, ABatchTakesNoLongerThanItMayAtTheRecentPaceButNeedsNotBeSma
 }
 
 TEST(BatchQueueTest, WhatFillsABatchOfTheRecentPaceLeavesThoughCompanyIsExpected) {
-  BatchQueueOptions options = Options(100);
-  options.max_batch_time = absl::Milliseconds(40);
-  options.min_timed_frames = 10;
-  QueueDriver driver(options);
+  QueueDriver driver(TimedOptions());
   ASSERT_TRUE(driver.Push('A', 100).ok());
   Batch batch;
   ASSERT_TRUE(driver.queue().TakeBatch(At(0), false, &batch, driver.dropped()));
