@@ -123,6 +123,8 @@ def test_only_clients_with_a_certificate_of_the_authority_get_in(mutual, certifi
     assert scene(certificates.stub(mutual.address, client="client")).embeddings.rows == 1
     refusal(certificates.stub(mutual.address))
     refusal(certificates.stub(mutual.address, client="stranger"))
+    for over in "expired", "future":
+        refusal(certificates.stub(mutual.address, client=over))
     # The server goes on.
     assert scene(certificates.stub(mutual.address, client="client")).embeddings.rows == 1
 
