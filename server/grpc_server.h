@@ -31,8 +31,8 @@ absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, co
                                                 std::shared_ptr<TlsStore> tls);
 
 // Calls of all gRPC servers of the process that have begun, with their headers, and not ended: those too whose message
-// is still arriving, of which no service knows, for gRPC calls a handler with the whole message. Costs a fraction of a
-// millisecond.
+// is still arriving, of which no service knows, for gRPC calls a handler with the whole message. Those of other
+// services than ours (CountOtherCalls) do not count. Costs a fraction of a millisecond.
 int64_t CountCallsInFlight();
 
 }  // namespace hearwire

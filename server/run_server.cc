@@ -14,6 +14,7 @@
 #include "server/concurrency/mutex.h"
 #include "server/concurrency/steady_time.h"
 #include "server/machine.h"
+#include "server/stop_signals.h"
 #include "server/telemetry/exposer.h"
 #include "server/telemetry/log.h"
 
@@ -70,25 +71,32 @@ sigset_t HandledSignals() {
 
 void HandleSignals(Life* life) {
   const sigset_t signals = HandledSignals();
-  bool stopping = false;
+  StopSignals stop_signals;
   while (true) {
     int signal = 0;
     if (sigwait(&signals, &signal) != 0) continue;
     const char* name = sigabbrev_np(signal);
     if (signal == SIGHUP) {
       Log(LogLevel::kInfo, "signal ignored", {{"signal", name}});
-    } else if (stopping) {
-      Log(LogLevel::kWarning, "second signal: ending now", {{"signal", name}});
-      FlushLog(SteadyTime::Now() + kLogFlush);
-      std::_Exit(128 + signal);
-    } else if (!life->serving) {
+      continue;
+    }
+    if (!life->serving) {
       Log(LogLevel::kInfo, "stopped while starting", {{"signal", name}});
       FlushLog(SteadyTime::Now() + kLogFlush);
       std::_Exit(0);
-    } else {
-      Log(LogLevel::kInfo, "stopping", {{"signal", name}});
-      stopping = true;
-      life->stop.Set(StopRequest::Reason::kSignal);
+    }
+    switch (stop_signals.Take(SteadyTime::Now())) {
+      case StopSignals::Meaning::kStop:
+        Log(LogLevel::kInfo, "stopping", {{"signal", name}});
+        life->stop.Set(StopRequest::Reason::kSignal);
+        break;
+      case StopSignals::Meaning::kRepeat:
+        Log(LogLevel::kInfo, "the same signal again: counted once", {{"signal", name}});
+        break;
+      case StopSignals::Meaning::kEndNow:
+        Log(LogLevel::kWarning, "second signal: ending now", {{"signal", name}});
+        FlushLog(SteadyTime::Now() + kLogFlush);
+        std::_Exit(128 + signal);
     }
   }
 }

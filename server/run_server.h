@@ -16,8 +16,9 @@ inline constexpr int kExitDeviceLost = 70;
 //
 // When it serves it writes two lines to standard output: `gRPC listening on ADDRESS:PORT` and
 // `metrics listening on ADDRESS:PORT`. When it cannot start it writes one line to standard error.
-// SIGTERM, SIGINT: lame duck, drain, 0; while it starts: 0 at once. A second one ends the process with 128 + its
-// number. SIGHUP does nothing. A lost device: health says NOT_SERVING, calls fail with UNAVAILABLE, kExitDeviceLost.
+// SIGTERM, SIGINT: lame duck, drain, 0; while it starts: 0 at once. One that follows
+// within 100 ms is the same one; a later one ends the process with 128 + its number. SIGHUP does nothing. A lost
+// device: health says NOT_SERVING, calls fail with UNAVAILABLE, kExitDeviceLost.
 //
 // Of `seams` the backend and the self-test count.
 int RunServer(const ServerOptions& options, ServerSeams seams);

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "hearwire/v1/embedding.grpc.pb.h"
@@ -209,8 +210,23 @@ TEST_F(RunServerTest, EndsAtOnceOnASecondSignal) {
   EXPECT_EQ(watch.Next(), HealthCheckResponse::SERVING);
   process_->Signal(SIGTERM);
   EXPECT_EQ(watch.Next(), HealthCheckResponse::NOT_SERVING);
+  // Sooner it would be the same one.
+  std::this_thread::sleep_for(std::chrono::milliseconds(150));
   process_->Signal(SIGINT);
   EXPECT_EQ(process_->Wait(), 128 + SIGINT);
+}
+
+TEST_F(RunServerTest, TakesASignalThatIsDeliveredTwiceForOne) {
+  Start({"--lame-duck=1s"});
+  Connect();
+  Watch watch(&caller_->health());
+  EXPECT_EQ(watch.Next(), HealthCheckResponse::SERVING);
+  // Two signals, for one that waits swallows its like.
+  process_->Signal(SIGTERM);
+  process_->Signal(SIGINT);
+  EXPECT_EQ(watch.Next(), HealthCheckResponse::NOT_SERVING);
+  EXPECT_TRUE(caller_->Call().get().ok()) << "a lame duck still";
+  EXPECT_EQ(process_->Wait(), 0);
 }
 
 TEST_F(RunServerTest, IgnoresHangups) {

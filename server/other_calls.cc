@@ -1,0 +1,50 @@
+#include "server/other_calls.h"
+
+#include <grpcpp/support/server_interceptor.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "hearwire/v1/embedding.grpc.pb.h"
+
+namespace hearwire {
+namespace {
+
+std::atomic<int64_t> other_calls = 0;
+
+// Lives as long as gRPC's context of the call.
+class CountedCall final : public grpc::experimental::Interceptor {
+ public:
+  CountedCall() { ++other_calls; }
+  ~CountedCall() override { --other_calls; }
+  void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override { methods->Proceed(); }
+};
+
+// Calls of our own service have no interceptor, and none of its cost.
+class CountOthers final : public grpc::experimental::ServerInterceptorFactoryInterface {
+ public:
+  grpc::experimental::Interceptor* CreateServerInterceptor(grpc::experimental::ServerRpcInfo* info) override {
+    const std::string_view method = info->method() != nullptr ? info->method() : "";
+    return method.substr(0, own_.size()) == own_ ? nullptr : new CountedCall;
+  }
+
+ private:
+  const std::string own_ = absl::StrCat("/", v1::EmbeddingService::service_full_name(), "/");
+};
+
+}  // namespace
+
+void WatchOtherCalls(grpc::ServerBuilder* builder) {
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
+  creators.push_back(std::make_unique<CountOthers>());
+  builder->experimental().SetInterceptorCreators(std::move(creators));
+}
+
+int64_t CountOtherCalls() { return other_calls; }
+
+}  // namespace hearwire
