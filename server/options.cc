@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_join.h"
+#include "server/listening/connection_limits.h"
 #include "server/parse_values.h"
 
 namespace hearwire {
@@ -51,6 +52,10 @@ void FillFromMachine(const Machine& machine, const std::string& device, ServerOp
     options->max_queued_frames =
         std::clamp<int64_t>(QuarterOfMemory(machine) / kBytesPerQueuedFrame, int64_t{1} << 16, int64_t{1} << 23);
   }
+  if (options->max_connections == 0) options->max_connections = ConnectionsFor(machine.descriptors);
+  if (options->max_connections_per_address == 0) {
+    options->max_connections_per_address = ConnectionsPerAddressFor(options->max_connections);
+  }
 }
 
 Capacity DeriveCapacity(const Machine& machine, const ServerOptions& options) {
@@ -89,6 +94,12 @@ std::vector<LogField> DescribeOptions(const ServerOptions& options) {
       {"metrics-port", options.metrics_port},
       {"unix-socket", options.unix_socket},
       {"unix-socket-mode", FormatMode(options.unix_socket_mode)},
+      {"max-connections", options.max_connections},
+      {"max-connections-per-address", options.max_connections_per_address},
+      {"connection-idle-timeout", text(options.connection_idle_timeout)},
+      {"max-connection-age", text(options.max_connection_age)},
+      {"connection-age-grace", text(options.connection_age_grace)},
+      {"request-timeout", text(options.request_timeout)},
       {"tls-cert", options.tls_cert},
       {"tls-key", options.tls_key},
       {"tls-client-ca", options.tls_client_ca},

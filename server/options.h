@@ -53,6 +53,13 @@ struct ServerOptions {
   std::string unix_socket;      // Listened on too, without TLS. Empty: none.
   int unix_socket_mode = 0600;  // Of that file: who may connect.
 
+  int64_t max_connections = 0;                                 // 0: what half of the descriptors are for.
+  int64_t max_connections_per_address = 0;                     // 0: a quarter of max_connections.
+  absl::Duration connection_idle_timeout = absl::Minutes(10);  // Of connections without calls. Zero: never.
+  absl::Duration max_connection_age = absl::ZeroDuration();    // Zero: for ever.
+  absl::Duration connection_age_grace = absl::Seconds(30);     // From then on: for calls that are there.
+  absl::Duration request_timeout = absl::Seconds(60);          // Of requests that begin and do not arrive. Zero: never.
+
   std::string tls_cert;       // PEM. Empty: no TLS.
   std::string tls_key;        // Of tls_cert.
   std::string tls_client_ca;  // Who may sign clients' certificates. Empty: clients need none.

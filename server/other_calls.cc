@@ -20,28 +20,34 @@ std::atomic<int64_t> other_calls = 0;
 // Lives as long as gRPC's context of the call.
 class CountedCall final : public grpc::experimental::Interceptor {
  public:
-  CountedCall() { ++other_calls; }
+  CountedCall(CallsByPeer* calls, std::string_view peer) : by_peer_(calls, peer) { ++other_calls; }
   ~CountedCall() override { --other_calls; }
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override { methods->Proceed(); }
+
+ private:
+  const CallsByPeer::Counted by_peer_;
 };
 
 // Calls of our own service have no interceptor, and none of its cost.
 class CountOthers final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
+  explicit CountOthers(CallsByPeer* calls) : calls_(calls) {}
+
   grpc::experimental::Interceptor* CreateServerInterceptor(grpc::experimental::ServerRpcInfo* info) override {
     const std::string_view method = info->method() != nullptr ? info->method() : "";
-    return method.substr(0, own_.size()) == own_ ? nullptr : new CountedCall;
+    return method.substr(0, own_.size()) == own_ ? nullptr : new CountedCall(calls_, info->server_context()->peer());
   }
 
  private:
+  CallsByPeer* const calls_;
   const std::string own_ = absl::StrCat("/", v1::EmbeddingService::service_full_name(), "/");
 };
 
 }  // namespace
 
-void WatchOtherCalls(grpc::ServerBuilder* builder) {
+void WatchOtherCalls(grpc::ServerBuilder* builder, CallsByPeer* calls) {
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
-  creators.push_back(std::make_unique<CountOthers>());
+  creators.push_back(std::make_unique<CountOthers>(calls));
   builder->experimental().SetInterceptorCreators(std::move(creators));
 }
 

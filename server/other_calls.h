@@ -8,11 +8,14 @@
 
 #include <cstdint>
 
+#include "server/listening/calls_by_peer.h"
+
 namespace hearwire {
 
 // The server that is built counts them. gRPC's interface for this is experimental: where a later version has none, a
 // drain waits for such streams up to its deadline.
-void WatchOtherCalls(grpc::ServerBuilder* builder);
+// `calls` counts them by connection too, and outlives the server.
+void WatchOtherCalls(grpc::ServerBuilder* builder, CallsByPeer* calls);
 
 // Those of all servers of the process that their services know of and that have not ended.
 int64_t CountOtherCalls();

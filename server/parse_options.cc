@@ -64,6 +64,7 @@ class Flags {
   void AddNetworkFlags();
   void AddComputeFlags();
   void AddServingFlags();
+  void AddConnectionFlags();
   void AddSecurityFlags();
 
   std::string Environment(const std::string& flag) const {
@@ -194,6 +195,7 @@ Flags::Flags(const std::vector<std::string>& arguments, const GetEnvironment& en
   AddNetworkFlags();
   AddComputeFlags();
   AddServingFlags();
+  AddConnectionFlags();
   AddSecurityFlags();
 }
 
@@ -274,6 +276,22 @@ void Flags::AddServingFlags() {
           "A line of JSON for each call; - is standard output. A file may be moved away to rotate it",
           &options_.access_log);
   AddTime("slow-call", absl::ZeroDuration(), "Calls that take longer are logged at info; 0: none", &options_.slow_call);
+}
+
+void Flags::AddConnectionFlags() {
+  AddWhole("max-connections", 1, 1 << 20, "as many as there are file descriptors for",
+           "Connections of gRPC; for more, those go that are silent for longest", &options_.max_connections);
+  AddWhole("max-connections-per-address", 1, 1 << 20, "a quarter of them",
+           "Likewise of one address, those of --trusted-proxies apart", &options_.max_connections_per_address);
+  AddTime("connection-idle-timeout", absl::ZeroDuration(), "After that a connection without calls ends; 0: never",
+          &options_.connection_idle_timeout);
+  AddTime("max-connection-age", absl::ZeroDuration(), "After that a connection takes no new calls; 0: never",
+          &options_.max_connection_age);
+  AddTime("connection-age-grace", absl::ZeroDuration(), "After that: for its calls, then they end",
+          &options_.connection_age_grace);
+  AddTime("request-timeout", absl::ZeroDuration(),
+          "After that a connection ends whose requests have begun and do not arrive; 0: never",
+          &options_.request_timeout);
 }
 
 void Flags::AddSecurityFlags() {

@@ -13,6 +13,7 @@
 
 #include "server/concurrency/mutex.h"
 #include "server/concurrency/steady_time.h"
+#include "server/listening/connection_limits.h"
 #include "server/machine.h"
 #include "server/stop_signals.h"
 #include "server/telemetry/exposer.h"
@@ -142,6 +143,11 @@ int RunServer(const ServerOptions& options, ServerSeams seams) {
   Exposer* const exposer = made->release();
 
   seams.machine = ReadMachine("", ReadAffinity());
+  const DescriptorLimit descriptors = RaiseDescriptorLimit();
+  seams.machine.descriptors = descriptors.now;
+  if (descriptors.now != descriptors.before) {
+    Log(LogLevel::kInfo, "limit of file descriptors raised", {{"from", descriptors.before}, {"to", descriptors.now}});
+  }
   seams.on_device_lost = [life] { life->stop.Set(StopRequest::Reason::kDeviceLost); };
   absl::StatusOr<std::unique_ptr<Server>> created = Server::Create(options, exposer, seams);
   if (!created.ok()) return CannotStart(options, created.status());

@@ -12,11 +12,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "server/calls_in_flight.h"
 #include "server/concurrency/mutex.h"
+#include "server/connection_metrics.h"
 #include "server/engine_options.h"
 #include "server/exposure.h"
 #include "server/grpc_server.h"
 #include "server/health_service.h"
+#include "server/listening/connection_limits.h"
 #include "server/make_door.h"
 #include "server/names/nearest_names.h"
 #include "server/pipeline/head_catalog.h"
@@ -123,6 +126,8 @@ class ComposedServer final : public Server {
   std::unique_ptr<AccessLog> access_log_;  // Null: none.
   std::unique_ptr<Door> door_;
   std::unique_ptr<HealthService> health_;
+  CallsByPeer calls_by_peer_;
+  std::unique_ptr<ConnectionMetrics> connection_metrics_;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<MetricsObserver> observer_;
   std::unique_ptr<Engines> engines_;
@@ -140,6 +145,7 @@ ComposedServer::~ComposedServer() {
     health_->EndWatches();
   }
   if (pipeline_ != nullptr) FailCalls();
+  grpc_.listener.reset();
   if (grpc_.server != nullptr) grpc_.server->Shutdown(gpr_inf_past(GPR_CLOCK_MONOTONIC));
 }
 
@@ -237,6 +243,15 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
   serving.streams.max_piece_bytes = options_.max_piece_bytes;
   serving.streams.idle_timeout = options_.stream_idle_timeout;
   if (options_.max_stream_duration > absl::ZeroDuration()) serving.streams.max_duration = options_.max_stream_duration;
+  if (options_.max_connection_age > absl::ZeroDuration()) {
+    // Streams begin once it serves, when the listener is there.
+    serving.streams.latest_end = [this](std::string_view peer) {
+      const std::optional<PeerAddress> address = ParsePeerAddress(peer);
+      const auto accepted = address ? grpc_.listener->AcceptedAt(*address) : std::nullopt;
+      return accepted ? *accepted + StreamsEndAtAge(options_) : SteadyTime::InfiniteFuture();
+    };
+  }
+  serving.calls_by_peer = &calls_by_peer_;
   serving.precision = engines_->precision();
   serving.door = door_.get();
   serving.on_call = [slow_call = options_.slow_call, access_log = access_log_.get()](const CallRecord& call) {
@@ -275,16 +290,25 @@ absl::Status ComposedServer::Start() {
   if (absl::Status status = LoadNetworks(); !status.ok()) return status;
 
   FillFromMachine(seams_.machine, engines_->InUse().back().device, &options_);
+  if (absl::Status status = CheckMaxConnections(options_.max_connections, seams_.machine.descriptors); !status.ok()) {
+    return status;
+  }
   const Capacity capacity = DeriveCapacity(seams_.machine, options_);
   Log(LogLevel::kInfo, "options", DescribeOptions(options_));
   Log(LogLevel::kInfo, "machine",
       {{"cpus", seams_.machine.cpus},
        {"memory_bytes", seams_.machine.memory_bytes},
+       {"descriptors", seams_.machine.descriptors},
        {"preparation_threads", capacity.preparation_threads},
        {"message_memory_bytes", capacity.message_memory_bytes},
        {"pipeline_memory_bytes", capacity.pipeline_memory_bytes}});
   if (absl::Status status = StartPipeline(capacity); !status.ok()) return status;
-  absl::StatusOr<ListeningServer> grpc = StartGrpcServer(options_, capacity, {service_.get(), health_.get()}, tls_);
+  connection_metrics_ = std::make_unique<ConnectionMetrics>(registry_.get());
+  const ConnectionSinks sinks = {.calls = &calls_by_peer_,
+                                 .events = connection_metrics_.get(),
+                                 .is_exempt = [this](std::string_view address) { return door_->TrustsProxy(address); }};
+  absl::StatusOr<ListeningServer> grpc =
+      StartGrpcServer(options_, capacity, {service_.get(), health_.get()}, tls_, sinks);
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
 
@@ -337,6 +361,7 @@ bool ComposedServer::Drain(SteadyTime deadline) {
 bool ComposedServer::AnswerCalls(SteadyTime deadline) {
   health_->SetServing(false);
   health_->EndWatches();
+  grpc_.listener->StopListening();
   service_->BeginDrain(std::max<int64_t>(0, CountCallsInFlight() - service_->calls_in_flight()));
   // Streams that are left have a moment to tell their clients where to go on.
   const absl::Duration left = std::max(deadline - SteadyTime::Now(), absl::ZeroDuration());

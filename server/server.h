@@ -52,13 +52,13 @@ class Server {
   // Health says NOT_SERVING from now on; calls are still taken. Does not block.
   virtual void EnterLameDuck() = 0;
 
-  // From now on new calls are answered UNAVAILABLE, SHUTTING_DOWN, on old connections and new. Waits until those begun
-  // before are answered and no request is arriving; at `deadline` calls that are left fail with UNAVAILABLE. Returns
-  // true when all are answered, false when some did not end within a second of that. Once.
+  // Listens no more: whoever connects from now on is refused by the system, and another process may take the port. New
+  // calls on old connections are answered UNAVAILABLE, SHUTTING_DOWN. Waits until those begun before are answered and
+  // no request is arriving; at `deadline` calls that are left fail with UNAVAILABLE. Returns true when all are
+  // answered, false when some did not end within a second of that. Once.
   //
-  // It still listens, so that no caller hears anything but the above; the process should then end without tidying up,
-  // which closes the connections. gRPC's own Shutdown would answer CANCELLED to every call that it has not handed to a
-  // handler yet.
+  // The process should then end without tidying up, which closes the connections. gRPC's own Shutdown would answer
+  // CANCELLED to every call that it has not handed to a handler yet.
   virtual bool Drain(SteadyTime deadline) = 0;
 };
 

@@ -11,6 +11,8 @@ namespace {
 
 using Reason = AccessDenied::Reason;
 
+constexpr std::string_view kUid = "unix:";
+
 // The token of "Bearer TOKEN"; the first word in any case, as HTTP has it.
 std::optional<std::string_view> TokenOf(std::string_view authorization) {
   constexpr std::string_view kScheme = "bearer ";
@@ -27,7 +29,8 @@ Caller AccessPolicy::NameWithoutToken(const Presented& presented) const {
   if (!presented.certificate_name.empty()) {
     return {ToCallerName(presented.certificate_name), options_.limits, /*is_named=*/true};
   }
-  return {std::string(presented.address), options_.limits, /*is_named=*/false};
+  const bool is_uid = presented.address.substr(0, kUid.size()) == kUid;
+  return {std::string(presented.address), options_.limits, /*is_named=*/is_uid};
 }
 
 std::variant<Caller, AccessDenied> AccessPolicy::ByToken(const Presented& presented) const {
@@ -60,7 +63,7 @@ std::variant<Caller, AccessDenied> AccessPolicy::Decide(const Presented& present
   auto* caller = std::get_if<Caller>(&decided);
   if (caller == nullptr || presented.proxy_names.size() != 1) return decided;
   // A proxy that is trusted strips what clients send under that name; of two headers one is not its own.
-  if (!options_.trusted_proxies.Contains(presented.address)) return decided;
+  if (!TrustsProxy(presented.address)) return decided;
   if (!IsCallerName(presented.proxy_names.front())) return decided;
   // The limits stay those of the token, or the default: each caller behind the proxy has its own of them.
   caller->name = std::string(presented.proxy_names.front());

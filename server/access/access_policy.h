@@ -4,7 +4,8 @@
 // 1. the header that a trusted proxy sets, where the call comes from one;
 // 2. the token that the call brings;
 // 3. the certificate that the connection showed, which gRPC has verified;
-// 4. the address that the call came from.
+// 4. the uid of the process that calls, on a socket of the machine;
+// 5. the address that the call came from.
 // Where tokens are in force every call needs one, a proxy's and one over a certified connection too. Health is apart.
 
 #ifndef HEARWIRE_SERVER_ACCESS_ACCESS_POLICY_H_
@@ -37,7 +38,7 @@ struct AccessOptions {
 struct Presented {
   std::string_view method = {};  // "GetTags"; of health "Check", "Watch".
   bool is_health = false;
-  std::string_view address = {};                     // As CallerName gives it.
+  std::string_view address = {};                     // Without a port; "unix:1000" with the caller's uid.
   std::string_view certificate_name = {};            // Empty: no certificate.
   std::vector<std::string_view> authorization = {};  // Each header of that name.
   std::vector<std::string_view> proxy_names = {};    // Each header that names the caller; from anybody.
@@ -60,6 +61,7 @@ class AccessPolicy {
   // Null: none.
   TokenStore* tokens() const { return options_.tokens.get(); }
   bool trusts_proxies() const { return !options_.trusted_proxies.empty(); }
+  bool TrustsProxy(std::string_view address) const { return options_.trusted_proxies.Contains(address); }
 
  private:
   // By certificate or address.

@@ -6,8 +6,14 @@
 #include <cstddef>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 
 namespace hearwire {
+namespace {
+
+constexpr std::string_view kUnix = "unix:";
+
+}  // namespace
 
 bool NetworkList::Parse(const std::string& text, Bytes* bytes, bool* is_ipv4) {
   in_addr ipv4;
@@ -26,6 +32,10 @@ absl::Status NetworkList::Add(const std::string& text) {
     has_unix_ = true;
     return absl::OkStatus();
   }
+  if (uint32_t uid; text.starts_with(kUnix) && absl::SimpleAtoi(text.substr(kUnix.size()), &uid)) {
+    uids_.insert(absl::StrCat(std::string(kUnix), uid));
+    return absl::OkStatus();
+  }
   const size_t slash = text.find('/');
   Range range;
   bool is_ipv4 = false;
@@ -35,7 +45,7 @@ absl::Status NetworkList::Add(const std::string& text) {
   if (!is_address ||
       (slash != std::string::npos && (!absl::SimpleAtoi(text.substr(slash + 1), &bits) || bits < 0 || bits > most))) {
     return absl::InvalidArgumentError(
-        "it must be addresses with commas between, such as 10.0.0.7,192.168.0.0/16,fd00::/8,unix");
+        "it must be addresses with commas between, such as 10.0.0.7,192.168.0.0/16,fd00::/8,unix,unix:1000");
   }
   range.bits = bits + (128 - most);
   ranges_.push_back(range);
@@ -43,7 +53,7 @@ absl::Status NetworkList::Add(const std::string& text) {
 }
 
 bool NetworkList::Contains(std::string_view address) const {
-  if (address == "unix") return has_unix_;
+  if (address == "unix" || address.starts_with(kUnix)) return has_unix_ || uids_.contains(address);
   Bytes bytes;
   bool is_ipv4;
   // A scope ("fe80::1%eth0") does not count.

@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,13 +17,13 @@ namespace hearwire {
 
 class NetworkList {
  public:
-  // An address, a range (ADDRESS/BITS), or "unix", which is every socket of the machine. INVALID_ARGUMENT says what
-  // would be right.
+  // An address, a range (ADDRESS/BITS), "unix", which is whoever calls on a socket of the machine, or "unix:UID".
+  // INVALID_ARGUMENT says what would be right.
   absl::Status Add(const std::string& text);
 
-  // address: without a port, as CallerName gives it; "unix".
+  // address: without a port, "10.0.0.7"; "unix:1000", or "unix" where the uid is not known.
   bool Contains(std::string_view address) const;
-  bool empty() const { return ranges_.empty() && !has_unix_; }
+  bool empty() const { return ranges_.empty() && uids_.empty() && !has_unix_; }
 
  private:
   using Bytes = std::array<uint8_t, 16>;  // IPv4 as ::ffff:a.b.c.d.
@@ -32,6 +34,7 @@ class NetworkList {
   static bool Parse(const std::string& text, Bytes* bytes, bool* is_ipv4);
 
   std::vector<Range> ranges_;
+  std::set<std::string, std::less<>> uids_;  // "unix:1000".
   bool has_unix_ = false;
 };
 

@@ -9,7 +9,11 @@
 namespace hearwire {
 
 CallAccount::CallAccount(grpc::CallbackServerContext* context, std::string_view method, CallSinks sinks)
-    : context_(context), method_(method), sinks_(sinks), start_(SteadyTime::Now()) {
+    : context_(context),
+      method_(method),
+      sinks_(sinks),
+      start_(SteadyTime::Now()),
+      counted_(sinks.calls_by_peer, sinks.calls_by_peer == nullptr ? "" : context->peer()) {
   const auto& metadata = context->client_metadata();
   if (const auto sent = metadata.find(kRequestIdKey); sent != metadata.end()) {
     const std::string_view id(sent->second.data(), sent->second.size());

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/concurrency/steady_time.h"
+#include "server/listening/calls_by_peer.h"
 #include "server/pipeline/call.h"
 #include "server/rpc/door.h"
 #include "server/rpc/read_request.h"
@@ -27,6 +28,7 @@ struct CallSinks {
   Metrics* metrics;
   Door* door;
   const std::function<void(const CallRecord&)>& on_call;  // May be empty.
+  CallsByPeer* calls_by_peer;                             // May be null.
 };
 
 // One for each call, used before its Finish. Not thread-safe.
@@ -64,6 +66,7 @@ class CallAccount {
   const std::string_view method_;
   const CallSinks sinks_;
   const SteadyTime start_;
+  const CallsByPeer::Counted counted_;
   std::string request_id_;
   Caller caller_;  // Without a name until it has passed the door.
   std::string config_;

@@ -38,6 +38,17 @@ std::string CertificateName(const grpc::CallbackServerContext& context) {
   return "";
 }
 
+// "10.0.0.7", "unix:1000"; "unix" where the uid is not known.
+std::string AddressOf(const grpc::CallbackServerContext& context) {
+  std::string address = CallerName(context.peer());
+  if (address != "unix") return address;
+  const std::shared_ptr<const grpc::AuthContext> known = context.auth_context();
+  if (known == nullptr) return address;
+  const std::vector<grpc::string_ref> uids = known->FindPropertyValues(kUidProperty);
+  if (!uids.empty()) absl::StrAppend(&address, ":", absl::string_view(uids.front().data(), uids.front().size()));
+  return address;
+}
+
 RequestFault ToFault(const AccessDenied& denied) {
   switch (denied.reason) {
     case AccessDenied::Reason::kTokenMissing:
@@ -77,7 +88,7 @@ std::vector<std::string> ServiceMethods() {
 
 std::variant<Caller, RequestFault> Door::Decide(const grpc::CallbackServerContext& context, std::string_view method,
                                                 bool is_health) const {
-  const std::string address = CallerName(context.peer());
+  const std::string address = AddressOf(context);
   const std::string certificate_name = options_.has_client_certificates ? CertificateName(context) : "";
   Presented presented = {.method = method,
                          .is_health = is_health,

@@ -23,6 +23,9 @@ namespace hearwire {
 // Methods of hearwire.v1.EmbeddingService, for lists of what a token is for.
 std::vector<std::string> ServiceMethods();
 
+// Of a connection's auth context: the uid of the process at the other end of a socket of the machine, in digits.
+inline constexpr char kUidProperty[] = "hearwire_uid";
+
 struct DoorOptions {
   // Metadata by which a trusted proxy names the caller; lower case.
   std::string caller_header = "x-hearwire-caller";
@@ -45,6 +48,9 @@ class Door {
   // RESOURCE_EXHAUSTED, CALLER_LIMIT, and when there is enough again. Bytes are those of requests.
   std::optional<RequestFault> TakeCall(const Caller& caller, int64_t bytes);
   std::optional<RequestFault> Take(const Caller& caller, int64_t bytes, absl::Duration audio);
+
+  // Whether the header that names callers is believed from there.
+  bool TrustsProxy(std::string_view address) const { return policy_.TrustsProxy(address); }
 
   TokenStore* tokens() const { return policy_.tokens(); }
 

@@ -56,9 +56,10 @@ absl::Status CheckStreamLimits(const StreamLimits& limits) {
   return absl::OkStatus();
 }
 
-// Often enough for its limits to hold within a quarter.
+// Often enough for its limits to hold within a quarter, and for its connection's end to be seen before it comes.
 absl::Duration WatchPeriod(const StreamLimits& limits) {
-  return std::clamp(std::min(limits.idle_timeout, limits.max_duration) / 4, absl::Milliseconds(10), absl::Seconds(1));
+  const absl::Duration longest = limits.latest_end ? absl::Milliseconds(100) : absl::Seconds(1);
+  return std::clamp(std::min(limits.idle_timeout, limits.max_duration) / 4, absl::Milliseconds(10), longest);
 }
 
 // Takes the value out of a step's result, or fails the call.

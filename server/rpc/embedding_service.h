@@ -20,6 +20,7 @@
 #include "absl/time/time.h"
 #include "hearwire/v1/embedding.grpc.pb.h"
 #include "models/configs/config.h"
+#include "server/listening/calls_by_peer.h"
 #include "server/pipeline/call.h"
 #include "server/pipeline/head_catalog.h"
 #include "server/pipeline/network_catalog.h"
@@ -45,6 +46,8 @@ struct EmbeddingServiceOptions {
   std::string precision = "float32";  // Backend::precision(), for EmbeddingSpace.
   // Who may call; outlives the service. Null: everybody, each address a caller.
   Door* door = nullptr;
+  // Counts calls by their connections; outlives the service. May be null.
+  CallsByPeer* calls_by_peer = nullptr;
   // Called when a call has been answered, on the thread that answered it; must not block. May be empty.
   std::function<void(const CallRecord&)> on_call;
 };
@@ -103,7 +106,7 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
                        Pipeline* pipeline, Metrics* metrics, std::string default_network);
 
   CallReactor* NewCall(grpc::CallbackServerContext* context, std::string_view method) const;
-  CallSinks sinks() const { return {metrics_, door_, options_.on_call}; }
+  CallSinks sinks() const { return {metrics_, door_, options_.on_call, options_.calls_by_peer}; }
 
   // Where a call goes that the door has let in.
   enum class Needs {

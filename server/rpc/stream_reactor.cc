@@ -28,6 +28,12 @@ CallError LastedTooLong(absl::Duration duration) {
           .reason = reason::kStreamTooLong};
 }
 
+CallError ConnectionTooOld() {
+  return {.status = absl::UnavailableError(
+              "the stream's connection has reached this server's --max-connection-age: go on with another"),
+          .reason = reason::kStreamTooLong};
+}
+
 }  // namespace
 
 std::shared_ptr<StreamReactor> StreamReactor::Create(grpc::CallbackServerContext* context, CallSinks sinks,
@@ -62,6 +68,7 @@ void StreamReactor::Refuse(const RequestFault& fault) {
 void StreamReactor::Begin(std::function<void()> on_done) {
   MutexLock lock(&mu_);
   on_done_ = std::move(on_done);
+  if (parts_.limits.latest_end) latest_end_ = parts_.limits.latest_end(context_->peer());
   Read();
 }
 
@@ -78,6 +85,7 @@ void StreamReactor::Tick(SteadyTime now) {
     }
     if (reading_ && now - reading_since_ > limits.idle_timeout) error = Idle("sent nothing", limits.idle_timeout);
     if (now - account_.start() > limits.max_duration) error = LastedTooLong(limits.max_duration);
+    if (now >= latest_end_) error = ConnectionTooOld();
   }
   if (error) Stop(*error);
 }

@@ -32,6 +32,8 @@ struct StreamLimits {
   absl::Duration idle_timeout = absl::Seconds(60);
   // How long a stream may last. Infinite: for ever.
   absl::Duration max_duration = absl::InfiniteDuration();
+  // When a stream has to end because its connection will, by the peer's name as gRPC has it. Empty: never.
+  std::function<SteadyTime(std::string_view peer)> latest_end = {};
 };
 
 // What all streams of a service share. Outlives them.
@@ -112,6 +114,7 @@ class StreamReactor final : public grpc::ServerBidiReactor<v1::StreamEmbeddingsR
   Mutex mu_;
   std::shared_ptr<StreamReactor> self_ ABSL_GUARDED_BY(mu_);
   std::function<void()> on_done_ ABSL_GUARDED_BY(mu_);
+  SteadyTime latest_end_ ABSL_GUARDED_BY(mu_) = SteadyTime::InfiniteFuture();
   CallAccount account_ ABSL_GUARDED_BY(mu_);
   StreamPlan plan_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<StreamWriter> writer_ ABSL_GUARDED_BY(mu_);  // From the start on.

@@ -80,6 +80,12 @@ TEST_F(ParseOptionsTest, TakesEveryFlag) {
                                            "--max-piece-bytes=64KiB",
                                            "--stream-idle-timeout=2m",
                                            "--max-stream-duration=3h",
+                                           "--max-connections=100",
+                                           "--max-connections-per-address=9",
+                                           "--connection-idle-timeout=3m",
+                                           "--max-connection-age=2h",
+                                           "--connection-age-grace=1m",
+                                           "--request-timeout=0",
                                            "--lame-duck=0",
                                            "--drain-deadline=100ms",
                                            "--log-format=json",
@@ -111,6 +117,12 @@ TEST_F(ParseOptionsTest, TakesEveryFlag) {
   EXPECT_EQ(options.max_piece_bytes, 64 << 10);
   EXPECT_EQ(options.stream_idle_timeout, absl::Minutes(2));
   EXPECT_EQ(options.max_stream_duration, absl::Hours(3));
+  EXPECT_EQ(options.max_connections, 100);
+  EXPECT_EQ(options.max_connections_per_address, 9);
+  EXPECT_EQ(options.connection_idle_timeout, absl::Minutes(3));
+  EXPECT_EQ(options.max_connection_age, absl::Hours(2));
+  EXPECT_EQ(options.connection_age_grace, absl::Minutes(1));
+  EXPECT_EQ(options.request_timeout, absl::ZeroDuration());
   EXPECT_EQ(options.lame_duck, absl::ZeroDuration());
   EXPECT_EQ(options.drain_deadline, absl::Milliseconds(100));
   EXPECT_EQ(options.log_format, LogFormat::kJson);
@@ -294,6 +306,22 @@ TEST(FillFromMachineTest, DerivesWhatWasNotSaid) {
   EXPECT_EQ(options.workers, 5);
   EXPECT_EQ(options.max_batch_frames, 9);
   EXPECT_EQ(options.max_queued_frames, 7);
+}
+
+TEST(FillFromMachineTest, DerivesConnectionsFromDescriptors) {
+  Machine machine;
+  machine.descriptors = 1024;
+  ServerOptions options;
+  FillFromMachine(machine, "cpu", &options);
+  EXPECT_EQ(options.max_connections, 496);
+  EXPECT_EQ(options.max_connections_per_address, 124);
+
+  options = ServerOptions();
+  options.max_connections = 40;
+  options.max_connections_per_address = 40;
+  FillFromMachine(machine, "cpu", &options);
+  EXPECT_EQ(options.max_connections, 40);
+  EXPECT_EQ(options.max_connections_per_address, 40);
 }
 
 TEST(FillFromMachineTest, PinsWorkersWhereEachHasACpu) {

@@ -32,14 +32,18 @@ TEST(NetworkListTest, HoldsAllWhereNoBitCounts) {
 
 TEST(NetworkListTest, HoldsSocketsOfTheMachineWhereItSaysSo) {
   EXPECT_TRUE(List({"unix"}).Contains("unix"));
+  EXPECT_TRUE(List({"unix"}).Contains("unix:1000"));
   EXPECT_FALSE(List({"unix"}).Contains("127.0.0.1"));
+  EXPECT_TRUE(List({"unix:33"}).Contains("unix:33"));
+  for (const char* out : {"unix", "unix:3", "unix:333"}) EXPECT_FALSE(List({"unix:33"}).Contains(out)) << out;
+  EXPECT_FALSE(List({"unix:33"}).empty());
   EXPECT_FALSE(List({"unix"}).empty());
   EXPECT_TRUE(List({}).empty());
 }
 
 TEST(NetworkListTest, RefusesWhatIsNoRange) {
-  for (const char* text :
-       {"", "10.0.0", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "::/129", "front", "10.0.0.0/8/8"}) {
+  for (const char* text : {"", "10.0.0", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "::/129", "front", "10.0.0.0/8/8",
+                           "unix:", "unix:root", "unix:-1"}) {
     EXPECT_FALSE(NetworkList().Add(text).ok()) << text;
   }
 }

@@ -1,0 +1,43 @@
+// Connections in the metrics and the log.
+
+#ifndef HEARWIRE_SERVER_CONNECTION_METRICS_H_
+#define HEARWIRE_SERVER_CONNECTION_METRICS_H_
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/registry.h>
+
+#include <array>
+#include <cstdint>
+
+#include "server/concurrency/mutex.h"
+#include "server/listening/connection_handler.h"
+
+namespace hearwire {
+
+// Every label exists at zero from the start. Refusals are logged too: the first, and then once a minute how many.
+class ConnectionMetrics final : public ConnectionEvents {
+ public:
+  // Registers hearwire_open_connections, _connections_total, _refused_connections_total{reason} and
+  // _closed_connections_total{reason}.
+  explicit ConnectionMetrics(prometheus::Registry* registry);
+
+  void OnAccepted() override { accepted_->Increment(); }
+  void OnOpen(int64_t connections) override { open_->Set(static_cast<double>(connections)); }
+  void OnRefused(Refused reason) override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnClosed(Closed reason) override { closed_[static_cast<size_t>(reason)]->Increment(); }
+
+ private:
+  prometheus::Gauge* open_;
+  prometheus::Counter* accepted_;
+  std::array<prometheus::Counter*, 3> refused_;
+  std::array<prometheus::Counter*, 4> closed_;
+
+  Mutex mu_;
+  SteadyTime next_line_ ABSL_GUARDED_BY(mu_) = SteadyTime::InfinitePast();
+  int64_t refusals_ ABSL_GUARDED_BY(mu_) = 0;  // Since the last line.
+};
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_CONNECTION_METRICS_H_
