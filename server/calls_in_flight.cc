@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "server/other_calls.h"
@@ -35,18 +36,26 @@ int64_t Number(const nlohmann::json& data, const char* name) {
   return absl::SimpleAtoi(data.value(name, "0"), &value) ? value : 0;
 }
 
-// Calls visit with the number and the name of each socket of a server from that number on.
-template <typename Visit>
-void VisitServerSockets(int64_t first, Visit visit) {
+struct Socket {
+  int64_t id;
+  std::string name;  // "chttp2 ipv4:10.0.0.7:41234".
+};
+
+// Of all servers of the process, from that number on.
+std::vector<Socket> ServerSockets(int64_t first) {
+  std::vector<Socket> sockets;
   const nlohmann::json servers = Ask([] { return grpc_channelz_get_servers(0); });
-  if (!servers.contains("server")) return;
+  if (!servers.contains("server")) return sockets;
   for (const nlohmann::json& server : servers["server"]) {
     if (!server.contains("ref")) continue;
     const int64_t id = Number(server["ref"], "serverId");
     const nlohmann::json page = Ask([&] { return grpc_channelz_get_server_sockets(id, first, kMaxSockets); });
     if (!page.contains("socketRef")) continue;
-    for (const nlohmann::json& socket : page["socketRef"]) visit(Number(socket, "socketId"), socket.value("name", ""));
+    for (const nlohmann::json& socket : page["socketRef"]) {
+      sockets.push_back({Number(socket, "socketId"), socket.value("name", "")});
+    }
   }
+  return sockets;
 }
 
 // None: it has closed.
@@ -61,7 +70,7 @@ std::optional<int64_t> CallsOf(int64_t socket) {
 
 int64_t CountCallsInFlight() {
   int64_t in_flight = 0;
-  VisitServerSockets(0, [&](int64_t id, const std::string& /*name*/) { in_flight += CallsOf(id).value_or(0); });
+  for (const Socket& socket : ServerSockets(0)) in_flight += CallsOf(socket.id).value_or(0);
   // A call that ends meanwhile may be missing above and still counted here.
   return std::max<int64_t>(in_flight - CountOtherCalls(), 0);
 }
@@ -81,12 +90,11 @@ void CallsOfConnections::LearnNewSockets() {
     sockets_.clear();
     next_socket_ = 0;
   }
-  VisitServerSockets(next_socket_, [this](int64_t id, const std::string& name) {
-    next_socket_ = std::max(next_socket_, id + 1);
-    // "chttp2 ipv4:10.0.0.7:41234".
-    const std::optional<PeerAddress> peer = ParsePeerAddress(name.substr(name.rfind(' ') + 1));
-    if (peer) sockets_[*peer] = id;
-  });
+  for (const Socket& socket : ServerSockets(next_socket_)) {
+    next_socket_ = std::max(next_socket_, socket.id + 1);
+    const std::optional<PeerAddress> peer = ParsePeerAddress(socket.name.substr(socket.name.rfind(' ') + 1));
+    if (peer) sockets_[*peer] = socket.id;
+  }
 }
 
 }  // namespace hearwire

@@ -23,7 +23,7 @@ DescriptorLimit RaiseDescriptorLimit();
 inline constexpr int64_t kOtherDescriptors = 32;
 // Of a connection: gRPC's and the listener's own, by which it sees and closes it.
 inline constexpr int64_t kDescriptorsPerConnection = 2;
-// The most that are taken from the machine: an idle one takes some 50 kB.
+// The most that are taken from the machine: an idle one takes some 15 kB.
 inline constexpr int64_t kMostConnections = 8192;
 
 // What so many descriptors are enough for, at least 1 and at most kMostConnections.

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -15,13 +16,15 @@ import time
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-import http2
-from hearwire_server import PATIENCE, Server, chirp, pb, pb_grpc, pcm, wait_until
+from hearwire_server import PATIENCE, REPOSITORY, Server, chirp, pb, pb_grpc, pcm, wait_until
 from stream_calls import piece, start
 
+sys.path.append(str(REPOSITORY / "tests/attack"))
+import frames  # noqa: E402
+
 REQUEST = pb.GetSceneEmbeddingsRequest(clips=[pcm(chirp(1.0))])
-SCENE = "/hearwire.v1.EmbeddingService/GetSceneEmbeddings"
 FEW_DESCRIPTORS = ["sh", "-c", 'ulimit -n 64 && exec "$@"', "sh"]
 
 
@@ -53,6 +56,26 @@ def is_ended(connection: socket.socket) -> bool:
         return False
     except OSError:
         return True
+
+
+class ByHand(frames.Connection):
+    """A connection whose frames are written by hand."""
+
+    def __init__(self, address: str, source: str = ""):
+        super().__init__(address, frames.Budget(seconds=600, most_bytes=1 << 20), source)
+        self.start()
+
+    def begin_call(self, stream: int, **more: str) -> None:
+        """Headers, and nothing after them."""
+        headers = frames.call_headers("GetSceneEmbeddings", **more)
+        self.send(frames.frame(frames.HEADERS, frames.END_HEADERS, stream, headers))
+
+    def is_ended(self) -> bool:
+        try:
+            self.receive(0)
+            return False
+        except frames.Closed:
+            return True
 
 
 def live_until(end: threading.Event):
@@ -116,10 +139,10 @@ def test_an_address_has_its_share_and_proxies_have_no_limit():
         third = connect(server.address)
         wait_until(lambda: is_ended(third), what="the third one's end")
         assert server.metric("hearwire_refused_connections_total", reason="address_limit") == 1
-        other = http2.Connection(server.address, source="127.0.0.2")
+        other = ByHand(server.address, source="127.0.0.2")
         proxies = [connect(server.address, source="127.0.0.3") for _ in range(5)]
         wait_until(lambda: server.metric("hearwire_open_connections") == 8, what="those of other addresses")
-        assert not any(is_ended(connection) for connection in [*mine, *proxies]) and not other.ended()
+        assert not any(is_ended(connection) for connection in [*mine, *proxies]) and not other.is_ended()
 
 
 def test_a_busy_connection_stays_and_an_idle_one_makes_room():
@@ -142,8 +165,8 @@ def test_idle_connections_end_and_busy_ones_do_not():
         sent = threading.Event()
         answers = stub.StreamEmbeddings(live_until(sent), timeout=60 * PATIENCE)
         assert next(answers).WhichOneof("response") == "started"
-        idle = http2.Connection(server.address)
-        assert idle.ends_within(15 * PATIENCE)
+        idle = ByHand(server.address)
+        wait_until(idle.is_ended, 15, "the end of the idle one")
         sent.set()
         assert [m.WhichOneof("response") for m in answers][-1] == "summary"
         wait_until(lambda: server.metric("hearwire_open_connections") == 0, 15, "the end of the other connection")
@@ -153,16 +176,14 @@ def test_idle_connections_end_and_busy_ones_do_not():
 
 def test_requests_that_begin_and_do_not_arrive_end_with_their_connection():
     with Server("--request-timeout=2s") as server:
-        stuck = http2.Connection(server.address)
+        stuck = ByHand(server.address)
         for stream in range(1, 41, 2):
-            stuck.begin_call(stream, SCENE)
-        trickling = http2.Connection(server.address)  # Its bytes are no request's.
-        trickling.begin_call(1, SCENE)
-        quiet = http2.Connection(server.address)  # Idle is no fault.
+            stuck.begin_call(stream)
+        trickling = ByHand(server.address)  # Its bytes are no request's.
+        trickling.begin_call(1)
+        quiet = ByHand(server.address)  # Idle is no fault.
 
         # Neither are a live stream with a piece now and then, one that is silent, and a watch of health.
-        from grpc_health.v1 import health_pb2, health_pb2_grpc
-
         ends = threading.Event()
 
         def live(period):
@@ -182,13 +203,13 @@ def test_requests_that_begin_and_do_not_arrive_end_with_their_connection():
         next(watch)
 
         begun = time.monotonic()
-        while not stuck.ended() or not trickling.ended():
+        while not stuck.is_ended() or not trickling.is_ended():
             assert time.monotonic() < begun + 20 * PATIENCE
-            with contextlib.suppress(OSError):
-                trickling.send_little()
+            with contextlib.suppress(frames.Closed):
+                trickling.send(frames.frame(frames.WINDOW_UPDATE, 0, 0, struct.pack(">I", 1)))
             time.sleep(0.2)
         time.sleep(3)
-        assert not quiet.ended()
+        assert not quiet.is_ended()
         ends.set()
         for stream in streams:
             assert [m.WhichOneof("response") for m in stream][-1] == "summary"
@@ -227,9 +248,9 @@ def test_streams_of_an_old_connection_are_told_where_to_go_on():
 
 def test_an_old_connection_ends_with_what_hangs_on_it():
     with Server("--max-connection-age=1s", "--connection-age-grace=1s", "--request-timeout=0") as server:
-        hanging = http2.Connection(server.address)
-        hanging.begin_call(1, SCENE)
-        assert hanging.ends_within(20 * PATIENCE)
+        hanging = ByHand(server.address)
+        hanging.begin_call(1)
+        wait_until(hanging.is_ended, 20, "the end of the old one")
         wait_until(lambda: server.metric("hearwire_closed_connections_total", reason="age") == 1, what="its count")
 
 
@@ -308,21 +329,21 @@ def test_a_drain_refuses_connections_and_a_successor_takes_the_port():
 
 
 def test_what_callers_send_is_not_in_the_log_as_it_came(tmp_path):
-    secret = b"s3cr3t-0123456789"
+    secret = "s3cr3t-0123456789"
     env = {"GRPC_VERBOSITY": "debug", "GRPC_TRACE": "all"}
     with Server("--log-level=debug", "--drain-deadline=100ms", env=env) as server:
-        good = http2.Connection(server.address)
-        good.begin_call(1, SCENE, (b"authorization", b"Bearer " + secret), (b"x-note", b"two\nlines"))
-        bad = http2.Connection(server.address)
-        bad.begin_call(1, SCENE, (b"grpc-timeout", b"\x1b[31mred\nfake error line"))
+        good = ByHand(server.address)
+        good.begin_call(1, authorization=f"Bearer {secret}", x_note="two\nlines")
+        bad = ByHand(server.address)
+        bad.begin_call(1, grpc_timeout="\x1b[31mred\nfake error line")
         noise = connect(server.address)
-        noise.sendall(b"GET / HTTP/1.1\r\nAuthorization: Bearer " + secret + b"\r\n\r\n")
+        noise.sendall(f"GET / HTTP/1.1\r\nAuthorization: Bearer {secret}\r\n\r\n".encode())
         wait_until(lambda: is_ended(noise), 20, "the end of what is no HTTP/2")
         wait_until(lambda: "HDR:SVR: content-type" in server.log(), what="a trace of headers")
         wait_until(lambda: "fake error line" in server.log(), what="gRPC's own error")
         log = server.log()
         assert re.search(r' error gRPC text=".*\\u001b\[31mred\\nfake error line', log), "escaped, as an error"
-        assert secret.decode() not in log
+        assert secret not in log
         assert "\x1b" not in log and "\nfake error line" not in log
     for line in log.splitlines():
         assert line[:2] == "20", line
