@@ -117,7 +117,7 @@ def test_more_connections_than_descriptors_keep_nobody_out():
         assert gets_in(server.address)
         server.stub.GetSceneEmbeddings(REQUEST, timeout=20 * PATIENCE)
         wait_until(lambda: server.metric("hearwire_open_connections") <= 2, what="the end of all connections")
-        assert server.log().count("connections refused") == 1
+        assert "connections refused" in server.log()
 
 
 def test_more_connections_than_descriptors_can_bear_are_no_start(tmp_path):
@@ -133,8 +133,11 @@ def test_the_limit_of_descriptors_is_raised():
 
 
 def test_an_address_has_its_share_and_proxies_have_no_limit():
-    with Server("--max-connections-per-address=2", "--trusted-proxies=127.0.0.3") as server:
-        mine = [connect(server.address) for _ in range(2)]
+    flags = ["--max-connections-per-address=2", "--trusted-proxies=127.0.0.3", "--drain-deadline=100ms"]
+    with Server(*flags) as server:
+        mine = [ByHand(server.address) for _ in range(2)]
+        for connection in mine:
+            connection.begin_call(1)
         wait_until(lambda: server.metric("hearwire_open_connections") == 2, what="both connections")
         third = connect(server.address)
         wait_until(lambda: is_ended(third), what="the third one's end")
@@ -142,7 +145,7 @@ def test_an_address_has_its_share_and_proxies_have_no_limit():
         other = ByHand(server.address, source="127.0.0.2")
         proxies = [connect(server.address, source="127.0.0.3") for _ in range(5)]
         wait_until(lambda: server.metric("hearwire_open_connections") == 8, what="those of other addresses")
-        assert not any(is_ended(connection) for connection in [*mine, *proxies]) and not other.is_ended()
+        assert not any(map(is_ended, proxies)) and not any(connection.is_ended() for connection in [*mine, other])
 
 
 def test_a_busy_connection_stays_and_an_idle_one_makes_room():

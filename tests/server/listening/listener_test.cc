@@ -32,6 +32,7 @@ constexpr absl::Duration kPatience = absl::Seconds(20);
 class KeptConnections final : public ConnectionHandler {
  public:
   void Serve(FileDescriptor socket, std::optional<uid_t> uid) override {
+    absl::SleepFor(absl::Milliseconds(serve_ms_.load()));
     MutexLock lock(&mu_);
     sockets_.push_back(std::move(socket));
     uids_.push_back(uid);
@@ -44,6 +45,8 @@ class KeptConnections final : public ConnectionHandler {
     MutexLock lock(&mu_);
     calls_[peer] = calls;
   }
+  // How long it takes to take one.
+  void set_serve_ms(int milliseconds) { serve_ms_ = milliseconds; }
   // A value of each socket.
   int Option(size_t i, int option) {
     MutexLock lock(&mu_);
@@ -64,6 +67,7 @@ class KeptConnections final : public ConnectionHandler {
   }
 
  private:
+  std::atomic<int> serve_ms_ = 0;
   Mutex mu_;
   std::vector<FileDescriptor> sockets_ ABSL_GUARDED_BY(mu_);
   std::vector<std::optional<uid_t>> uids_ ABSL_GUARDED_BY(mu_);
@@ -224,6 +228,7 @@ TEST_F(ListenerTest, LetsNoneGoThatIsBusyAndTurnsTheNewOneAway) {
 TEST_F(ListenerTest, BoundsEachAddressButThoseThatAreExempt) {
   Start({.max_connections = 8, .max_connections_per_address = 2});
   std::vector<FileDescriptor> clients = ConnectInTurn(2);
+  for (const FileDescriptor& client : clients) connections_.SetCalls(AddressOf(client), 1);
   const FileDescriptor refused = Connect();
   EXPECT_TRUE(Comes([&] { return HasEnded(refused); }));
   EXPECT_EQ(events_.Count(Refused::kAddressLimit), 1);
@@ -307,11 +312,13 @@ TEST_F(ListenerTest, EndsConnectionsThatAreTooOld) {
 }
 
 TEST_F(ListenerTest, StopsListeningAndKeepsWhoHasConnected) {
+  // Most still wait in the socket then, more than are accepted at a time.
+  connections_.set_serve_ms(2);
   Start({});
   std::vector<FileDescriptor> clients;
-  for (int i = 0; i < 20; ++i) clients.push_back(Connect());
+  for (int i = 0; i < 100; ++i) clients.push_back(Connect());
   listener_->StopListening();
-  EXPECT_EQ(events_.accepted, 20);
+  EXPECT_EQ(events_.accepted, 100);
   EXPECT_FALSE(Connect().is_open());
   EXPECT_FALSE(ConnectLocally().is_open());
   EXPECT_NE(access(path_.c_str(), F_OK), 0);
