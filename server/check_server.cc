@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/concurrency/border.h"
 #include "server/engine_options.h"
 #include "server/machine.h"
 #include "server/pipeline/head_catalog.h"
@@ -26,9 +27,9 @@ absl::Status Check(const ServerOptions& options, const ServerSeams& seams) {
   absl::StatusOr<std::vector<std::unique_ptr<Backend>>> backends = seams.make_backends(options);
   if (!backends.ok()) return backends.status();
   NoObserver observer;
-  const absl::StatusOr<std::unique_ptr<Engines>> engines =
-      Engines::Load(MakeEngineSpecs(ReadMachine("", ReadAffinity()), *std::move(backends), options),
-                    {options.model_repository, options.networks, seams.make_reference});
+  const absl::StatusOr<std::unique_ptr<Engines>> engines = Engines::Load(
+      MakeEngineSpecs(ReadMachine("", ReadAffinity(), ReadResourceLimits()), *std::move(backends), options),
+      {options.model_repository, options.networks, seams.make_reference});
   if (!engines.ok()) return engines.status();
   const absl::StatusOr<HeadCatalog> heads = HeadCatalog::Load(
       {options.heads, options.head_mismatch == HeadMismatch::kWarn, (*engines)->precision()}, (*engines)->networks());
@@ -54,7 +55,7 @@ absl::Status Check(const ServerOptions& options, const ServerSeams& seams) {
 
 int CheckServer(const ServerOptions& options, const ServerSeams& seams) {
   StartLog(options.log_format, options.log_level);
-  const absl::Status status = Check(options, seams);
+  const absl::Status status = Contain([&] { return Check(options, seams); });
   if (status.ok()) return 0;
   const absl::string_view message = status.message();
   std::fprintf(stderr, "hearwire-server: %.*s\n", static_cast<int>(message.size()), message.data());

@@ -1,6 +1,8 @@
 #include "server/machine.h"
 
 #include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -18,6 +20,10 @@ namespace hearwire {
 namespace {
 
 constexpr int64_t kUnlimited = std::numeric_limits<int64_t>::max();
+
+// What threads' stacks and the allocator's arenas reserve of an address space and do not use: 8 MiB and 64 MiB each.
+constexpr int64_t kReservedAddressSpace = int64_t{512} << 20;
+constexpr int64_t kLeastShareOfAddressSpace = 4;  // A quarter, where that is more.
 
 std::vector<std::string> ReadLines(const std::string& path) {
   std::vector<std::string> lines;
@@ -110,7 +116,7 @@ int64_t CgroupCpus(const std::string& root) {
   return cpus;
 }
 
-int64_t MemoryLimit(const std::string& root) {
+int64_t MemoryLimit(const std::string& root, int64_t address_space) {
   int64_t bytes = kUnlimited;
   const auto take = [&](const std::string& path) {
     const std::vector<int64_t> limit = ReadNumbers(path);
@@ -123,18 +129,54 @@ int64_t MemoryLimit(const std::string& root) {
     const int64_t physical = std::strtoll(line.c_str() + 9, nullptr, 10) * 1024;
     if (physical > 0) bytes = std::min(bytes, physical);
   }
+  if (address_space > 0) {
+    bytes = std::min(bytes, std::max(address_space - kReservedAddressSpace, address_space / kLeastShareOfAddressSpace));
+  }
   return bytes == kUnlimited ? 0 : bytes;
+}
+
+// Of all processes of a group together, so those of others are not ours to have.
+int64_t ThreadLimit(const std::string& root, int64_t user_threads) {
+  int64_t threads = user_threads > 0 ? user_threads : kUnlimited;
+  const auto take = [&](const std::string& folder) {
+    const std::vector<int64_t> max = ReadNumbers(folder + "/pids.max");
+    const std::vector<int64_t> current = ReadNumbers(folder + "/pids.current");
+    if (max.empty() || max[0] == kUnlimited) return;
+    const int64_t others = current.empty() || current[0] == kUnlimited ? 0 : current[0] - 1;
+    threads = std::min(threads, std::max<int64_t>(max[0] - std::max<int64_t>(others, 0), 1));
+  };
+  VisitCgroups(root, "", take);
+  VisitCgroups(root, "pids", take);
+  return threads == kUnlimited ? 0 : threads;
 }
 
 }  // namespace
 
-Machine ReadMachine(const std::string& root, const std::vector<int>& affinity) {
+Machine ReadMachine(const std::string& root, const std::vector<int>& affinity, const ResourceLimits& limits) {
   Machine machine;
   const auto schedulable = static_cast<int64_t>(affinity.size());
   machine.cpus = static_cast<int>(std::max<int64_t>(std::min(schedulable, CgroupCpus(root)), 1));
   machine.affinity = affinity;
-  machine.memory_bytes = MemoryLimit(root);
+  machine.memory_bytes = MemoryLimit(root, limits.address_space_bytes);
+  machine.threads = ThreadLimit(root, limits.user_threads);
+  // Each CPU has a worker and a thread that prepares.
+  if (machine.threads > 0) {
+    machine.cpus =
+        static_cast<int>(std::clamp<int64_t>((machine.threads - kOtherThreads) / 2, 1, std::max(machine.cpus, 1)));
+  }
   return machine;
+}
+
+ResourceLimits ReadResourceLimits() {
+  const auto read = [](auto resource) -> int64_t {
+    rlimit limit;
+    if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return 0;
+    return static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, static_cast<rlim_t>(kUnlimited)));
+  };
+  ResourceLimits limits;
+  limits.address_space_bytes = read(RLIMIT_AS);
+  if (geteuid() != 0) limits.user_threads = read(RLIMIT_NPROC);
+  return limits;
 }
 
 std::vector<int> ReadAffinity() {

@@ -9,14 +9,18 @@
 
 #include "server/backend.h"
 #include "server/check_server.h"
+#include "server/concurrency/border.h"
+#include "server/last_words.h"
 #include "server/parse_options.h"
 #include "server/pipeline/self_test.h"
 #include "server/run_server.h"
 
 int main(int argc, char** argv) {
-  const absl::StatusOr<hearwire::ParsedOptions> parsed =
-      hearwire::ParseOptions(std::vector<std::string>(argv + 1, argv + argc),
-                             [](const std::string& name) -> const char* { return std::getenv(name.c_str()); });
+  hearwire::InstallLastWords(hearwire::LogFormat::kText);
+  const absl::StatusOr<hearwire::ParsedOptions> parsed = hearwire::Contain([&] {
+    return hearwire::ParseOptions(std::vector<std::string>(argv + 1, argv + argc),
+                                  [](const std::string& name) -> const char* { return std::getenv(name.c_str()); });
+  });
   if (!parsed.ok()) {
     std::fprintf(stderr, "hearwire-server: %s\n", std::string(parsed.status().message()).c_str());
     return hearwire::kExitCannotStart;

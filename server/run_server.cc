@@ -1,6 +1,7 @@
 #include "server/run_server.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -10,9 +11,15 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "proto/guarded_messages.h"
+#include "server/address_space.h"
+#include "server/concurrency/border.h"
 #include "server/concurrency/mutex.h"
 #include "server/concurrency/steady_time.h"
+#include "server/last_words.h"
 #include "server/listening/connection_limits.h"
 #include "server/machine.h"
 #include "server/stop_signals.h"
@@ -24,6 +31,12 @@ namespace {
 
 // When the device is lost its calls fail at once; this is for their answers to leave.
 constexpr absl::Duration kDeviceLostDrain = absl::Seconds(1);
+
+// Before any are tried: the main one, and the signals'.
+constexpr int kThreadsBefore = 2;
+
+// Where the address space is limited.
+constexpr int kArenasUnderALimit = 2;
 
 // For the log's last lines; whoever reads them may not.
 constexpr absl::Duration kLogFlush = absl::Milliseconds(500);
@@ -119,43 +132,79 @@ void OpenStandardStreams() {
 
 int CannotStart(const ServerOptions& options, const absl::Status& status) {
   const absl::string_view message = status.message();
-  if (options.log_format == LogFormat::kJson) {
-    Log(LogLevel::kError, "cannot start", {{"error", std::string_view(message.data(), message.size())}});
+  const std::vector<LogField> fields = {{"error", std::string_view(message.data(), message.size())}};
+  const absl::Status logged = Contain([&] {
+    if (options.log_format == LogFormat::kJson) Log(LogLevel::kError, "cannot start", fields);
+    FlushLog(SteadyTime::Now() + kLogFlush);
+  });
+  // The log has a thread of its own, which the system may have refused.
+  if (options.log_format == LogFormat::kJson && !logged.ok()) {
+    std::fprintf(stderr, "{\"level\":\"error\",%s}\n", FormatLogLine(LogFormat::kJson, "cannot start", fields).c_str());
   }
-  FlushLog(SteadyTime::Now() + kLogFlush);
   if (options.log_format == LogFormat::kText) {
     std::fprintf(stderr, "hearwire-server: %.*s\n", static_cast<int>(message.size()), message.data());
   }
   return kExitCannotStart;
 }
 
+// gRPC goes on without the threads that it is refused, and answers nobody. So all are tried before any is needed.
+absl::Status CheckThreads(const Machine& machine, const ServerOptions& options) {
+  const int workers = options.workers > 0 ? options.workers : machine.cpus;
+  const int needed = workers + machine.cpus + kOtherThreads;
+  const int started = kThreadsBefore + TryThreads(needed - kThreadsBefore);
+  if (started == needed) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "this server needs ", needed, " threads for ", workers, " workers, and the system refuses it more than ", started,
+      ": raise what limits them (ulimit -u, pids.max, or ulimit -v for their stacks)",
+      workers > 1 ? ", or lower --workers" : ""));
+}
+
+// Both are left behind: the one would take two seconds to stop, and calls that do not end may use the other.
+struct Started {
+  Exposer* exposer;
+  Server* server;
+};
+
+absl::StatusOr<Started> Start(const ServerOptions& options, ServerSeams seams, Life* life) {
+  const ResourceLimits limits = ReadResourceLimits();
+  // Each of the allocator's arenas reserves 64 MiB of address space, and there are eight for each CPU.
+  if (limits.address_space_bytes > 0) mallopt(M_ARENA_MAX, kArenasUnderALimit);
+  StartSignalThread(life);
+  StartLog(options.log_format, options.log_level);
+  seams.machine = ReadMachine("", ReadAffinity(), limits);
+  const DescriptorLimit descriptors = RaiseDescriptorLimit();
+  seams.machine.descriptors = descriptors.now;
+  if (absl::Status status = CheckThreads(seams.machine, options); !status.ok()) return status;
+  if (descriptors.now != descriptors.before) {
+    Log(LogLevel::kInfo, "limit of file descriptors raised", {{"from", descriptors.before}, {"to", descriptors.now}});
+  }
+  has_room_for_message = AddressSpaceHasRoomFor;
+
+  // Before any library takes much thread-local storage.
+  absl::StatusOr<std::unique_ptr<Exposer>> exposer = Exposer::Create(options.host, options.metrics_port);
+  if (!exposer.ok()) return exposer.status();
+  // Not freed when the start fails either: the process ends.
+  Exposer* const left_behind = exposer->release();
+
+  seams.on_device_lost = [life] { life->stop.Set(StopRequest::Reason::kDeviceLost); };
+  absl::StatusOr<std::unique_ptr<Server>> server = Server::Create(options, left_behind, seams);
+  if (!server.ok()) return server.status();
+  return Started{left_behind, server->release()};
+}
+
 }  // namespace
 
 int RunServer(const ServerOptions& options, ServerSeams seams) {
   OpenStandardStreams();
+  InstallLastWords(options.log_format);
   auto* const life = new Life;
-  StartSignalThread(life);
-  StartLog(options.log_format, options.log_level);
-
-  // First, while no library has taken much thread-local storage. Left behind: it would take two seconds to stop.
-  absl::StatusOr<std::unique_ptr<Exposer>> made = Exposer::Create(options.host, options.metrics_port);
-  if (!made.ok()) return CannotStart(options, made.status());
-  Exposer* const exposer = made->release();
-
-  seams.machine = ReadMachine("", ReadAffinity());
-  const DescriptorLimit descriptors = RaiseDescriptorLimit();
-  seams.machine.descriptors = descriptors.now;
-  if (descriptors.now != descriptors.before) {
-    Log(LogLevel::kInfo, "limit of file descriptors raised", {{"from", descriptors.before}, {"to", descriptors.now}});
-  }
-  seams.on_device_lost = [life] { life->stop.Set(StopRequest::Reason::kDeviceLost); };
-  absl::StatusOr<std::unique_ptr<Server>> created = Server::Create(options, exposer, seams);
-  if (!created.ok()) return CannotStart(options, created.status());
-  Server* const server = created->release();  // Left behind too: calls that do not end may use it.
+  const absl::StatusOr<Started> started = Contain([&] { return Start(options, std::move(seams), life); });
+  if (!started.ok()) return CannotStart(options, started.status());
+  Server* const server = started->server;
 
   life->serving = true;
   std::printf("gRPC listening on %s\nmetrics listening on %s\n", server->grpc_address().c_str(),
-              exposer->address().c_str());
+              started->exposer->address().c_str());
   std::fflush(stdout);
 
   bool device_lost = life->stop.Wait() == StopRequest::Reason::kDeviceLost;

@@ -10,6 +10,7 @@ namespace hearwire {
 
 inline constexpr int kExitCannotStart = 1;  // Wrong options too.
 inline constexpr int kExitDeviceLost = 70;
+// kExitFault, 71, is in server/last_words.h.
 
 // Serves until SIGTERM or SIGINT and returns the program's exit code. To be called first thing, while the process has
 // one thread; the process must then end with std::_Exit, for threads are left behind.

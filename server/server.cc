@@ -12,7 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "server/address_space.h"
 #include "server/calls_in_flight.h"
+#include "server/concurrency/border.h"
 #include "server/concurrency/mutex.h"
 #include "server/connection_metrics.h"
 #include "server/engine_options.h"
@@ -27,6 +29,7 @@
 #include "server/pipeline/pipeline.h"
 #include "server/renewals.h"
 #include "server/rpc/embedding_service.h"
+#include "server/run_apart.h"
 #include "server/telemetry/access_log.h"
 #include "server/telemetry/call_log.h"
 #include "server/telemetry/exposer.h"
@@ -46,42 +49,15 @@ constexpr absl::Duration kDrainLook = absl::Milliseconds(10);
 // Likewise, how long before its end streams are told to go on elsewhere, at most.
 constexpr absl::Duration kStreamsFarewell = absl::Seconds(1);
 
+// What gRPC's threads and buffers take before the first call.
+constexpr int64_t kAddressSpaceToServe = int64_t{64} << 20;
+
 // For the access log's last lines.
 constexpr absl::Duration kAccessLogFlush = absl::Milliseconds(500);
 
 constexpr int kSuggestions = 3;  // Of names.
 
 absl::Status ShuttingDownError() { return absl::UnavailableError("the server is shutting down"); }
-
-// Whether something has ended.
-class Ended {
- public:
-  void Set() {
-    MutexLock lock(&mu_);
-    set_ = true;
-    changed_.SignalAll();
-  }
-  // False when it had not by then.
-  bool WaitUntil(SteadyTime time) {
-    MutexLock lock(&mu_);
-    while (!set_ && SteadyTime::Now() < time) changed_.WaitUntil(&mu_, time);
-    return set_;
-  }
-
- private:
-  Mutex mu_;
-  CondVar changed_;
-  bool set_ ABSL_GUARDED_BY(mu_) = false;
-};
-
-std::shared_ptr<Ended> RunApart(std::function<void()> work) {
-  auto ended = std::make_shared<Ended>();
-  std::thread([work = std::move(work), ended] {
-    work();
-    ended->Set();
-  }).detach();
-  return ended;
-}
 
 class ComposedServer final : public Server {
  public:
@@ -230,6 +206,7 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
   preparing.threads = capacity.preparation_threads;
   preparing.max_reply_bytes = options_.max_reply_bytes;
   preparing.max_bytes_in_flight = capacity.pipeline_memory_bytes;
+  preparing.has_room = AddressSpaceHasRoomFor;
   preparing.audio.max_decoded = options_.max_decoded;
   absl::StatusOr<std::unique_ptr<Pipeline>> pipeline = Pipeline::Create(preparing, metrics_.get());
   if (!pipeline.ok()) return pipeline.status();
@@ -255,8 +232,11 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
   serving.precision = engines_->precision();
   serving.door = door_.get();
   serving.on_call = [slow_call = options_.slow_call, access_log = access_log_.get()](const CallRecord& call) {
-    LogCall(call, slow_call);
-    if (access_log != nullptr) access_log->Write(call, absl::Now());
+    // A line for which there is no memory is left out.
+    (void)Contain([&] {
+      LogCall(call, slow_call);
+      if (access_log != nullptr) access_log->Write(call, absl::Now());
+    });
   };
   absl::StatusOr<std::unique_ptr<EmbeddingServiceImpl>> service =
       EmbeddingServiceImpl::Create(serving, &engines_->networks(), &heads_, pipeline_.get(), metrics_.get());
@@ -299,10 +279,16 @@ absl::Status ComposedServer::Start() {
       {{"cpus", seams_.machine.cpus},
        {"memory_bytes", seams_.machine.memory_bytes},
        {"descriptors", seams_.machine.descriptors},
+       {"threads", seams_.machine.threads},
        {"preparation_threads", capacity.preparation_threads},
        {"message_memory_bytes", capacity.message_memory_bytes},
        {"pipeline_memory_bytes", capacity.pipeline_memory_bytes}});
   if (absl::Status status = StartPipeline(capacity); !status.ok()) return status;
+  if (!AddressSpaceHasRoomFor(kAddressSpaceToServe)) {
+    return absl::ResourceExhaustedError(
+        "the address space that this process may have (ulimit -v) is too small to serve in: 1 GiB (ulimit -v 1048576) "
+        "is enough for the embedded network");
+  }
   connection_metrics_ = std::make_unique<ConnectionMetrics>(registry_.get());
   const ConnectionSinks sinks = {.calls = &calls_by_peer_,
                                  .events = connection_metrics_.get(),
@@ -379,7 +365,7 @@ bool ComposedServer::AnswerCalls(SteadyTime deadline) {
   const auto failed = RunApart([this] { FailCalls(); });
   const SteadyTime end = SteadyTime::Now() + kFarewell;
   while (service_->calls_in_flight() > 0 && SteadyTime::Now() < end) absl::SleepFor(kDrainLook);
-  if (service_->calls_in_flight() == 0 && failed->WaitUntil(end)) return true;
+  if (service_->calls_in_flight() == 0 && (failed == nullptr || failed->WaitUntil(end))) return true;
   Log(LogLevel::kWarning, "some calls did not end", {{"calls", service_->calls_in_flight()}});
   return false;
 }

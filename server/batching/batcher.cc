@@ -14,6 +14,7 @@
 #include "server/batching/refusal.h"
 #include "server/batching/run_batch.h"
 #include "server/batching/window_ranges.h"
+#include "server/concurrency/border.h"
 #include "server/concurrency/mutex.h"
 #include "server/concurrency/steady_time.h"
 
@@ -22,7 +23,7 @@ namespace {
 
 // Each worker loops: take a batch, run it, answer the calls that are done with it or hand them to those who answer. A
 // call is done when none of its windows waits and no running batch holds any; that is decided under the lock, and
-// answered without it.
+// answered without it. What changes the queue is noexcept: see server/concurrency/border.h.
 class WorkerBatcher final : public Batcher {
  public:
   WorkerBatcher(const BatcherOptions& options, Backend* backend, BatchObserver* observer)
@@ -39,17 +40,27 @@ class WorkerBatcher final : public Batcher {
   // Once, before anything else.
   absl::Status Start();
 
-  absl::Status Submit(std::shared_ptr<CallWork> call) override;
-  absl::Status Admit(std::shared_ptr<CallWork> call, const Reservation& reservation) override;
-  absl::Status Append(CallWork* call, std::vector<WindowRequest> requests, bool complete) override;
-  void Abandon(std::shared_ptr<CallWork> call) override;
+  absl::Status Submit(std::shared_ptr<CallWork> call) noexcept override;
+  absl::Status Admit(std::shared_ptr<CallWork> call, const Reservation& reservation) noexcept override;
+  absl::Status Append(CallWork* call, std::vector<WindowRequest> requests, bool complete) noexcept override;
+  void Abandon(std::shared_ptr<CallWork> call) noexcept override;
   int64_t credit_frames() const override { return options_.queue.credit_frames; }
-  absl::Duration RetryDelay() const override;
-  void BeginPreparation() override;
-  void EndPreparation() override;
+  absl::Duration RetryDelay() const override {
+    MutexLock lock(&mu_);
+    return queue_.RetryDelay(SteadyTime::Now());
+  }
+  void BeginPreparation() noexcept override {
+    MutexLock lock(&mu_);
+    ++preparing_;
+  }
+  void EndPreparation() noexcept override {
+    MutexLock lock(&mu_);
+    if (--preparing_ == 0) WakeWorkers();
+  }
   void Shutdown(const absl::Status& status) override;
 
  private:
+  void BeginShutdown(const absl::Status& status);
   void Work(int worker);
   // Waits for something to do: a batch, or calls to answer, or both. False: the worker ends.
   bool Next(Batch* batch, Answers* answers);
@@ -98,27 +109,26 @@ class WorkerBatcher final : public Batcher {
   int workers_started_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Status start_status_ ABSL_GUARDED_BY(mu_);
 
-  // For whoever holds no lock.
-  const std::shared_ptr<QueuedFrames> all_frames_;
+  const std::shared_ptr<QueuedFrames> all_frames_;  // For whoever holds no lock.
+  std::unique_ptr<AnswerPool> answer_pool_;         // Null: workers answer. Made before them, ended after them.
 
-  // Null: workers answer. Made before them, ended after them.
-  std::unique_ptr<AnswerPool> answer_pool_;
-
-  Mutex join_mu_;  // Held while the threads are joined; never together with mu_.
+  Mutex join_mu_;  // Held while the threads are started or joined; taken before mu_.
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(join_mu_);
 };
 
 absl::Status WorkerBatcher::Start() {
   {
     MutexLock lock(&join_mu_);
-    for (int i = 0; i < options_.workers; ++i) threads_.emplace_back([this, i] { Work(i); });
+    const auto close = [this] { BeginShutdown(absl::UnavailableError("a worker could not be started")); };
+    const auto run = [this](int worker) { Work(worker); };
+    StartThreads(options_.workers, run, close, &threads_);
   }
   MutexLock lock(&mu_);
   while (workers_started_ < options_.workers) started_.WaitUntil(&mu_, SteadyTime::InfiniteFuture());
   return start_status_;
 }
 
-absl::Status WorkerBatcher::Submit(std::shared_ptr<CallWork> call) {
+absl::Status WorkerBatcher::Submit(std::shared_ptr<CallWork> call) noexcept {
   const int64_t frames = call->total_frames();
   absl::Status status;
   {
@@ -135,7 +145,7 @@ absl::Status WorkerBatcher::Submit(std::shared_ptr<CallWork> call) {
   return status;
 }
 
-absl::Status WorkerBatcher::Admit(std::shared_ptr<CallWork> call, const Reservation& reservation) {
+absl::Status WorkerBatcher::Admit(std::shared_ptr<CallWork> call, const Reservation& reservation) noexcept {
   absl::Status status;
   {
     MutexLock lock(&mu_);
@@ -152,7 +162,7 @@ absl::Status WorkerBatcher::Admit(std::shared_ptr<CallWork> call, const Reservat
   return status;
 }
 
-absl::Status WorkerBatcher::Append(CallWork* call, std::vector<WindowRequest> requests, bool complete) {
+absl::Status WorkerBatcher::Append(CallWork* call, std::vector<WindowRequest> requests, bool complete) noexcept {
   int64_t frames = 0;
   for (const WindowRequest& request : requests) frames += request.window.frame_count();
   int to_wake = 0;
@@ -176,7 +186,7 @@ absl::Status WorkerBatcher::Append(CallWork* call, std::vector<WindowRequest> re
   return absl::OkStatus();
 }
 
-void WorkerBatcher::Abandon(std::shared_ptr<CallWork> call) {
+void WorkerBatcher::Abandon(std::shared_ptr<CallWork> call) noexcept {
   Answers answers;
   {
     MutexLock lock(&mu_);
@@ -189,22 +199,7 @@ void WorkerBatcher::Abandon(std::shared_ptr<CallWork> call) {
   ReportPendingFrames();
 }
 
-absl::Duration WorkerBatcher::RetryDelay() const {
-  MutexLock lock(&mu_);
-  return queue_.RetryDelay(SteadyTime::Now());
-}
-
-void WorkerBatcher::BeginPreparation() {
-  MutexLock lock(&mu_);
-  ++preparing_;
-}
-
-void WorkerBatcher::EndPreparation() {
-  MutexLock lock(&mu_);
-  if (--preparing_ == 0) WakeWorkers();
-}
-
-void WorkerBatcher::Shutdown(const absl::Status& status) {
+void WorkerBatcher::BeginShutdown(const absl::Status& status) {
   Answers answers;
   {
     MutexLock lock(&mu_);
@@ -217,6 +212,10 @@ void WorkerBatcher::Shutdown(const absl::Status& status) {
   }
   TellHere(&answers, observer_);
   ReportPendingFrames();
+}
+
+void WorkerBatcher::Shutdown(const absl::Status& status) {
+  BeginShutdown(status);
   MutexLock lock(&join_mu_);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
@@ -227,7 +226,7 @@ void WorkerBatcher::Work(int worker) {
   pthread_setname_np(pthread_self(), absl::StrCat("worker-", worker).c_str());
   // Before the embedder takes memory, which then is near that CPU.
   if (!options_.worker_cpus.empty()) PinThisThread(options_.worker_cpus[static_cast<size_t>(worker)]);
-  absl::StatusOr<std::unique_ptr<Embedder>> embedder = backend_->NewEmbedder();
+  const absl::StatusOr<std::unique_ptr<Embedder>> embedder = Contain([this] { return backend_->NewEmbedder(); });
   {
     MutexLock lock(&mu_);
     ++workers_started_;

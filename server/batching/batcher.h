@@ -52,7 +52,8 @@ class BatchObserver {
 class Batcher {
  public:
   // Starts the workers and waits until each has made its embedder; fails with what the first of them said, or with
-  // INVALID_ARGUMENT that names the option. backend and observer must outlive the batcher.
+  // INVALID_ARGUMENT that names the option. Throws std::system_error where the system refuses a thread. backend and
+  // observer must outlive the batcher.
   static absl::StatusOr<std::unique_ptr<Batcher>> Create(const BatcherOptions& options, Backend* backend,
                                                          BatchObserver* observer);
   // Shuts down as by Shutdown(UNAVAILABLE).

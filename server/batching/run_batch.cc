@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/types/span.h"
+#include "server/concurrency/border.h"
 
 namespace hearwire {
 namespace {
@@ -25,8 +26,8 @@ absl::Status RunRange(Embedder* embedder, size_t begin, size_t end, Batch* batch
                       std::vector<absl::Status>* call_status) {
   end = KeepWindowsOfGoodCalls(begin, end, batch, *call_status);
   if (begin == end) return absl::OkStatus();
-  absl::Status status =
-      embedder->Embed(batch->network, absl::MakeConstSpan(batch->windows).subspan(begin, end - begin));
+  absl::Status status = Contain(
+      [&] { return embedder->Embed(batch->network, absl::MakeConstSpan(batch->windows).subspan(begin, end - begin)); });
   if (status.ok() || absl::IsUnavailable(status)) return status;
   if (end - begin == 1) {
     (*call_status)[static_cast<size_t>(batch->owners[begin].call)] = std::move(status);

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "server/concurrency/border.h"
 #include "server/concurrency/steady_time.h"
 
 namespace hearwire {
@@ -31,7 +32,7 @@ void Periodic::Run() {
       while (!ending_ && SteadyTime::Now() < next) wake_.WaitUntil(&mu_, next);
       if (ending_) return;
     }
-    work_();
+    (void)Contain(work_);
   }
 }
 

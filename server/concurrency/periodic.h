@@ -13,8 +13,8 @@ namespace hearwire {
 
 class Periodic {
  public:
-  // Calls `work` one period from now, and one period after each call has ended. name: of the thread, at most 15
-  // characters.
+  // Calls `work` one period from now, and one period after each call has ended. A call that throws is as if it had not
+  // been. name: of the thread, at most 15 characters.
   Periodic(const char* name, absl::Duration period, std::function<void()> work);
   // Waits for a call that is under way.
   ~Periodic();

@@ -5,25 +5,30 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/concurrency/border.h"
 #include "server/concurrency/steady_time.h"
 
 namespace hearwire {
 
 ThreadPool::ThreadPool(const std::string& name, int threads) {
-  for (int i = 0; i < std::max(threads, 1); ++i) {
-    threads_.emplace_back([this, name] {
-      pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
-      Run();
-    });
-  }
+  const auto run = [this, name](int) {
+    pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+    Run();
+  };
+  StartThreads(
+      std::max(threads, 1), run, [this] { Close(); }, &threads_);
 }
 
-ThreadPool::~ThreadPool() {
+void ThreadPool::Close() {
   {
     MutexLock lock(&mu_);
     closed_ = true;
   }
   wake_.SignalAll();
+}
+
+ThreadPool::~ThreadPool() {
+  Close();
   for (std::thread& thread : threads_) thread.join();
 }
 

@@ -15,7 +15,8 @@ namespace hearwire {
 
 class ThreadPool {
  public:
-  // name: of the threads, as `top -H` shows them; 15 characters at most. Starts `threads` threads, at least 1.
+  // name: of the threads, as `top -H` shows them; 15 characters at most. Starts `threads` threads, at least 1;
+  // throws std::system_error, and leaves none, where the system refuses one.
   ThreadPool(const std::string& name, int threads);
   // Runs what was scheduled, and what that schedules, then ends the threads. Not from within a task.
   ~ThreadPool();
@@ -27,6 +28,7 @@ class ThreadPool {
   void Schedule(std::function<void()> task);
 
  private:
+  void Close();
   void Run() noexcept;
 
   Mutex mu_;

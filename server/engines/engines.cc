@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/concurrency/border.h"
 #include "server/engines/embedding_rate.h"
 #include "server/engines/engine.h"
 #include "server/engines/placement.h"
@@ -77,8 +78,15 @@ void Retire(Engine engine) {
     engine.backend.reset();
   });
   const std::future<void> ended = end.get_future();
-  std::thread(std::move(end)).detach();
-  ended.wait_for(kFarewell);
+  std::packaged_task<void()>* const task = new std::packaged_task<void()>(std::move(end));
+  const absl::Status started = Contain([task] {
+    std::thread([task] {
+      (*task)();
+      delete task;
+    }).detach();
+  });
+  // Where the system refuses a thread, the device and what holds it are left behind as they are.
+  if (started.ok()) ended.wait_for(kFarewell);
 }
 
 absl::Status PlacedEngines::GiveUp(size_t number, const absl::Status& why) {
@@ -160,7 +168,8 @@ absl::Status PlacedEngines::PlaceByTrial(absl::Duration trial) {
     absl::Status status;
     engines_[i].backend->PrepareFor({});  // The trial prepares for what it measures by itself.
     // An embedder is one thread's.
-    std::thread([&] { status = Try(&engines_[i], trial, &of_engine); }).join();
+    const auto attempt = [&] { return Try(&engines_[i], trial, &of_engine); };
+    std::thread([&] { status = Contain(attempt); }).join();
     const bool runs_any =
         std::any_of(of_engine.begin(), of_engine.end(), [](const auto& rate) { return rate.has_value(); });
     if (status.ok() && !runs_any && !IsLast(i)) status = engines_[i].shortages.front();
@@ -287,7 +296,8 @@ void PlacedEngines::Shutdown(const absl::Status& status) {
   std::vector<std::thread> threads;
   for (const Engine& engine : engines_) {
     if (engine.batcher == nullptr) continue;
-    threads.emplace_back([&] { engine.batcher->Shutdown(status); });
+    const auto shut_down = [&] { engine.batcher->Shutdown(status); };
+    if (!Contain([&] { threads.emplace_back(shut_down); }).ok()) shut_down();
   }
   for (std::thread& thread : threads) thread.join();
 }

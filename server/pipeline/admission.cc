@@ -20,6 +20,7 @@ Admission::Share::~Share() {
 }
 
 bool Admission::Share::Grow(int64_t bytes) {
+  if (bytes >= kLargeBytes && admission_->has_room_ && !admission_->has_room_(bytes)) return false;
   MutexLock lock(&admission_->mu_);
   const bool alone = admission_->bytes_ == bytes_;
   if (!alone && bytes > admission_->max_bytes_ - admission_->bytes_) return false;

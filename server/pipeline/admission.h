@@ -4,7 +4,9 @@
 #define HEARWIRE_SERVER_PIPELINE_ADMISSION_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <utility>
 #include <variant>
 
 #include "server/concurrency/mutex.h"
@@ -16,6 +18,8 @@ class Admission {
  public:
   enum class Refusal { kTooManyCalls, kMemoryFull };
 
+  static constexpr int64_t kLargeBytes = 1 << 20;
+
   // What one call holds. Given back when it is destroyed, which must be before the Admission is. Thread-safe.
   class Share {
    public:
@@ -24,7 +28,8 @@ class Admission {
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
 
-    // Takes `bytes` more. False, and nothing taken, when others hold something and all together would pass the limit.
+    // Takes `bytes` more. False, and nothing taken, when others hold something and all together would pass the limit,
+    // or when the machine has no room for them.
     bool Grow(int64_t bytes);
     void Shrink(int64_t bytes);
     // Gives back what is above `bytes`.
@@ -35,7 +40,10 @@ class Admission {
     int64_t bytes_;  // Guarded by admission_->mu_.
   };
 
-  Admission(int max_calls, int64_t max_bytes) : max_calls_(max_calls), max_bytes_(max_bytes) {}
+  // has_room: whether the machine has room for so many bytes more, now, whatever the limit says. Asked when a share
+  // grows by kLargeBytes or more. Null: it always has.
+  Admission(int max_calls, int64_t max_bytes, std::function<bool(int64_t)> has_room = nullptr)
+      : max_calls_(max_calls), max_bytes_(max_bytes), has_room_(std::move(has_room)) {}
   Admission(const Admission&) = delete;
   Admission& operator=(const Admission&) = delete;
 
@@ -48,6 +56,7 @@ class Admission {
  private:
   const int max_calls_;
   const int64_t max_bytes_;
+  const std::function<bool(int64_t)> has_room_;
 
   mutable Mutex mu_;
   int calls_ ABSL_GUARDED_BY(mu_) = 0;

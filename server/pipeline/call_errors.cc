@@ -13,6 +13,9 @@ namespace {
 // A queue that empties at once is no reason to come back at once.
 constexpr absl::Duration kLeastRetryDelay = absl::Milliseconds(50);
 
+// Until other calls may have given memory back.
+constexpr absl::Duration kRetryWithoutMemory = absl::Seconds(1);
+
 }  // namespace
 
 CallError BadClip(const CallRequest& request, int clip, std::string_view message) {
@@ -43,6 +46,18 @@ CallError NotAdmitted(Admission::Refusal refusal, int max_calls, int64_t max_byt
   return {.status = absl::ResourceExhaustedError(message),
           .reason = calls ? reason::kTooManyCalls : reason::kMemoryFull,
           .retry_after = std::max(batcher.RetryDelay(), kLeastRetryDelay)};
+}
+
+CallError OutOfMemory() {
+  return {.status = absl::ResourceExhaustedError(
+              "the server has too little memory left for this call: try again later, or send less audio in a call"),
+          .reason = reason::kMemoryFull,
+          .retry_after = kRetryWithoutMemory};
+}
+
+CallError FromContained(const absl::Status& status) {
+  if (absl::IsResourceExhausted(status)) return OutOfMemory();
+  return {.status = status, .reason = reason::kInternal};
 }
 
 CallError CallerGone() { return {.status = absl::CancelledError("the caller has gone"), .reason = reason::kCancelled}; }

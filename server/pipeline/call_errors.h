@@ -4,11 +4,14 @@
 #define HEARWIRE_SERVER_PIPELINE_CALL_ERRORS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/batching/batcher.h"
+#include "server/concurrency/border.h"
 #include "server/pipeline/admission.h"
 #include "server/pipeline/call.h"
 
@@ -22,6 +25,20 @@ CallError ReplyTooLarge(int64_t bytes, int64_t limit, bool at_least);
 
 // RESOURCE_EXHAUSTED that passes.
 CallError NotAdmitted(Admission::Refusal refusal, int max_calls, int64_t max_bytes, const Batcher& batcher);
+
+// RESOURCE_EXHAUSTED that passes: an allocation for the call has failed, or would leave too little.
+CallError OutOfMemory();
+
+// What a call fails with of whose work Contain returned that status: OutOfMemory, or INTERNAL.
+CallError FromContained(const absl::Status& status);
+
+// Runs a call's own work, which returns what it fails with, if anything; what it throws is one of these.
+template <typename Work>
+std::optional<CallError> ContainCall(Work&& work) {
+  std::optional<CallError> error;
+  const absl::Status thrown = Contain([&] { error = work(); });
+  return thrown.ok() ? std::move(error) : std::optional(FromContained(thrown));
+}
 
 CallError CallerGone();
 CallError DeadlinePassed();

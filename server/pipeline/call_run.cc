@@ -79,12 +79,13 @@ std::optional<CallError> CallRun::EnterBatchers(const std::vector<Reservation>& 
 }
 
 void CallRun::Schedule(int64_t samples_left) {
-  parts_.threads->Schedule(caller_->value(), samples_left, [run = shared_from_this()] { return run->PrepareSlice(); });
+  parts_.threads->Schedule(caller_->value(), samples_left,
+                           [run = shared_from_this()]() noexcept { return run->PrepareSlice(); });
 }
 
 void CallRun::RunOrSchedule(int64_t samples_left) {
   parts_.threads->RunOrSchedule(caller_->value(), samples_left,
-                                [run = shared_from_this()] { return run->PrepareSlice(); });
+                                [run = shared_from_this()]() noexcept { return run->PrepareSlice(); });
 }
 
 std::optional<CallError> CallRun::Append(int clip, bool complete, LaneWindows windows) {
@@ -101,7 +102,9 @@ std::optional<CallError> CallRun::AppendTo(CallLane* lane, int clip, bool comple
   prepared_frames_ += FramesOf(cut.windows);
   std::vector<WindowRequest> requests;
   if (is_piece) {
-    requests = lane->prepared.Add(clip, std::move(cut.windows), cut.has_ended, lane->request->readouts);
+    const absl::Status added = Contain(
+        [&] { requests = lane->prepared.Add(clip, std::move(cut.windows), cut.has_ended, lane->request->readouts); });
+    if (!added.ok()) return FromContained(added);
   }
   if (complete) lane->announced = false;  // The batcher knows it by this.
   const absl::Status status = lane->batcher->Append(lane->request->work.get(), std::move(requests), complete);
@@ -211,11 +214,12 @@ std::optional<CallError> CallRun::GiveRows(size_t lane, const PreparedWindows::P
                    "its embedding is not finite: the network overflows on samples as large as these; 1.0 is full "
                    "scale");
   }
-  return request_.sink->OnRows({.lane = static_cast<int>(lane),
-                                .clip = piece.clip,
-                                .first_window = piece.first_of_clip,
-                                .rows = rows,
-                                .last = piece.last_of_clip});
+  const WindowRows given{.lane = static_cast<int>(lane),
+                         .clip = piece.clip,
+                         .first_window = piece.first_of_clip,
+                         .rows = rows,
+                         .last = piece.last_of_clip};
+  return ContainCall([&] { return request_.sink->OnRows(given); });
 }
 
 void CallRun::EndWhilePreparing(CallError error) {

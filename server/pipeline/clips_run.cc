@@ -25,7 +25,7 @@ std::optional<int64_t> ClipsRun::PrepareSlice() {
   if (clip != nullptr) {
     const SteadyTime start = SteadyTime::Now();
     error = WhyStop();
-    if (!error) error = Prepare(clip.get(), &windows, &clip_ended);
+    if (!error) error = ContainCall([&] { return Prepare(clip.get(), &windows, &clip_ended); });
     spent = SteadyTime::Now() - start;
   }
 
@@ -71,9 +71,18 @@ std::unique_ptr<ClipsRun::OpenClip> ClipsRun::TakeClip() {
     NoteFault(next_clip_, NoMemory());
     return nullptr;
   }
+  const int index = next_clip_;
+  std::unique_ptr<OpenClip> clip;
+  const absl::Status opened =
+      Contain([&] { clip = std::make_unique<OpenClip>(request_, index, parts_.options.audio); });
+  if (!opened.ok()) {
+    share_->Shrink(OpenClipBytes());
+    NoteFault(index, FromContained(opened));
+    return nullptr;
+  }
   ++open_clips_;
-  const int index = next_clip_++;
-  return std::make_unique<OpenClip>(request_, index, parts_.options.audio);
+  ++next_clip_;
+  return clip;
 }
 
 void ClipsRun::CloseClip() {

@@ -10,8 +10,12 @@
 namespace hearwire {
 
 void ClipsRun::Start() {
-  const KnownSize known = MeasureClips();
-  if (std::optional<CallError> error = ReserveRoom(known)) return Finish(std::move(error));
+  KnownSize known;
+  std::optional<CallError> refused = ContainCall([&] {
+    known = MeasureClips();
+    return ReserveRoom(known);
+  });
+  if (refused) return Finish(std::move(refused));
   if (std::optional<CallError> error = EnterBatchers(known.lanes)) return EndWhilePreparing(*std::move(error));
   const int tasks = std::min(clip_count_, parts_.options.threads);
   {

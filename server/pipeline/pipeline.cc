@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/batching/batcher.h"
-#include "server/concurrency/thread_pool.h"
+#include "server/concurrency/border.h"
 #include "server/pipeline/admission.h"
 #include "server/pipeline/call_errors.h"
 #include "server/pipeline/clips_run.h"
@@ -20,7 +20,7 @@ class PooledPipeline final : public Pipeline {
   PooledPipeline(const PipelineOptions& options, Metrics* metrics)
       : options_(options),
         metrics_(metrics),
-        admission_(options.max_calls, options.max_bytes_in_flight),
+        admission_(options.max_calls, options.max_bytes_in_flight, options.has_room),
         threads_(options.threads) {}
 
   void Start(CallRequest request) override;
@@ -30,6 +30,9 @@ class PooledPipeline final : public Pipeline {
  private:
   // Lets the call in, or refuses it. Null: that.
   std::unique_ptr<Admission::Share> Admit(const CallRequest& request, ReplySink* sink);
+
+  // Ends a call that has not begun.
+  void Refuse(const CallError& error, ReplySink* sink);
 
   PipelineParts parts() { return {options_, metrics_, &threads_, shutting_down_}; }
 
@@ -51,16 +54,26 @@ std::unique_ptr<Admission::Share> PooledPipeline::Admit(const CallRequest& reque
     refused = NotAdmitted(std::get<Admission::Refusal>(admitted), options_.max_calls, options_.max_bytes_in_flight,
                           *request.lanes.front().network->batcher);
   }
-  metrics_->OnRejected(refused->reason);
-  sink->OnEnd(&*refused, CallReport{}, nullptr);
+  Refuse(*refused, sink);
   return nullptr;
+}
+
+void PooledPipeline::Refuse(const CallError& error, ReplySink* sink) {
+  if (reason::IsRefusal(error.reason)) metrics_->OnRejected(error.reason);
+  sink->OnEnd(&error, CallReport{}, nullptr);
 }
 
 void PooledPipeline::Start(CallRequest request) {
   std::unique_ptr<Admission::Share> share = Admit(request, request.sink);
   if (share == nullptr) return;
-  auto caller = callers_.Enter(request.caller);
-  std::make_shared<ClipsRun>(parts(), std::move(request), std::move(caller), std::move(share))->Start();
+  ReplySink* const sink = request.sink;
+  std::shared_ptr<ClipsRun> run;
+  const absl::Status made = Contain([&] {
+    auto caller = callers_.Enter(request.caller);
+    run = std::make_shared<ClipsRun>(parts(), std::move(request), std::move(caller), std::move(share));
+  });
+  if (!made.ok()) return Refuse(FromContained(made), sink);
+  run->Start();
 }
 
 std::shared_ptr<StreamCall> PooledPipeline::StartStream(StreamRequest request) {
@@ -71,9 +84,17 @@ std::shared_ptr<StreamCall> PooledPipeline::StartStream(StreamRequest request) {
   }
   std::unique_ptr<Admission::Share> share = Admit(request.call, request.sink.get());
   if (share == nullptr) return nullptr;
-  auto caller = callers_.Enter(request.call.caller);
-  auto run = std::make_shared<StreamRun>(parts(), std::move(request), std::move(caller), std::move(share),
-                                         std::move(std::get<0>(feed)));
+  const std::shared_ptr<StreamSink> sink = request.sink;
+  std::shared_ptr<StreamRun> run;
+  const absl::Status made = Contain([&] {
+    auto caller = callers_.Enter(request.call.caller);
+    run = std::make_shared<StreamRun>(parts(), std::move(request), std::move(caller), std::move(share),
+                                      std::move(std::get<0>(feed)));
+  });
+  if (!made.ok()) {
+    Refuse(FromContained(made), sink.get());
+    return nullptr;
+  }
   return run->Start() ? run : nullptr;
 }
 

@@ -11,6 +11,7 @@
 #define HEARWIRE_SERVER_PIPELINE_PIPELINE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -31,6 +32,8 @@ struct PipelineOptions {
   int max_calls = 1024;
   // Bytes held by them, as said above. A call that is alone is taken whatever it holds: it has its own limits.
   int64_t max_bytes_in_flight = int64_t{2} << 30;
+  // As Admission's. Asked from several threads at once.
+  std::function<bool(int64_t)> has_room = nullptr;
   AudioLimits audio = {};
 };
 

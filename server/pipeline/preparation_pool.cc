@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/time/time.h"
+#include "server/concurrency/border.h"
 #include "server/concurrency/steady_time.h"
 
 namespace hearwire {
@@ -18,20 +19,24 @@ constexpr int kWeight = 1;
 }  // namespace
 
 PreparationPool::PreparationPool(int threads) : order_(kSliceTime) {
-  for (int i = 0; i < std::max(threads, 1); ++i) {
-    threads_.emplace_back([this] {
-      pthread_setname_np(pthread_self(), "decode");
-      Run();
-    });
-  }
+  const auto run = [this](int) {
+    pthread_setname_np(pthread_self(), "decode");
+    Run();
+  };
+  StartThreads(
+      std::max(threads, 1), run, [this] { Close(); }, &threads_);
 }
 
-PreparationPool::~PreparationPool() {
+void PreparationPool::Close() {
   {
     MutexLock lock(&mu_);
     closed_ = true;
   }
   wake_.SignalAll();
+}
+
+PreparationPool::~PreparationPool() {
+  Close();
   for (std::thread& thread : threads_) thread.join();
 }
 

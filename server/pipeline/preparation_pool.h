@@ -26,7 +26,7 @@ class PreparationPool {
   // to go on as soon as it has its turn; nothing when it is not. Must not throw: that ends the program.
   using Slice = std::function<std::optional<int64_t>()>;
 
-  // At least one thread.
+  // At least one thread. Throws std::system_error, and leaves none, where the system refuses one.
   explicit PreparationPool(int threads);
   // Runs what was scheduled, and what that schedules, then ends the threads. Not from within a slice.
   ~PreparationPool();
@@ -46,6 +46,7 @@ class PreparationPool {
     Slice slice;
   };
 
+  void Close();
   void Run() noexcept;
 
   Mutex mu_;

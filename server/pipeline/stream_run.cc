@@ -147,7 +147,7 @@ std::optional<int64_t> StreamRun::PrepareSlice() {
   const SteadyTime start = SteadyTime::Now();
   if (!is_over) {
     end = WhyStop();
-    if (!end) fault = Prepare(&windows, &has_ended);
+    if (!end) fault = ContainCall([&] { return Prepare(&windows, &has_ended); });
   }
 
   bool go_on = false;

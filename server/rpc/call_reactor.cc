@@ -11,11 +11,13 @@ CallReactor::CallReactor(grpc::CallbackServerContext* context, std::string_view 
     : context_(context), account_(context, method, sinks) {}
 
 void CallReactor::Fail(const RequestFault& fault) {
+  has_begun_ = true;
   account_.CountRefusal(fault.error);
   Finish(account_.Fail(fault, CallReport{}));
 }
 
 void CallReactor::Succeed() {
+  has_begun_ = true;
   if (reply_ != nullptr) account_.set_reply_bytes(static_cast<int64_t>(reply_->ByteSizeLong()));
   account_.Succeed(CallReport{});
   Finish(grpc::Status::OK);
@@ -31,6 +33,7 @@ void CallReactor::Run(CallRequest request, const AudioClips& clips, absl::Durati
   request.caller = account_.caller().name;
   request.reply = writer_->size();
   request.sink = this;
+  has_begun_ = true;
   pipeline->Start(std::move(request));
 }
 

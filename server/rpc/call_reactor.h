@@ -35,6 +35,9 @@ class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
   }
   const Caller& caller() const { return account_.caller(); }
 
+  // Whether one of them has been called.
+  bool has_begun() const { return has_begun_; }
+
   // Answers at once.
   void Fail(const RequestFault& fault);
   void Succeed();
@@ -73,6 +76,7 @@ class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
   std::string fault_field_;                 // Of what the writer refused.
   std::unique_ptr<Admission::Share> held_;  // Until the reply has left.
   std::atomic<int64_t>* in_flight_ = nullptr;
+  bool has_begun_ = false;
   // Of each lane. Set before the handler returns, if at all; OnCancel comes later.
   std::vector<std::shared_ptr<CallWork>> works_;
 };

@@ -1,9 +1,11 @@
 #include "server/rpc/embedding_service.h"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/concurrency/border.h"
 #include "server/pipeline/call_errors.h"
 #include "server/pipeline/lane_plan.h"
 #include "server/rpc/call_reactor.h"
@@ -136,6 +138,16 @@ std::optional<RequestFault> EmbeddingServiceImpl::CountIn(Needs needs) {
   return state == State::kStarting ? Starting() : Draining();
 }
 
+// What escapes `handler` before it has answered or handed the call on fails the call; later nothing can be contained.
+template <typename Handler>
+CallReactor* EmbeddingServiceImpl::Handle(CallReactor* call, Handler handler) noexcept {
+  const absl::Status thrown = Contain([&] { handler(call); });
+  if (thrown.ok()) return call;
+  if (call->has_begun()) std::terminate();
+  call->Fail({FromContained(thrown), ""});
+  return call;
+}
+
 bool EmbeddingServiceImpl::Admit(CallReactor* call, const google::protobuf::Message& message,
                                  const google::protobuf::Message* reply, Needs needs) {
   const auto bytes = static_cast<int64_t>(message.ByteSizeLong());
@@ -146,6 +158,7 @@ bool EmbeddingServiceImpl::Admit(CallReactor* call, const google::protobuf::Mess
     if (!fault) {
       call->CountOut(&in_flight_);
       fault = door_->TakeCall(call->caller(), bytes);
+      if (!fault && IsUnread(message)) fault = {OutOfMemory(), ""};
     }
   }
   if (fault) call->Fail(*fault);
@@ -160,17 +173,17 @@ void EmbeddingServiceImpl::Run(CallReactor* call, const Request& message, CallRe
 }
 
 template <typename Request, typename Response>
-CallReactor* EmbeddingServiceImpl::Embed(CallReactor* call, LaneKind kind, const Request& message, Response* response) {
+void EmbeddingServiceImpl::Embed(CallReactor* call, LaneKind kind, const Request& message, Response* response) {
   const std::string& name = message.config().empty() ? options_.default_config : message.config();
   call->set_config(name);
-  if (!Admit(call, message, response)) return call;
+  if (!Admit(call, message, response)) return;
   ServedConfig served;
   v1::ElementType element_type;
   CallRequest request;
   if (!Take(ReadConfig(name, *networks_), &served, call) ||
       !Take(ReadElementType(message.element_type()), &element_type, call) ||
       !Take(ReadClips(message.clips(), options_.max_clips), &request.clips, call)) {
-    return call;
+    return;
   }
   const Config& config = *served.config;
   request.lanes.push_back(
@@ -182,44 +195,45 @@ CallReactor* EmbeddingServiceImpl::Embed(CallReactor* call, LaneKind kind, const
   Run(call, message, std::move(request),
       NewReplyWriter({config.name, served.network, options_.precision}, config.embedding_size(), message.clips_size(),
                      element_type, response));
-  return call;
 }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetSceneEmbeddings(grpc::CallbackServerContext* context,
                                                                    const v1::GetSceneEmbeddingsRequest* request,
                                                                    v1::GetSceneEmbeddingsResponse* response) {
-  return Embed(NewCall(context, "GetSceneEmbeddings"), LaneKind::kScene, *request, response);
+  return Handle(NewCall(context, "GetSceneEmbeddings"),
+                [&](CallReactor* call) { Embed(call, LaneKind::kScene, *request, response); });
 }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTimestampEmbeddings(grpc::CallbackServerContext* context,
                                                                        const v1::GetTimestampEmbeddingsRequest* request,
                                                                        v1::GetTimestampEmbeddingsResponse* response) {
-  return Embed(NewCall(context, "GetTimestampEmbeddings"), LaneKind::kTimestamps, *request, response);
+  return Handle(NewCall(context, "GetTimestampEmbeddings"),
+                [&](CallReactor* call) { Embed(call, LaneKind::kTimestamps, *request, response); });
 }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTags(grpc::CallbackServerContext* context,
                                                         const v1::GetTagsRequest* message,
                                                         v1::GetTagsResponse* response) {
-  CallReactor* const call = NewCall(context, "GetTags");
-  const std::string& name = message->network().empty() ? default_network_ : message->network();
-  call->set_config(name);
-  if (!Admit(call, *message, response)) return call;
-  CallRequest request;
-  ServedConfig served;
-  if (!Take(ReadNetwork(name, *networks_), &served, call) ||
-      !Take(ReadClips(message->clips(), options_.max_clips), &request.clips, call)) {
-    return call;
-  }
-  // There are no more tags than classes.
-  const uint32_t asked = message->top_k() == 0 ? kClassCount : message->top_k();
-  const int top_k = static_cast<int>(std::min<uint32_t>(asked, kClassCount));
-  request.lanes.push_back({.kind = LaneKind::kScene,
-                           .network = served.network,
-                           .readouts = {LogitsReadout()},
-                           .min_samples = served.config->min_scene_samples()});
-  Run(call, *message, std::move(request),
-      NewTagsWriter({"", served.network, options_.precision}, message->clips_size(), top_k, response));
-  return call;
+  return Handle(NewCall(context, "GetTags"), [&](CallReactor* call) {
+    const std::string& name = message->network().empty() ? default_network_ : message->network();
+    call->set_config(name);
+    if (!Admit(call, *message, response)) return;
+    CallRequest request;
+    ServedConfig served;
+    if (!Take(ReadNetwork(name, *networks_), &served, call) ||
+        !Take(ReadClips(message->clips(), options_.max_clips), &request.clips, call)) {
+      return;
+    }
+    // There are no more tags than classes.
+    const uint32_t asked = message->top_k() == 0 ? kClassCount : message->top_k();
+    const int top_k = static_cast<int>(std::min<uint32_t>(asked, kClassCount));
+    request.lanes.push_back({.kind = LaneKind::kScene,
+                             .network = served.network,
+                             .readouts = {LogitsReadout()},
+                             .min_samples = served.config->min_scene_samples()});
+    Run(call, *message, std::move(request),
+        NewTagsWriter({"", served.network, options_.precision}, message->clips_size(), top_k, response));
+  });
 }
 
 grpc::ServerBidiReactor<v1::StreamEmbeddingsRequest, v1::StreamEmbeddingsResponse>*
@@ -267,43 +281,43 @@ void EmbeddingServiceImpl::EndStreams() { watch_->StopAll(Draining().error); }
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListConfigs(grpc::CallbackServerContext* context,
                                                             const v1::ListConfigsRequest* request,
                                                             v1::ListConfigsResponse* response) {
-  CallReactor* const call = NewCall(context, "ListConfigs");
-  if (!Admit(call, *request, response, Needs::kNothing)) return call;
-  for (const Config& config : Configs()) {
-    const LoadedNetwork* loaded = networks_->Find(config.network->name);
-    if (loaded == nullptr && request->loaded_only()) continue;
-    WriteConfig(config, loaded, config.name == options_.default_config, options_.precision, response->add_configs());
-  }
-  call->Succeed();
-  return call;
+  return Handle(NewCall(context, "ListConfigs"), [&](CallReactor* call) {
+    if (!Admit(call, *request, response, Needs::kNothing)) return;
+    for (const Config& config : Configs()) {
+      const LoadedNetwork* loaded = networks_->Find(config.network->name);
+      if (loaded == nullptr && request->loaded_only()) continue;
+      WriteConfig(config, loaded, config.name == options_.default_config, options_.precision, response->add_configs());
+    }
+    call->Succeed();
+  });
 }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::Classify(grpc::CallbackServerContext* context,
                                                          const v1::ClassifyRequest* message,
                                                          v1::ClassifyResponse* response) {
-  CallReactor* const call = NewCall(context, "Classify");
-  if (!Admit(call, *message, response)) return call;
-  std::vector<const LoadedHead*> heads;
-  CallRequest request;
-  if (!Take(ReadHeads(message->heads(), *heads_), &heads, call)) return call;
-  call->set_config(NetworkLabel(heads));
-  if (!Take(ReadClips(message->clips(), options_.max_clips), &request.clips, call)) return call;
-  LanePlan plan;
-  std::vector<PlannedHead> planned = PlanHeads(heads, &plan);
-  auto writer = NewClassifyWriter(std::move(planned), plan, message->top_k(), message->clips_size(), response);
-  request.lanes = std::move(plan).TakeLanes();
-  Run(call, *message, std::move(request), std::move(writer));
-  return call;
+  return Handle(NewCall(context, "Classify"), [&](CallReactor* call) {
+    if (!Admit(call, *message, response)) return;
+    std::vector<const LoadedHead*> heads;
+    CallRequest request;
+    if (!Take(ReadHeads(message->heads(), *heads_), &heads, call)) return;
+    call->set_config(NetworkLabel(heads));
+    if (!Take(ReadClips(message->clips(), options_.max_clips), &request.clips, call)) return;
+    LanePlan plan;
+    std::vector<PlannedHead> planned = PlanHeads(heads, &plan);
+    auto writer = NewClassifyWriter(std::move(planned), plan, message->top_k(), message->clips_size(), response);
+    request.lanes = std::move(plan).TakeLanes();
+    Run(call, *message, std::move(request), std::move(writer));
+  });
 }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListHeads(grpc::CallbackServerContext* context,
                                                           const v1::ListHeadsRequest* request,
                                                           v1::ListHeadsResponse* response) {
-  CallReactor* const call = NewCall(context, "ListHeads");
-  if (!Admit(call, *request, response, Needs::kNothing)) return call;
-  for (const LoadedHead& loaded : heads_->heads()) WriteHead(loaded, options_.precision, response->add_heads());
-  call->Succeed();
-  return call;
+  return Handle(NewCall(context, "ListHeads"), [&](CallReactor* call) {
+    if (!Admit(call, *request, response, Needs::kNothing)) return;
+    for (const LoadedHead& loaded : heads_->heads()) WriteHead(loaded, options_.precision, response->add_heads());
+    call->Succeed();
+  });
 }
 
 }  // namespace hearwire

@@ -124,9 +124,13 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
   bool CountStreamIn();
   void ReportStreams();
 
-  // Both methods of embeddings. Returns `call`, which runs or has failed.
+  // Runs a handler of a unary call, and returns the call.
+  template <typename Handler>
+  CallReactor* Handle(CallReactor* call, Handler handler) noexcept;
+
+  // Both methods of embeddings: `call` then runs or has failed.
   template <typename Request, typename Response>
-  CallReactor* Embed(CallReactor* call, LaneKind kind, const Request& message, Response* response);
+  void Embed(CallReactor* call, LaneKind kind, const Request& message, Response* response);
 
   // Hands a call whose request has been read to the pipeline.
   template <typename Request>

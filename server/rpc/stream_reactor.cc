@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "hearwire/v1/embedding.grpc.pb.h"
 #include "server/audio/pcm_source.h"
+#include "server/concurrency/border.h"
 #include "server/pipeline/call_errors.h"
 #include "server/rpc/deadline.h"
 
@@ -126,7 +128,8 @@ void StreamReactor::OnReadDone(bool ok) {
     }
   }
   if (!ok) return stream->EndAudio();
-  return stream == nullptr ? TakeStart() : TakePiece();
+  const absl::Status thrown = Contain([&] { stream == nullptr ? TakeStart() : TakePiece(); });
+  if (!thrown.ok()) Stop(FromContained(thrown));
 }
 
 void StreamReactor::TakeStart() {
@@ -135,7 +138,9 @@ void StreamReactor::TakeStart() {
     MutexLock lock(&mu_);
     std::variant<StreamPlan, RequestFault> read =
         InvalidRequest("start", "the first message of a stream is its start, and this one has none");
-    if (request_.has_start()) {
+    if (IsUnread(request_)) {
+      read = RequestFault{OutOfMemory(), ""};
+    } else if (request_.has_start()) {
       const v1::StreamStart& start = request_.start();
       account_.set_config(start.config().empty() ? parts_.default_config : std::string_view(start.config()));
       read = ReadStreamStart(start, parts_.default_config, *parts_.networks, *parts_.heads);
@@ -197,6 +202,7 @@ std::optional<RequestFault> StreamReactor::CountPiece(size_t bytes) {
 }
 
 std::optional<RequestFault> StreamReactor::FindMisuse() const {
+  if (IsUnread(request_)) return RequestFault{OutOfMemory(), ""};
   if (request_.has_start())
     return InvalidRequest("start", "the stream has one already: all messages behind it are samples");
   if (!request_.has_samples()) return InvalidRequest("request", "the message is empty: set samples");

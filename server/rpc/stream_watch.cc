@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include "server/concurrency/border.h"
 #include "server/concurrency/steady_time.h"
 #include "server/rpc/stream_reactor.h"
 
@@ -66,10 +67,10 @@ void StreamWatch::Run() {
         wake_.WaitUntil(&mu_, streams_.empty() ? SteadyTime::InfiniteFuture() : next);
       }
       if (ending_) return;
-      open = TakeOpen();
+      (void)Contain([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { open = TakeOpen(); });
     }
     const SteadyTime now = SteadyTime::Now();
-    for (const auto& stream : open) stream->Tick(now);
+    for (const auto& stream : open) (void)Contain([&] { stream->Tick(now); });
     next = now + period_;
   }
 }

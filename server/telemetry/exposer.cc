@@ -1,21 +1,43 @@
 #include "server/telemetry/exposer.h"
 
+#include <prometheus/metric_family.h>
+
 #include <exception>
+#include <new>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "server/concurrency/border.h"
 
 namespace hearwire {
 namespace {
 
 // A connection holds a thread until its request has come, or the time for it has passed: fewer idle ones than threads
-// do not keep a scrape waiting, and as many again cost it half a second more. The threads have small stacks.
-constexpr char kThreads[] = "64";
-constexpr char kRequestTimeoutMs[] = "500";
+// do not keep a scrape waiting, and as many again cost it a quarter of a second more. Scrapers are few and patient, and
+// each thread counts where threads are limited.
+constexpr char kThreads[] = "16";
+constexpr char kRequestTimeoutMs[] = "250";
 // Those that wait for a thread, in the server and in the kernel, which drops what is beyond.
 constexpr char kConnectionQueue[] = "512";
 constexpr char kListenBacklog[] = "512";
+
+// CivetWeb's threads collect; an exception must not reach them.
+class ContainedCollectable final : public prometheus::Collectable {
+ public:
+  explicit ContainedCollectable(std::weak_ptr<prometheus::Collectable> metrics) : metrics_(std::move(metrics)) {}
+  std::vector<prometheus::MetricFamily> Collect() const override {
+    std::vector<prometheus::MetricFamily> families;
+    (void)Contain([&] {
+      if (const auto metrics = metrics_.lock()) families = metrics->Collect();
+    });
+    return families;
+  }
+
+ private:
+  const std::weak_ptr<prometheus::Collectable> metrics_;
+};
 
 }  // namespace
 
@@ -41,11 +63,20 @@ absl::StatusOr<std::unique_ptr<Exposer>> Exposer::Create(const std::string& host
     if (ports.empty()) return absl::InternalError(absl::StrCat("metrics: nothing listens on ", address));
     exposer->port_ = ports.front();
     exposer->Add(exposer->process_);
+  } catch (const std::bad_alloc&) {
+    throw;                           // The start's border says so.
   } catch (const std::exception&) {  // CivetWeb's, without a reason.
     return absl::FailedPreconditionError(absl::StrCat(
         "cannot listen on ", address, " for metrics: the port is taken, or ", host, " is no address of this machine"));
   }
   return exposer;
+}
+
+void Exposer::Add(const std::weak_ptr<prometheus::Collectable>& metrics) {
+  auto contained = std::make_shared<ContainedCollectable>(metrics);
+  http_->RegisterCollectable(contained);
+  MutexLock lock(&mu_);
+  added_.push_back(std::move(contained));
 }
 
 }  // namespace hearwire

@@ -8,8 +8,11 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "server/concurrency/mutex.h"
 #include "server/telemetry/process_metrics.h"
 
 namespace hearwire {
@@ -30,8 +33,9 @@ class Exposer {
   // Stops listening; takes up to two seconds, for so long the HTTP server sleeps.
   ~Exposer() = default;
 
-  // Serves these metrics too, for as long as their owner keeps them. Thread-safe.
-  void Add(const std::weak_ptr<prometheus::Collectable>& metrics) { http_->RegisterCollectable(metrics); }
+  // Serves these metrics too, for as long as their owner keeps them; a scrape lacks those whose collection throws.
+  // Thread-safe.
+  void Add(const std::weak_ptr<prometheus::Collectable>& metrics);
 
   int port() const { return port_; }
   std::string address() const { return FormatAddress(host_, port_); }
@@ -39,6 +43,8 @@ class Exposer {
  private:
   Exposer() = default;
 
+  Mutex mu_;
+  std::vector<std::shared_ptr<prometheus::Collectable>> added_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<ProcessMetrics> process_ = std::make_shared<ProcessMetrics>();
   std::string host_;
   int port_ = 0;

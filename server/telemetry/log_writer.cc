@@ -8,6 +8,8 @@
 #include <thread>
 #include <utility>
 
+#include "server/concurrency/border.h"
+
 namespace hearwire {
 namespace {
 
@@ -36,8 +38,12 @@ void LogWriter::Write(std::string line) {
     ++dropped_;
     return;
   }
-  waiting_bytes_ += line.size();
-  lines_.push_back(std::move(line));
+  const size_t bytes = line.size();
+  if (!Contain([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { lines_.push_back(std::move(line)); }).ok()) {
+    ++dropped_;
+    return;
+  }
+  waiting_bytes_ += bytes;
   changed_.SignalAll();
 }
 

@@ -22,7 +22,7 @@ class LogWriter {
   explicit LogWriter(int fd);
   ~LogWriter() = delete;
 
-  // With its line break. Does not wait for the file.
+  // With its line break. Does not wait for the file. Without memory for it, it is dropped too.
   void Write(std::string line);
 
   // Lines dropped since the last call, once there is room again; until then 0.

@@ -124,5 +124,43 @@ TEST(AffinityTest, NamesTheCpusThisThreadMayUse) {
   sched_setaffinity(0, sizeof(before), &before);
 }
 
+TEST_F(MachineTest, CountsTheLimitOfItsAddressSpaceWithoutWhatIsOnlyReserved) {
+  Write("/proc/meminfo", "MemTotal:       16777216 kB\n");
+  EXPECT_EQ(ReadMachine(root_, Cpus(8), {.address_space_bytes = int64_t{2} << 30}).memory_bytes, int64_t{1536} << 20);
+  EXPECT_EQ(ReadMachine(root_, Cpus(8), {.address_space_bytes = int64_t{400} << 20}).memory_bytes, int64_t{100} << 20);
+  EXPECT_EQ(ReadMachine(root_, Cpus(8), {.address_space_bytes = int64_t{64} << 30}).memory_bytes, int64_t{16} << 30);
+}
+
+TEST_F(MachineTest, HasNoMoreCpusThanThreadsSufficeFor) {
+  EXPECT_EQ(ReadMachine(root_, Cpus(8)).threads, 0);
+  const Machine few = ReadMachine(root_, Cpus(8), {.user_threads = kOtherThreads + 7});
+  EXPECT_EQ(few.threads, kOtherThreads + 7);
+  EXPECT_EQ(few.cpus, 3);
+  EXPECT_EQ(ReadMachine(root_, Cpus(8), {.user_threads = 10}).cpus, 1);
+  EXPECT_EQ(ReadMachine(root_, Cpus(8), {.user_threads = 1000}).cpus, 8);
+}
+
+TEST_F(MachineTest, TakesWhatTheGroupsOfAllLevelsLeaveOfTheirThreads) {
+  MountVersion2("/a/b");
+  Write("/sys/fs/cgroup/a/pids.max", "100\n");
+  Write("/sys/fs/cgroup/a/pids.current", "31\n");  // One of them is this process.
+  Write("/sys/fs/cgroup/a/b/pids.max", "90\n");
+  Write("/sys/fs/cgroup/a/b/pids.current", "1\n");
+  EXPECT_EQ(ReadMachine(root_, Cpus(8)).threads, 70);
+  EXPECT_EQ(ReadMachine(root_, Cpus(8), {.user_threads = 60}).threads, 60);
+  Write("/sys/fs/cgroup/a/pids.max", "max\n");
+  EXPECT_EQ(ReadMachine(root_, Cpus(8)).threads, 90);
+  Write("/sys/fs/cgroup/a/b/pids.current", "200\n");
+  EXPECT_EQ(ReadMachine(root_, Cpus(8)).threads, 1) << "as when the limit was lowered later";
+}
+
+TEST_F(MachineTest, ReadsThreadsOfVersion1) {
+  Write("/proc/self/mountinfo", "39 31 0:36 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n");
+  Write("/proc/self/cgroup", "8:pids:/x\n");
+  Write("/sys/fs/cgroup/pids/x/pids.max", "50\n");
+  Write("/sys/fs/cgroup/pids/x/pids.current", "1\n");
+  EXPECT_EQ(ReadMachine(root_, Cpus(8)).threads, 50);
+}
+
 }  // namespace
 }  // namespace hearwire

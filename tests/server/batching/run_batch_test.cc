@@ -5,6 +5,8 @@
 
 #include <map>
 #include <memory>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -127,6 +129,27 @@ TEST_F(RunBatchTest, ADeviceLostWhileHalvingStopsIt) {
   FailWindow(a, 0, absl::InternalError("bad"));
   FailWindow(b, 1, absl::UnavailableError("gone"));
   EXPECT_EQ(Run({&a, &b}), absl::UnavailableError("gone"));
+}
+
+TEST_F(RunBatchTest, WhatTheEmbedderThrowsIsAFailureOfTheWindowThatStandsAlone) {
+  TestCall good(0, 2, 10, 1), bad(0, 2, 10, 2), hungry(0, 1, 10, 3);
+  const float* const offender = bad.work()->requests[1].row;
+  const float* const glutton = hungry.work()->requests[0].row;
+  FakeBackend throwing;
+  throwing.AddNetwork(nullptr, {}).IgnoreError();
+  throwing.set_before_embed([&](int, absl::Span<const WindowRequest> batch) -> absl::Status {
+    for (const WindowRequest& request : batch) {
+      if (request.row == offender) throw std::runtime_error("thrown");
+      if (request.row == glutton) throw std::bad_alloc();
+    }
+    return absl::OkStatus();
+  });
+  embedder_ = *throwing.NewEmbedder();
+  EXPECT_TRUE(Run({&good, &bad, &hungry}).ok());
+  EXPECT_TRUE(call_status_[0].ok());
+  EXPECT_TRUE(absl::IsInternal(call_status_[1])) << call_status_[1];
+  EXPECT_TRUE(absl::IsResourceExhausted(call_status_[2])) << call_status_[2];
+  EXPECT_TRUE(good.RowsAreRight());
 }
 
 }  // namespace

@@ -65,5 +65,16 @@ TEST(AdmissionTest, GivesBackAllThatAShareHeldWhenItEnds) {
   EXPECT_EQ(admission.calls(), 0);
 }
 
+TEST(AdmissionTest, AsksTheMachineBeforeALargeShareGrows) {
+  bool has_room = false;
+  Admission admission(10, int64_t{1} << 30, [&](int64_t bytes) { return has_room || bytes < (8 << 20); });
+  const Share share = Admitted(&admission, 1);
+  EXPECT_TRUE(share->Grow(Admission::kLargeBytes));
+  EXPECT_FALSE(share->Grow(8 << 20)) << "alone too";
+  EXPECT_EQ(admission.bytes(), 1 + Admission::kLargeBytes);
+  has_room = true;
+  EXPECT_TRUE(share->Grow(8 << 20));
+}
+
 }  // namespace
 }  // namespace hearwire

@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <future>
+#include <new>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -319,6 +321,43 @@ TEST(PipelineTest, TellsTheBatcherWhileItPreparesACallAndGivesUpWhatFails) {
   EXPECT_EQ(batcher.abandoned, 2);
   EXPECT_FALSE(batcher.appended_unannounced);
   EXPECT_EQ(batcher.preparing, 0);
+}
+
+TEST_F(GatedPipelineTest, RefusesALargeCallThatTheMachineHasNoRoomFor) {
+  std::atomic<bool> has_room = false;
+  PipelineHarness harness({.pipeline = {.has_room = [&](int64_t) { return has_room.load(); }}});
+  const Answer refused = harness.Run(harness.Request({Tone(1)}));
+  EXPECT_EQ(refused.reason(), reason::kMemoryFull);
+  EXPECT_TRUE(refused.error().retry_after.has_value());
+  has_room = true;
+  EXPECT_TRUE(harness.Run(harness.Request({Tone(1)})).ok());
+}
+
+// Throws where rows are written, and forgets the end otherwise.
+class ThrowingSink final : public ReplySink {
+ public:
+  std::optional<CallError> OnRows(const WindowRows&) override { throw std::bad_alloc(); }
+  void OnEnd(const CallError* error, const CallReport&, Held) override {
+    ended_.set_value(error != nullptr ? std::optional(*error) : std::nullopt);
+  }
+  std::optional<CallError> Wait() { return ended_.get_future().get(); }
+
+ private:
+  std::promise<std::optional<CallError>> ended_;
+};
+
+TEST_F(GatedPipelineTest, ACallWithoutMemoryForItsRowsFailsAlone) {
+  PipelineHarness harness;
+  ThrowingSink sink;
+  CallRequest request = harness.Request({Tone(4), Tone(4)}, LaneKind::kTimestamps);
+  request.sink = &sink;
+  harness.pipeline->Start(std::move(request));
+  const std::optional<CallError> error = sink.Wait();
+  ASSERT_TRUE(error.has_value());
+  EXPECT_EQ(error->reason, reason::kMemoryFull);
+  EXPECT_TRUE(error->retry_after.has_value());
+  EXPECT_EQ(harness.metrics.count("rejected MEMORY_FULL"), 1);
+  EXPECT_TRUE(harness.Run(harness.Request({Tone(1)})).ok());
 }
 
 }  // namespace

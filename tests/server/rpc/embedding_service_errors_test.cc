@@ -326,5 +326,17 @@ TEST(EmbeddingServiceTest, CreateRefusesADefaultThatItCannotServe) {
   EXPECT_EQ(status(options).code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST(UnreadMessageTest, ACallWhoseMessageThereIsNoMemoryForIsToldToComeBack) {
+  ServiceHarness harness;
+  const auto request = RequestFor<SceneRequest>({ToneClip(0.5)});
+  has_room_for_message = [](int64_t bytes) { return bytes < 1000; };
+  const Failure refused = SceneFailure(&harness, request);
+  has_room_for_message = nullptr;
+  EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(refused.reason, "MEMORY_FULL");
+  EXPECT_TRUE(refused.retry_ms && refused.pushback);
+  EXPECT_TRUE(SceneFailure(&harness, request).status.ok());
+}
+
 }  // namespace
 }  // namespace hearwire

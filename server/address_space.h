@@ -1,0 +1,21 @@
+// Room under a limit of the process's address space (ulimit -v), which makes allocations fail that a machine has memory
+// for.
+
+#ifndef HEARWIRE_SERVER_ADDRESS_SPACE_H_
+#define HEARWIRE_SERVER_ADDRESS_SPACE_H_
+
+#include <cstdint>
+
+namespace hearwire {
+
+// What is kept free under a limit. gRPC ends the process when it cannot allocate; what it asks for is smaller than
+// this.
+inline constexpr int64_t kSpareAddressSpace = int64_t{64} << 20;
+
+// Whether `bytes` more leave kSpareAddressSpace free. Always where there is no limit: then it costs nothing, else some
+// microseconds. Takes no memory. Thread-safe.
+bool AddressSpaceHasRoomFor(int64_t bytes);
+
+}  // namespace hearwire
+
+#endif  // HEARWIRE_SERVER_ADDRESS_SPACE_H_
