@@ -285,11 +285,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6)
     parser.add_argument("--mbytes", type=float, default=32)
     parser.add_argument("--connections", type=int, default=100)
+    parser.add_argument("--nice", type=int, default=19, help="0: beside the server on the same processors, on equal terms")
     arguments = parser.parse_args()
     if not ipaddress.ip_address(arguments.address.rsplit(":", 1)[0]).is_loopback:
         parser.error(f"{arguments.address} is not of this machine's loopback")
     # Attackers have machines of their own elsewhere: here they must not take the victims' and the server's processors.
-    os.nice(19)
+    os.nice(arguments.nice)
     budget = Budget(min(arguments.seconds, 600), int(min(arguments.mbytes, 1024) * 1e6))
     attacker = Attacker(arguments.address, budget, arguments.source, arguments.tls, min(arguments.connections, 1000))
     try:

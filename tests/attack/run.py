@@ -1,6 +1,6 @@
 """All attacks on all targets, as a table: scripts/attack runs it.
 
-    run.py [--targets bare,small,front] [--attacks NAME,…] [--seconds S]
+    run.py [--targets bare,small,front] [--attacks NAME,…] [--seconds S] [--mbytes M] [--connections N] [--nice N]
 
 bare: a server on its own. small: the same in a cgroup of 768 MB (cgroups of version 1, and root). front: the same behind
 deploy/haproxy. Each attack has a new server and ends by itself; all of it takes about 10 minutes.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import pathlib
+import signal
 import sys
 import tempfile
 
@@ -56,11 +57,15 @@ def names(text: str, known: list[str], what: str) -> list[str]:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # So that servers and attackers end with it.
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     attacks = [attack.name for attack in trial.ATTACKS]
     parser.add_argument("--targets", default="bare,small,front")
     parser.add_argument("--attacks", default=",".join(attacks))
     parser.add_argument("--seconds", type=float, help="of each attack; default: 6, and 13 where something is held")
+    parser.add_argument("--mbytes", type=float, help="of each attacker")
+    parser.add_argument("--connections", type=int, help="of each attacker, where it holds several")
+    parser.add_argument("--nice", type=int, default=19, help="attackers' priority; 0: the server's own")
     arguments = parser.parse_args()
     targets = names(arguments.targets, ["bare", "small", "front"], "target")
     wanted = names(arguments.attacks, attacks, "attack")
@@ -74,8 +79,9 @@ def main() -> None:
         for at, attack in enumerate(trial.ATTACKS):
             if attack.name not in wanted:
                 continue
-            if arguments.seconds:
-                attack = dataclasses.replace(attack, seconds=arguments.seconds)
+            attack = dataclasses.replace(
+                attack, seconds=arguments.seconds or attack.seconds, mbytes=arguments.mbytes or attack.mbytes,
+                connections=arguments.connections or attack.connections, nice=arguments.nice)
             for target in targets:
                 with trial.target(target, certificates, attack) as aim:
                     print_row(row(attack.name, target, trial.run(aim, attack, f"127.1.{at}")))

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -16,10 +17,10 @@ import grpc
 import numpy as np
 import pytest
 import trial
-from front import CONFIGURATION, Front, version
+from front import CONFIGURATION, PROGRAM, Front, version
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hearwire_server import BIN, PATIENCE, Server, chirp, pb, pb_grpc, pcm, wait_until
-from python_client import PythonLoad
+from python_client import PythonLoad, package
 from stream_calls import piece, start
 
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("HEARWIRE_")}
@@ -275,3 +276,34 @@ def test_a_reload_loses_no_call_and_no_stream(certificates, server):
         assert [answer.WhichOneof("response") for answer in stream][-1] == "summary"
         # Nothing keeps the old worker.
         wait_until(lambda: not set(old) & set(front.workers()), 30, "the old worker's end")
+
+
+# Sound in real time; the stream's end is told of as soon as it is there.
+STREAM = """
+import sys, time, numpy as np, hearwire
+def sound():
+    for _ in range(80):
+        yield np.zeros(3200, np.float32)
+        time.sleep(0.1)
+with hearwire.Client(sys.argv[1]) as client:
+    rows = 0
+    for event in client.stream(sound(), 32000, timestamps=True, resume=True):
+        rows += len(getattr(event, "embeddings", ()))
+        print(type(event).__name__, rows, flush=True)
+"""
+
+
+@pytest.mark.skipif(PROGRAM is not None and version() < (3, 0), reason="HAProxy 2.6 loses the status by which clients resume")
+def test_a_stream_goes_on_at_the_other_server_when_its_own_drains(certificates):
+    with Server() as one, contextlib.ExitStack() as stack:
+        two = stack.enter_context(Server())
+        front = stack.enter_context(Front(certificates, [one.address, two.address]))
+        env = {**CLEAN, **secure(certificates, front), "PYTHONPATH": package()}
+        process = subprocess.Popen(
+            [sys.executable, "-c", STREAM, f"https://{front.address}"], stdout=subprocess.PIPE, text=True, env=env)
+        assert process.stdout.readline().startswith("StreamStarted")
+        goes = one if one.metric("hearwire_open_streams") else two
+        threading.Event().wait(1)
+        assert goes.stop() == 0
+        last = process.communicate(timeout=60 * PATIENCE)[0].splitlines()[-1]
+        assert process.returncode == 0 and last == "StreamSummary 161"

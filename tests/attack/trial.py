@@ -1,6 +1,6 @@
 """One attack on one target: four attackers, and callers beside them whose calls are timed before and meanwhile.
 
-The attackers are processes of the lowest priority with addresses of their own (127.x.y.z), for they have machines of
+The attackers are processes with addresses of their own (127.x.y.z), and of the lowest priority, for they have machines of
 their own elsewhere. The callers come from 127.0.0.1.
 """
 
@@ -40,6 +40,7 @@ class Attack:
     mbytes: float = 32
     connections: int = 100
     descriptors: int = 0  # The server may have no more.
+    nice: int = 19
 
 
 # Of attacks that hold something: longer than the 10 s after which the front gives up.
@@ -82,7 +83,8 @@ class Target:
         return self.server.process.poll() is None
 
     def resident_mb(self, which: str = "VmRSS") -> float:
-        return memory(self.server.process.pid)[which] / 1024 if self.alive() else float("nan")
+        """0 of one that was killed."""
+        return memory(self.server.process.pid).get(which, 0) / 1024 if self.alive() else 0
 
 
 @contextlib.contextmanager
@@ -175,7 +177,7 @@ def run(aim: Target, attack: Attack, network: str, calm_seconds: float = 3, afte
         subprocess.Popen(
             [sys.executable, str(HERE / "attacks.py"), attack.name, aim.address, "--source", f"{network}.{i + 1}",
              "--seconds", str(attack.seconds), "--mbytes", str(attack.mbytes), "--connections", str(attack.connections),
-             *(["--tls"] if aim.certificates else [])],
+             "--nice", str(attack.nice), *(["--tls"] if aim.certificates else [])],
             stdout=subprocess.PIPE, text=True)
         for i in range(ATTACKERS)
     ]
