@@ -38,6 +38,14 @@ constexpr uint64_t kWake = 0;
 constexpr uint64_t kEnded = 1;
 constexpr uint64_t kFirstSocket = 2;
 
+// What gRPC sets on connections that it accepts by itself; on Linux they have it of the socket that listens.
+void SetTcpOptions(int socket, absl::Duration unacknowledged_timeout) {
+  const int on = 1;
+  setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  const auto timeout_ms = static_cast<unsigned>(absl::ToInt64Milliseconds(unacknowledged_timeout));
+  if (timeout_ms > 0) setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
+}
+
 FileDescriptor OpenReserve() { return FileDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
 absl::Duration RoundOf(const ListenerOptions& options) {
@@ -119,6 +127,7 @@ void EpollListener::Start(std::vector<FileDescriptor> tcp, FileDescriptor unix_s
   epoll_ = FileDescriptor(epoll_create1(EPOLL_CLOEXEC));
   wake_ = FileDescriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   reserve_ = OpenReserve();
+  for (const FileDescriptor& socket : tcp) SetTcpOptions(socket.get(), options_.unacknowledged_timeout);
   for (FileDescriptor& socket : tcp) sockets_.push_back({std::move(socket), /*is_unix=*/false});
   if (unix_socket.is_open()) sockets_.push_back({std::move(unix_socket), /*is_unix=*/true});
   unix_file_ = std::move(unix_file);
@@ -176,7 +185,9 @@ void EpollListener::Run() {
       stops_listening = stops_listening_;
     }
     // Ends first: they make room.
-    connections_.ForgetEnded();
+    for (int i = 0; i < count; ++i) {
+      if (found[i].data.u64 == kEnded) connections_.ForgetEnded();
+    }
     const SteadyTime now = SteadyTime::Now();
     if (paused_until_ && now >= *paused_until_) {
       paused_until_.reset();
@@ -245,13 +256,6 @@ void EpollListener::TakeIn(FileDescriptor socket, bool is_unix, const sockaddr_s
   }
   if (options_.is_exempt) origin.is_exempt = options_.is_exempt(peer ? ToText(*peer) : origin.name);
   if (!connections_.Add(socket.get(), peer, origin)) return;
-  if (!is_unix) {
-    // As gRPC sets them on what it accepts by itself.
-    const int on = 1;
-    setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    const auto timeout_ms = static_cast<unsigned>(absl::ToInt64Milliseconds(options_.unacknowledged_timeout));
-    if (timeout_ms > 0) setsockopt(socket.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
-  }
   handler_->Serve(std::move(socket), uid);
 }
 
