@@ -10,6 +10,9 @@
 namespace hearwire {
 namespace {
 
+// What gRPC takes before the first call, beside what is to be spare.
+constexpr int64_t kToServe = int64_t{64} << 20;
+
 // -1: unlimited, or not known.
 int64_t ReadLimit() {
   rlimit limit;
@@ -32,6 +35,13 @@ int64_t UsedBytes() {
 bool AddressSpaceHasRoomFor(int64_t bytes) {
   static const int64_t limit = ReadLimit();
   return limit < 0 || UsedBytes() + bytes + kSpareAddressSpace <= limit;
+}
+
+absl::Status CheckAddressSpaceToServe() {
+  if (AddressSpaceHasRoomFor(kToServe)) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      "the address space that this process may have (ulimit -v) is too small to serve in: 1 GiB (ulimit -v 1048576) is "
+      "enough for the embedded network");
 }
 
 }  // namespace hearwire

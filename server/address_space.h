@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "absl/status/status.h"
+
 namespace hearwire {
 
 // What is kept free under a limit. gRPC ends the process when it cannot allocate; what it asks for is smaller than
@@ -15,6 +17,9 @@ inline constexpr int64_t kSpareAddressSpace = int64_t{64} << 20;
 // Whether `bytes` more leave kSpareAddressSpace free. Always where there is no limit: then it costs nothing, else some
 // microseconds. Takes no memory. Thread-safe.
 bool AddressSpaceHasRoomFor(int64_t bytes);
+
+// RESOURCE_EXHAUSTED: there is too little left for gRPC's threads and buffers, let alone for calls.
+absl::Status CheckAddressSpaceToServe();
 
 }  // namespace hearwire
 

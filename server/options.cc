@@ -88,6 +88,7 @@ std::vector<LogField> DescribeOptions(const ServerOptions& options) {
       {"max-batch-frames", options.max_batch_frames},
       {"max-queue-delay", text(options.max_queue_delay)},
       {"max-queue-time", text(options.max_queue_time)},
+      {"batch-timeout", text(options.batch_timeout)},
       {"max-queued-frames", options.max_queued_frames},
       {"host", options.host},
       {"grpc-port", options.grpc_port},

@@ -45,7 +45,8 @@ struct ServerOptions {
   int64_t max_batch_frames = 0;                // 0: 4096 on the CPU, 32768 on CUDA.
   absl::Duration max_queue_delay = absl::Milliseconds(5);
   absl::Duration max_queue_time = absl::Seconds(1);
-  int64_t max_queued_frames = 0;  // 0: what a quarter of the memory holds.
+  absl::Duration batch_timeout = absl::Minutes(1);  // A batch that runs for longer ends the server. Zero: none does.
+  int64_t max_queued_frames = 0;                    // 0: what a quarter of the memory holds.
 
   std::string host = "127.0.0.1";
   int grpc_port = 8001;  // 0: a free one.

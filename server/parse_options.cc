@@ -231,6 +231,8 @@ void Flags::AddComputeFlags() {
   AddTime("max-queue-delay", absl::ZeroDuration(), "Longest wait of a window for company", &options_.max_queue_delay);
   AddTime("max-queue-time", absl::ZeroDuration(), "Work that may run before a call; with more, it is refused",
           &options_.max_queue_time);
+  AddTime("batch-timeout", absl::ZeroDuration(),
+          "A batch that runs for longer hangs, and ends the server (code 72); 0: none", &options_.batch_timeout);
   Add("max-queued-frames", "NUMBER", "what a quarter of the memory holds",
       "Spectrogram frames that wait; more are refused",
       Store<int64_t>(&options_.max_queued_frames, [](const std::string& text) -> absl::StatusOr<int64_t> {

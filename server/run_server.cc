@@ -29,8 +29,8 @@
 namespace hearwire {
 namespace {
 
-// When the device is lost its calls fail at once; this is for their answers to leave.
-constexpr absl::Duration kDeviceLostDrain = absl::Seconds(1);
+// When the device is lost its calls fail at once, and when a batch hangs it will not end; this is for answers to leave.
+constexpr absl::Duration kFailureDrain = absl::Seconds(1);
 
 // Before any are tried: the main one, and the signals'.
 constexpr int kThreadsBefore = 2;
@@ -44,12 +44,12 @@ constexpr absl::Duration kLogFlush = absl::Milliseconds(500);
 // Why the server should end. Thread-safe.
 class StopRequest {
  public:
-  enum class Reason { kNone, kSignal, kDeviceLost };
+  enum class Reason { kNone, kSignal, kDeviceLost, kBatchHung };
 
-  // A lost device outdoes a signal.
+  // A failure outdoes a signal, and the first one counts.
   void Set(Reason reason) {
     MutexLock lock(&mu_);
-    if (reason_ != Reason::kDeviceLost) reason_ = reason;
+    if (!IsFailure()) reason_ = reason;
     changed_.SignalAll();
   }
   Reason Wait() {
@@ -57,14 +57,18 @@ class StopRequest {
     while (reason_ == Reason::kNone) changed_.WaitUntil(&mu_, SteadyTime::InfiniteFuture());
     return reason_;
   }
-  // Whether the device is lost; waits until then or until `time`.
-  bool WaitForDeviceLost(SteadyTime time) {
+  // Likewise, but waits for a failure, or until `time`.
+  Reason WaitForFailure(SteadyTime time) {
     MutexLock lock(&mu_);
-    while (reason_ != Reason::kDeviceLost && SteadyTime::Now() < time) changed_.WaitUntil(&mu_, time);
-    return reason_ == Reason::kDeviceLost;
+    while (!IsFailure() && SteadyTime::Now() < time) changed_.WaitUntil(&mu_, time);
+    return reason_;
   }
 
  private:
+  bool IsFailure() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return reason_ == Reason::kDeviceLost || reason_ == Reason::kBatchHung;
+  }
+
   Mutex mu_;
   CondVar changed_;
   Reason reason_ ABSL_GUARDED_BY(mu_) = Reason::kNone;
@@ -187,6 +191,7 @@ absl::StatusOr<Started> Start(const ServerOptions& options, ServerSeams seams, L
   Exposer* const left_behind = exposer->release();
 
   seams.on_device_lost = [life] { life->stop.Set(StopRequest::Reason::kDeviceLost); };
+  seams.on_batch_hung = [life] { life->stop.Set(StopRequest::Reason::kBatchHung); };
   absl::StatusOr<std::unique_ptr<Server>> server = Server::Create(options, left_behind, seams);
   if (!server.ok()) return server.status();
   return Started{left_behind, server->release()};
@@ -207,15 +212,17 @@ int RunServer(const ServerOptions& options, ServerSeams seams) {
               started->exposer->address().c_str());
   std::fflush(stdout);
 
-  bool device_lost = life->stop.Wait() == StopRequest::Reason::kDeviceLost;
-  if (!device_lost) {
+  StopRequest::Reason reason = life->stop.Wait();
+  if (reason == StopRequest::Reason::kSignal) {
     server->EnterLameDuck();
-    device_lost = life->stop.WaitForDeviceLost(SteadyTime::Now() + options.lame_duck);
+    reason = life->stop.WaitForFailure(SteadyTime::Now() + options.lame_duck);
   }
-  server->Drain(SteadyTime::Now() + (device_lost ? kDeviceLostDrain : options.drain_deadline));
+  const bool failed = reason != StopRequest::Reason::kSignal;
+  server->Drain(SteadyTime::Now() + (failed ? kFailureDrain : options.drain_deadline));
   Log(LogLevel::kInfo, "ended");
   FlushLog(SteadyTime::Now() + kLogFlush);
-  return device_lost ? kExitDeviceLost : 0;
+  if (!failed) return 0;
+  return reason == StopRequest::Reason::kDeviceLost ? kExitDeviceLost : kExitBatchHung;
 }
 
 }  // namespace hearwire

@@ -10,6 +10,7 @@ namespace hearwire {
 
 inline constexpr int kExitCannotStart = 1;  // Wrong options too.
 inline constexpr int kExitDeviceLost = 70;
+inline constexpr int kExitBatchHung = 72;
 // kExitFault, 71, is in server/last_words.h.
 
 // Serves until SIGTERM or SIGINT and returns the program's exit code. To be called first thing, while the process has
@@ -20,6 +21,7 @@ inline constexpr int kExitDeviceLost = 70;
 // SIGTERM, SIGINT: lame duck, drain, 0; while it starts: 0 at once. One that follows
 // within 100 ms is the same one; a later one ends the process with 128 + its number. SIGHUP does nothing. A lost
 // device: health says NOT_SERVING, calls fail with UNAVAILABLE, kExitDeviceLost.
+// A batch that runs for longer than batch_timeout: as a lost device, kExitBatchHung.
 //
 // Of `seams` the backend and the self-test count.
 int RunServer(const ServerOptions& options, ServerSeams seams);

@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "server/address_space.h"
+#include "server/batch_timeout.h"
 #include "server/calls_in_flight.h"
 #include "server/concurrency/border.h"
 #include "server/concurrency/mutex.h"
@@ -49,9 +50,6 @@ constexpr absl::Duration kDrainLook = absl::Milliseconds(10);
 // Likewise, how long before its end streams are told to go on elsewhere, at most.
 constexpr absl::Duration kStreamsFarewell = absl::Seconds(1);
 
-// What gRPC's threads and buffers take before the first call.
-constexpr int64_t kAddressSpaceToServe = int64_t{64} << 20;
-
 // For the access log's last lines.
 constexpr absl::Duration kAccessLogFlush = absl::Milliseconds(500);
 
@@ -83,6 +81,7 @@ class ComposedServer final : public Server {
   // Tells logs and metrics what runs the networks, once that is final.
   void ReportEngines();
   void OnDeviceLost(const absl::Status& status);
+  void OnBatchHung(const BatchWatch::Batch& batch);
   // What Drain waits for.
   bool AnswerCalls(SteadyTime deadline);
   // Waits until no call is in flight and the last answers have had time to arrive. False: not so by the deadline.
@@ -97,7 +96,8 @@ class ComposedServer final : public Server {
   ServerOptions options_;
   const ServerSeams seams_;
   Exposer* const exposer_;
-  std::atomic<bool> device_lost_ = false;
+  std::atomic<bool> device_lost_ = false;  // Or a batch hangs.
+  const std::shared_ptr<BatchWatch> batch_watch_ = std::make_shared<BatchWatch>();
   const std::shared_ptr<prometheus::Registry> registry_;
   std::unique_ptr<AccessLog> access_log_;  // Null: none.
   std::unique_ptr<Door> door_;
@@ -113,6 +113,7 @@ class ComposedServer final : public Server {
   std::shared_ptr<TlsStore> tls_;  // Null: no TLS.
   ListeningServer grpc_;
   std::unique_ptr<Renewals> renewals_;
+  std::unique_ptr<BatchTimeout> batch_timeout_;  // Null: none.
 };
 
 ComposedServer::~ComposedServer() {
@@ -161,6 +162,7 @@ absl::Status ComposedServer::OpenDoor() {
 absl::Status ComposedServer::LoadNetworks() {
   absl::StatusOr<std::vector<std::unique_ptr<Backend>>> backends = seams_.make_backends(options_);
   if (!backends.ok()) return backends.status();
+  for (std::unique_ptr<Backend>& backend : *backends) backend = WatchBackend(std::move(backend), batch_watch_);
   absl::StatusOr<std::unique_ptr<Engines>> engines =
       Engines::Load(MakeEngineSpecs(seams_.machine, *std::move(backends), options_),
                     {options_.model_repository, options_.networks, seams_.make_reference});
@@ -284,11 +286,7 @@ absl::Status ComposedServer::Start() {
        {"message_memory_bytes", capacity.message_memory_bytes},
        {"pipeline_memory_bytes", capacity.pipeline_memory_bytes}});
   if (absl::Status status = StartPipeline(capacity); !status.ok()) return status;
-  if (!AddressSpaceHasRoomFor(kAddressSpaceToServe)) {
-    return absl::ResourceExhaustedError(
-        "the address space that this process may have (ulimit -v) is too small to serve in: 1 GiB (ulimit -v 1048576) "
-        "is enough for the embedded network");
-  }
+  if (absl::Status status = CheckAddressSpaceToServe(); !status.ok()) return status;
   connection_metrics_ = std::make_unique<ConnectionMetrics>(registry_.get());
   const ConnectionSinks sinks = {.calls = &calls_by_peer_,
                                  .events = connection_metrics_.get(),
@@ -309,6 +307,10 @@ absl::Status ComposedServer::Start() {
   service_->Open();
   health_->SetServing(true);
   if (device_lost_) health_->SetServing(false);
+  if (options_.batch_timeout > absl::ZeroDuration()) {
+    batch_timeout_ = std::make_unique<BatchTimeout>(batch_watch_, options_.batch_timeout,
+                                                    [this](const BatchWatch::Batch& batch) { OnBatchHung(batch); });
+  }
   Log(LogLevel::kInfo, "serving",
       {{"grpc", grpc_address()},
        {"metrics", exposer_->address()},
@@ -322,6 +324,17 @@ void ComposedServer::OnDeviceLost(const absl::Status& status) {
   health_->SetServing(false);
   Log(LogLevel::kError, "device lost", {{"error", status}});
   if (seams_.on_device_lost) seams_.on_device_lost();
+}
+
+void ComposedServer::OnBatchHung(const BatchWatch::Batch& batch) {
+  device_lost_ = true;
+  health_->SetServing(false);
+  Log(LogLevel::kError, "a batch hangs: ending",
+      {{"network", engines_->networks().networks().at(static_cast<size_t>(batch.network)).info->name},
+       {"device", batch.device},
+       {"windows", batch.windows},
+       {"seconds", SteadyTime::Now() - batch.since}});
+  if (seams_.on_batch_hung) seams_.on_batch_hung();
 }
 
 bool ComposedServer::AwaitCalls(SteadyTime deadline) {

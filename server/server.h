@@ -30,6 +30,8 @@ struct ServerSeams {
   Machine machine;
   // Called once, on a worker's thread, when the device is lost: health says NOT_SERVING already. Must not block.
   std::function<void()> on_device_lost;
+  // Likewise when a batch hangs, on a thread of its own.
+  std::function<void()> on_batch_hung;
 };
 
 // Thread-safe.

@@ -56,9 +56,15 @@ def shared_folder() -> pathlib.Path | None:
 class Server:
     """Runs hearwire-server until `stop` or the end of a with block."""
 
-    def __init__(self, *flags: str, env: dict[str, str] | None = None, prefix: Sequence[str] = ()):
+    def __init__(
+        self,
+        *flags: str,
+        env: dict[str, str] | None = None,
+        prefix: Sequence[str] = (),
+        program: pathlib.Path = BIN / "hearwire-server",
+    ):
         """prefix: a command that becomes the server, such as taskset -c 0."""
-        command = [*prefix, str(BIN / "hearwire-server"), "--grpc-port=0", "--metrics-port=0", "--lame-duck=0s", *flags]
+        command = [*prefix, str(program), "--grpc-port=0", "--metrics-port=0", "--lame-duck=0s", *flags]
         self._errors = tempfile.TemporaryFile(mode="w+")
         self.process = subprocess.Popen(
             command,

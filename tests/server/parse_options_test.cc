@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <fstream>
 #include <map>
+#include <regex>
+#include <set>
 #include <string>
 
 namespace hearwire {
@@ -67,6 +69,7 @@ TEST_F(ParseOptionsTest, TakesEveryFlag) {
                                            "--max-batch-frames=100",
                                            "--max-queue-delay=7ms",
                                            "--max-queue-time=2s",
+                                           "--batch-timeout=8s",
                                            "--max-queued-frames=5000",
                                            "--host=::1",
                                            "--grpc-port=0",
@@ -104,6 +107,7 @@ TEST_F(ParseOptionsTest, TakesEveryFlag) {
   EXPECT_EQ(options.max_batch_frames, 100);
   EXPECT_EQ(options.max_queue_delay, absl::Milliseconds(7));
   EXPECT_EQ(options.max_queue_time, absl::Seconds(2));
+  EXPECT_EQ(options.batch_timeout, absl::Seconds(8));
   EXPECT_EQ(options.max_queued_frames, 5000);
   EXPECT_EQ(options.host, "::1");
   EXPECT_EQ(options.grpc_port, 0);
@@ -271,6 +275,15 @@ TEST_F(ParseOptionsTest, PrintsHelpAndVersion) {
   for (const LogField& option : DescribeOptions(ServerOptions())) {
     EXPECT_THAT(*help->text, HasSubstr("--" + std::string(option.name()))) << "every option has its flag";
   }
+  // And every flag is in the log's line of options, but those that are none of the server's life.
+  std::set<std::string> described = {"help", "version", "self-test", "config"};
+  for (const LogField& option : DescribeOptions(ServerOptions())) described.emplace(option.name());
+  const std::regex flag("(^|\\n|,) *(-[a-z], *)?--([a-z-]+)");
+  int flags = 0;
+  for (std::sregex_iterator found(help->text->begin(), help->text->end(), flag), end; found != end; ++found, ++flags) {
+    EXPECT_THAT(described, testing::Contains((*found)[3].str()));
+  }
+  EXPECT_GE(flags, static_cast<int>(described.size()));
   EXPECT_THAT(*help->text, HasSubstr("[64MiB]"));
   EXPECT_THAT(*help->text, HasSubstr("HEARWIRE_MAX_QUEUE_DELAY"));
   const absl::StatusOr<ParsedOptions> version = Parse({"--version"});
