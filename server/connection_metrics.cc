@@ -10,7 +10,7 @@ namespace {
 constexpr absl::Duration kLinePeriod = absl::Minutes(1);
 
 // In the order of the enumerations.
-constexpr std::array<const char*, 3> kRefused = {"limit", "address_limit", "descriptors"};
+constexpr std::array<const char*, 4> kRefused = {"limit", "address_limit", "descriptors", "memory"};
 constexpr std::array<const char*, 4> kClosed = {"ended", "made_room", "request_timeout", "age"};
 
 template <size_t Count>

@@ -30,7 +30,7 @@ class ConnectionMetrics final : public ConnectionEvents {
  private:
   prometheus::Gauge* open_;
   prometheus::Counter* accepted_;
-  std::array<prometheus::Counter*, 3> refused_;
+  std::array<prometheus::Counter*, 4> refused_;
   std::array<prometheus::Counter*, 4> closed_;
 
   Mutex mu_;

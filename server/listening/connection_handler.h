@@ -31,6 +31,7 @@ class ConnectionEvents {
     kLimit,         // Of all; no connection could go.
     kAddressLimit,  // Likewise of its address.
     kDescriptors,   // The process or the system has none left.
+    kMemory,        // Likewise memory.
   };
   enum class Closed {
     kEnded,           // By the other end, or by its handler.

@@ -22,17 +22,20 @@ void ConnectionTable::Add(Id id, const Origin& origin, SteadyTime now) {
   if (!origin.is_exempt) origins_[origin.name].emplace(now, id);
 }
 
+void ConnectionTable::Move(const std::pair<SteadyTime, Id>& from, SteadyTime to, BySilence* by_silence) {
+  BySilence::node_type node = by_silence->extract(from);
+  node.value().first = to;
+  by_silence->insert(std::move(node));
+}
+
 void ConnectionTable::SawActivity(Id id, SteadyTime when) {
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;
   Connection& connection = found->second;
   if (when <= connection.last_activity) return;
-  all_.erase({connection.last_activity, id});
-  all_.emplace(when, id);
+  Move({connection.last_activity, id}, when, &all_);
   if (!connection.origin.is_exempt) {
-    BySilence& of_origin = origins_[connection.origin.name];
-    of_origin.erase({connection.last_activity, id});
-    of_origin.emplace(when, id);
+    Move({connection.last_activity, id}, when, &origins_.find(connection.origin.name)->second);
   }
   connection.last_activity = when;
 }
@@ -44,8 +47,10 @@ void ConnectionTable::Remove(Id id) {
   all_.erase({connection.last_activity, id});
   if (!connection.origin.is_exempt) {
     const auto of_origin = origins_.find(connection.origin.name);
-    of_origin->second.erase({connection.last_activity, id});
-    if (of_origin->second.empty()) origins_.erase(of_origin);
+    if (of_origin != origins_.end()) {
+      of_origin->second.erase({connection.last_activity, id});
+      if (of_origin->second.empty()) origins_.erase(of_origin);
+    }
   }
   connections_.erase(found);
 }

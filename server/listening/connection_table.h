@@ -43,7 +43,7 @@ class ConnectionTable {
   // Of those that a limit counts, the one that is known to have been silent for longest. None: it counts none.
   std::optional<Id> LongestSilent(Limit limit, const Origin& origin) const;
 
-  // It is taken in; its time of silence begins.
+  // It is taken in; its time of silence begins. When memory runs out here, Remove tidies up; nothing else needs any.
   void Add(Id id, const Origin& origin, SteadyTime now);
   // Something has been sent or received on it then. Earlier times than the one known change nothing.
   void SawActivity(Id id, SteadyTime when);
@@ -58,6 +58,8 @@ class ConnectionTable {
     SteadyTime last_activity;
     Origin origin;
   };
+
+  static void Move(const std::pair<SteadyTime, Id>& from, SteadyTime to, BySilence* by_silence);
 
   const Limits limits_;
   std::map<Id, Connection> connections_;

@@ -15,7 +15,9 @@
 #include <thread>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "server/concurrency/border.h"
 #include "server/concurrency/mutex.h"
 #include "server/listening/accept_error.h"
 #include "server/listening/open_connections.h"
@@ -199,7 +201,7 @@ void EpollListener::Run() {
     }
     if (stops_listening) CloseSockets();
     if (now >= next_round_) {
-      connections_.EndOverdue();
+      (void)Contain([this] { connections_.EndOverdue(); });
       next_round_ = now + round_;
     }
   }
@@ -225,7 +227,8 @@ void EpollListener::Accept(const ListeningSocket& listening, int most) {
     FileDescriptor socket(
         accept4(listening.socket.get(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket.is_open()) {
-      TakeIn(std::move(socket), listening.is_unix, address);
+      const absl::Status taken = Contain([&] { TakeIn(std::move(socket), listening.is_unix, address); });
+      if (!taken.ok()) events_->OnRefused(ConnectionEvents::Refused::kMemory);
       continue;
     }
     switch (ToAfterAcceptError(errno)) {
@@ -237,6 +240,7 @@ void EpollListener::Accept(const ListeningSocket& listening, int most) {
         if (!TurnOneAway(listening)) return Pause();
         break;
       case AfterAcceptError::kPause:
+        events_->OnRefused(ConnectionEvents::Refused::kMemory);
         return Pause();
     }
   }
@@ -255,8 +259,9 @@ void EpollListener::TakeIn(FileDescriptor socket, bool is_unix, const sockaddr_s
     origin.name = OriginOf(*peer);
   }
   if (options_.is_exempt) origin.is_exempt = options_.is_exempt(peer ? ToText(*peer) : origin.name);
-  if (!connections_.Add(socket.get(), peer, origin)) return;
-  handler_->Serve(std::move(socket), uid);
+  const std::optional<OpenConnections::Id> id = connections_.Add(socket.get(), peer, origin);
+  if (!id) return;
+  if (!Contain([&] { handler_->Serve(std::move(socket), uid); }).ok()) connections_.GiveUp(*id);
 }
 
 bool EpollListener::TurnOneAway(const ListeningSocket& listening) {

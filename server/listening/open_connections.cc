@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "server/concurrency/border.h"
 #include "server/listening/tcp_activity.h"
 
 namespace hearwire {
@@ -32,31 +34,41 @@ OpenConnections::OpenConnections(Options options, ConnectionHandler* handler, co
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       table_(options.limits) {}
 
-bool OpenConnections::Add(int socket, const std::optional<PeerAddress>& peer, const ConnectionTable::Origin& origin) {
+std::optional<OpenConnections::Id> OpenConnections::Add(int socket, const std::optional<PeerAddress>& peer,
+                                                        const ConnectionTable::Origin& origin) {
   const SteadyTime now = SteadyTime::Now();
   MutexLock lock(&mu_);
   // Room may have to be made twice: in its own origin, and among all.
   while (const auto limit = table_.Reached(origin)) {
     if (MakeRoom(*limit, origin)) continue;
     events_->OnRefused(*limit == ConnectionTable::Limit::kAll ? Refused::kLimit : Refused::kAddressLimit);
-    return false;
+    return std::nullopt;
   }
   FileDescriptor own(fcntl(socket, F_DUPFD_CLOEXEC, 0));
   if (!own.is_open()) {
     MakeRoom(ConnectionTable::Limit::kAll, origin);
     events_->OnRefused(Refused::kDescriptors);
-    return false;
+    return std::nullopt;
   }
   const Id id = next_id_++;
   epoll_event its_end = {};  // Which is told without being asked for; nothing else is wanted.
   its_end.data.u64 = id;
   epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, own.get(), &its_end);
-  table_.Add(id, origin, now);
-  if (peer) by_peer_[*peer] = id;
-  connections_.emplace(id, Connection{.socket = std::move(own), .peer = peer, .accepted = now, .arriving = {}});
+  const absl::Status kept = Contain([&] {
+    connections_.emplace(id, Connection{.socket = std::move(own), .peer = peer, .accepted = now, .arriving = {}});
+    table_.Add(id, origin, now);
+    if (peer) by_peer_[*peer] = id;
+  });
+  if (!kept.ok()) {
+    // Nothing remembers half of it.
+    table_.Remove(id);
+    connections_.erase(id);
+    events_->OnRefused(Refused::kMemory);
+    return std::nullopt;
+  }
   events_->OnAccepted();
   events_->OnOpen(table_.size());
-  return true;
+  return id;
 }
 
 void OpenConnections::ForgetEnded() {
@@ -64,6 +76,11 @@ void OpenConnections::ForgetEnded() {
   MutexLock lock(&mu_);
   const int count = epoll_wait(epoll_.get(), ended.data(), static_cast<int>(ended.size()), 0);
   for (int i = 0; i < count; ++i) Forget(ended[i].data.u64, Closed::kEnded);
+}
+
+void OpenConnections::GiveUp(Id id) {
+  MutexLock lock(&mu_);
+  if (connections_.contains(id)) End(id, Closed::kEnded);
 }
 
 void OpenConnections::GiveUpOne() {

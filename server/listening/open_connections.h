@@ -35,13 +35,16 @@ class OpenConnections {
   OpenConnections(Options options, ConnectionHandler* handler, const CallsByPeer* calls, ConnectionEvents* events);
 
   // Takes a connection in, where the limits let it, perhaps in another one's place. peer: none for sockets of the
-  // machine. False: it was refused, and who is to know has been told.
-  bool Add(int socket, const std::optional<PeerAddress>& peer, const ConnectionTable::Origin& origin)
+  // machine. None: it was refused, and who is to know has been told.
+  std::optional<Id> Add(int socket, const std::optional<PeerAddress>& peer, const ConnectionTable::Origin& origin)
       ABSL_LOCKS_EXCLUDED(mu_);
 
   // To be polled: readable when connections have ended. Then ForgetEnded is to be called.
   int ended() const { return epoll_.get(); }
   void ForgetEnded() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Ends one that nobody serves.
+  void GiveUp(Id id) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Ends the longest silent one, if one may go: for those who need its descriptors.
   void GiveUpOne() ABSL_LOCKS_EXCLUDED(mu_);

@@ -14,6 +14,7 @@
 #include <array>
 #include <atomic>
 #include <map>
+#include <new>
 #include <string>
 #include <thread>
 #include <utility>
@@ -33,6 +34,7 @@ class KeptConnections final : public ConnectionHandler {
  public:
   void Serve(FileDescriptor socket, std::optional<uid_t> uid) override {
     absl::SleepFor(absl::Milliseconds(serve_ms_.load()));
+    if (fails_) throw std::bad_alloc();
     MutexLock lock(&mu_);
     sockets_.push_back(std::move(socket));
     uids_.push_back(uid);
@@ -47,6 +49,7 @@ class KeptConnections final : public ConnectionHandler {
   }
   // How long it takes to take one.
   void set_serve_ms(int milliseconds) { serve_ms_ = milliseconds; }
+  void set_fails(bool fails) { fails_ = fails; }
   // A value of each socket.
   int Option(size_t i, int option) {
     MutexLock lock(&mu_);
@@ -68,6 +71,7 @@ class KeptConnections final : public ConnectionHandler {
 
  private:
   std::atomic<int> serve_ms_ = 0;
+  std::atomic<bool> fails_ = false;
   Mutex mu_;
   std::vector<FileDescriptor> sockets_ ABSL_GUARDED_BY(mu_);
   std::vector<std::optional<uid_t>> uids_ ABSL_GUARDED_BY(mu_);
@@ -85,7 +89,7 @@ class CountedEvents final : public ConnectionEvents {
 
   std::atomic<int> accepted = 0;
   std::atomic<int64_t> open = 0;
-  std::array<std::atomic<int>, 3> refused = {};
+  std::array<std::atomic<int>, 4> refused = {};
   std::array<std::atomic<int>, 4> closed = {};
 };
 
@@ -278,6 +282,18 @@ TEST_F(ListenerTest, SurvivesTheLackOfDescriptors) {
   const FileDescriptor next = Connect();
   EXPECT_TRUE(Comes([&] { return events_.accepted > accepted; }));
   EXPECT_FALSE(HasEnded(next));
+}
+
+TEST_F(ListenerTest, OutlivesTheLackOfMemory) {
+  Start({});
+  connections_.set_fails(true);
+  const FileDescriptor first = Connect();
+  EXPECT_TRUE(Comes([&] { return HasEnded(first); }));
+  EXPECT_EQ(events_.open, 0);
+  connections_.set_fails(false);
+  const FileDescriptor second = Connect();
+  EXPECT_TRUE(Comes([&] { return connections_.uids().size() == 1; }));
+  EXPECT_FALSE(HasEnded(second));
 }
 
 TEST_F(ListenerTest, EndsConnectionsWhoseRequestsDoNotArrive) {

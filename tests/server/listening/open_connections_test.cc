@@ -24,7 +24,7 @@ class Counts final : public ConnectionEvents {
 
   int64_t open = 0;
   int closed = 0;
-  std::array<int, 3> refused = {};
+  std::array<int, 4> refused = {};
 };
 
 class OpenConnectionsTest : public testing::Test {
