@@ -20,22 +20,27 @@ int64_t ReadLimit() {
   return static_cast<int64_t>(limit.rlim_cur);
 }
 
-// The first number of /proc/self/statm: pages. 0 when it cannot be read.
-int64_t UsedBytes() {
+// A number of /proc/self/statm, of pages: 0 is what is mapped, 1 what is resident. 0 when it cannot be read.
+int64_t ReadPages(int number) {
   const int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
   if (fd < 0) return 0;
   std::array<char, 64> text = {};
   const ssize_t count = read(fd, text.data(), text.size() - 1);
   close(fd);
-  return count <= 0 ? 0 : std::strtoll(text.data(), nullptr, 10) * sysconf(_SC_PAGESIZE);
+  if (count <= 0) return 0;
+  char* at = text.data();
+  for (; number > 0; --number) std::strtoll(at, &at, 10);
+  return std::strtoll(at, nullptr, 10) * sysconf(_SC_PAGESIZE);
 }
 
 }  // namespace
 
 bool AddressSpaceHasRoomFor(int64_t bytes) {
   static const int64_t limit = ReadLimit();
-  return limit < 0 || UsedBytes() + bytes + kSpareAddressSpace <= limit;
+  return limit < 0 || ReadPages(0) + bytes + kSpareAddressSpace <= limit;
 }
+
+int64_t ResidentBytes() { return ReadPages(1); }
 
 absl::Status CheckAddressSpaceToServe() {
   if (AddressSpaceHasRoomFor(kToServe)) return absl::OkStatus();

@@ -18,6 +18,9 @@ inline constexpr int64_t kSpareAddressSpace = int64_t{64} << 20;
 // microseconds. Takes no memory. Thread-safe.
 bool AddressSpaceHasRoomFor(int64_t bytes);
 
+// What the process has of physical memory; 0 when the system does not say.
+int64_t ResidentBytes();
+
 // RESOURCE_EXHAUSTED: there is too little left for gRPC's threads and buffers, let alone for calls.
 absl::Status CheckAddressSpaceToServe();
 

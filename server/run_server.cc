@@ -22,6 +22,7 @@
 #include "server/last_words.h"
 #include "server/listening/connection_limits.h"
 #include "server/machine.h"
+#include "server/memory_return.h"
 #include "server/stop_signals.h"
 #include "server/telemetry/exposer.h"
 #include "server/telemetry/log.h"
@@ -170,6 +171,7 @@ struct Started {
 };
 
 absl::StatusOr<Started> Start(const ServerOptions& options, ServerSeams seams, Life* life) {
+  KeepLittleMemory();
   const ResourceLimits limits = ReadResourceLimits();
   // Each of the allocator's arenas reserves 64 MiB of address space, and there are eight for each CPU.
   if (limits.address_space_bytes > 0) mallopt(M_ARENA_MAX, kArenasUnderALimit);
@@ -206,6 +208,11 @@ int RunServer(const ServerOptions& options, ServerSeams seams) {
   const absl::StatusOr<Started> started = Contain([&] { return Start(options, std::move(seams), life); });
   if (!started.ok()) return CannotStart(options, started.status());
   Server* const server = started->server;
+
+  // Left behind too.
+  const absl::Status returning =
+      Contain([server] { new MemoryReturn([server] { return server->calls_in_flight(); }); });
+  if (!returning.ok()) return CannotStart(options, returning);
 
   life->serving = true;
   std::printf("gRPC listening on %s\nmetrics listening on %s\n", server->grpc_address().c_str(),

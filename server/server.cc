@@ -70,6 +70,7 @@ class ComposedServer final : public Server {
 
   std::string grpc_address() const override { return FormatAddress(options_.host, grpc_.port); }
   const ServerOptions& options() const override { return options_; }
+  int64_t calls_in_flight() const override { return service_->calls_in_flight(); }
   void EnterLameDuck() override { health_->SetServing(false); }
   bool Drain(SteadyTime deadline) override;
 

@@ -51,6 +51,9 @@ class Server {
   virtual std::string grpc_address() const = 0;
   virtual const ServerOptions& options() const = 0;  // In force.
 
+  // Calls and streams that were taken and whose answers have not been sent.
+  virtual int64_t calls_in_flight() const = 0;
+
   // Health says NOT_SERVING from now on; calls are still taken. Does not block.
   virtual void EnterLameDuck() = 0;
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <future>
 #include <thread>
 #include <vector>
 
@@ -43,14 +45,50 @@ TEST(CondVarTest, WaitsUntilItIsSignalled) {
   other.join();
 }
 
+// One that waits for ever is woken by the test's end of patience, and has not ended by itself.
 TEST(CondVarTest, WaitsNoLongerThanTheDeadline) {
+  for (const SteadyTime deadline :
+       {SteadyTime::Now() + absl::Milliseconds(20), SteadyTime::Now(), SteadyTime(), SteadyTime::InfinitePast()}) {
+    Mutex mu;
+    CondVar never;
+    bool give_up = false;
+    std::promise<bool> by_itself;
+    std::future<bool> ended = by_itself.get_future();
+    std::thread waiting([&] {
+      MutexLock lock(&mu);
+      while (SteadyTime::Now() < deadline && !give_up) never.WaitUntil(&mu, deadline);
+      if (!give_up) never.WaitUntil(&mu, deadline);  // At once: it has passed.
+      by_itself.set_value(!give_up);
+    });
+    const bool in_time = ended.wait_for(std::chrono::seconds(30)) == std::future_status::ready;
+    {
+      MutexLock lock(&mu);
+      give_up = true;
+      never.SignalAll();
+    }
+    waiting.join();
+    EXPECT_TRUE(in_time && ended.get());
+  }
+}
+
+// A deadline ahead is waited for: neither is the caller kept busy nor the mutex.
+TEST(CondVarTest, WaitsUntilTheDeadlineAndReleasesTheMutexMeanwhile) {
   Mutex mu;
   CondVar never;
   MutexLock lock(&mu);
-  const SteadyTime deadline = SteadyTime::Now() + absl::Milliseconds(20);
-  while (SteadyTime::Now() < deadline) never.WaitUntil(&mu, deadline);
-  for (const SteadyTime past : {SteadyTime::Now(), SteadyTime(), SteadyTime::InfinitePast()})
-    never.WaitUntil(&mu, past);
+  const SteadyTime deadline = SteadyTime::Now() + absl::Milliseconds(200);
+  bool taken = false;
+  std::thread other([&] {
+    MutexLock other_lock(&mu);
+    taken = true;
+  });
+  int wakes = 0;
+  for (; SteadyTime::Now() < deadline; ++wakes) never.WaitUntil(&mu, deadline);
+  EXPECT_TRUE(taken);
+  EXPECT_LT(wakes, 20) << "it may wake for no reason, but it does not spin";
+  mu.Unlock();
+  other.join();
+  mu.Lock();
 }
 
 TEST(CondVarTest, SignalAllWakesEveryone) {
