@@ -32,7 +32,7 @@ RUN cmake --preset release && cmake --build --preset release \
 FROM ${BASE_IMAGE} AS runtime
 RUN apt-get update -q \
     && apt-get install -yq --no-install-recommends libgrpc++1.51 libprotobuf32 libabsl20220623 libprometheus-cpp-core1.0 \
-       libprometheus-cpp-pull1.0 libsndfile1 libmpg123-0 libvorbis0a libopus0 libsoxr0 libhwy1 libspdlog1.10 libcurl4 libssl3 ca-certificates \
+       libcivetweb1 libsndfile1 libmpg123-0 libvorbis0a libopus0 libsoxr0 libhwy1 libspdlog1.10 libcurl4 libssl3 ca-certificates \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \
     && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin hearwire \
     && mkdir /models

@@ -1,4 +1,4 @@
-// The file that --config names.
+// The file that --config-file names.
 
 #ifndef HEARWIRE_SERVER_CONFIGURATION_FILE_H_
 #define HEARWIRE_SERVER_CONFIGURATION_FILE_H_

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -14,6 +15,7 @@
 #include "server/configuration_file.h"
 #include "server/names/nearest_names.h"
 #include "server/parse_values.h"
+#include "server/unknown_variables.h"
 
 namespace hearwire {
 namespace {
@@ -29,6 +31,8 @@ std::string EnvironmentName(const std::string& flag) {
   return absl::StrCat("HEARWIRE_", absl::AsciiStrToUpper(absl::StrReplaceAll(flag, {{"-", "_"}})));
 }
 
+constexpr char kConfigFile[] = "config-file";  // Once --config, which means something else to `hearwire embed`.
+
 bool IsGiven(const std::vector<std::string>& arguments, const std::string& flag) {
   return std::any_of(arguments.begin(), arguments.end(), [&](const std::string& argument) {
     return argument == "--" + flag || argument.rfind("--" + flag + "=", 0) == 0;
@@ -38,7 +42,8 @@ bool IsGiven(const std::vector<std::string>& arguments, const std::string& flag)
 // The flags of hearwire-server, each bound to its field.
 class Flags {
  public:
-  Flags(const std::vector<std::string>& arguments, const GetEnvironment& environment);
+  Flags(const std::vector<std::string>& arguments, const GetEnvironment& environment,
+        const std::vector<std::string>& variables);
 
   absl::StatusOr<ParsedOptions> Parse();
 
@@ -75,9 +80,12 @@ class Flags {
   // Where a flag's value came from, for messages.
   std::string SourceOf(const std::string& flag) const;
   absl::Status UnknownArgument(const std::string& argument) const;
+  void TakeOldNames();  // Of --config-file.
 
-  const std::vector<std::string> arguments_;
+  std::vector<std::string> arguments_;
   const GetEnvironment environment_;
+  const std::vector<std::string> variables_;
+  std::vector<std::string> warnings_;
   ServerOptions options_;
   bool self_test_ = false;
   std::vector<std::string> names_;
@@ -172,16 +180,20 @@ void Flags::AddList(const std::string& flag, const std::string& type, const std:
   lists_.push_back(flag);
 }
 
-Flags::Flags(const std::vector<std::string>& arguments, const GetEnvironment& environment)
-    : arguments_(arguments), environment_(environment) {
+Flags::Flags(const std::vector<std::string>& arguments, const GetEnvironment& environment,
+             const std::vector<std::string>& variables)
+    : arguments_(arguments), environment_(environment), variables_(variables) {
+  TakeOldNames();
   app_.name("hearwire-server");
   app_.set_help_flag("--help,-h", "Print this and end");
   app_.set_version_flag("--version", "hearwire-server " HEARWIRE_VERSION, "Print the version and end");
-  app_.set_config("--config", "", "File of lines like max-clips=256")->type_name("FILE")->envname("HEARWIRE_CONFIG");
+  app_.set_config("--config-file", "", "File of lines like max-clips=256")
+      ->type_name("FILE")
+      ->envname("HEARWIRE_CONFIG_FILE");
   app_.config_formatter(std::make_shared<ConfigurationFile>(&names_, &lists_));
   app_.add_flag("--self-test", self_test_,
                 "Load the networks, print how far they are from the expected numbers, and end: 0 when all is well");
-  names_ = {"help", "version", "self-test", "config"};
+  names_ = {"help", "version", "self-test", kConfigFile};
   app_.allow_config_extras(CLI::config_extras_mode::error);
   app_.footer(
       "A flag goes before its variable in the environment, that before the configuration file; an empty variable "
@@ -352,6 +364,20 @@ absl::Status Flags::UnknownArgument(const std::string& argument) const {
                    nearest.empty() ? ", see --help" : absl::StrCat(": did you mean --", std::string(nearest[0]), "?")));
 }
 
+void Flags::TakeOldNames() {
+  const auto warn = [this](const char* old, const char* now) {
+    warnings_.push_back(absl::StrCat(old, " is called ", now, " now: the old name goes with the next version"));
+  };
+  for (std::string& argument : arguments_) {
+    if (argument != "--config" && !absl::StartsWith(argument, "--config=")) continue;
+    argument.insert(std::string_view("--config").size(), "-file");
+    warn("--config", "--config-file");
+  }
+  if (IsGiven(arguments_, kConfigFile) || !Environment(kConfigFile).empty() || Environment("config").empty()) return;
+  arguments_.push_back(absl::StrCat("--", kConfigFile, "=", Environment("config")));
+  warn("HEARWIRE_CONFIG", "HEARWIRE_CONFIG_FILE");
+}
+
 absl::StatusOr<ParsedOptions> Flags::Parse() {
   // CLI11 would put the file before the environment, so the environment's values come as flags of their own.
   std::vector<std::string> all;
@@ -362,6 +388,9 @@ absl::StatusOr<ParsedOptions> Flags::Parse() {
   }
   all.insert(all.end(), arguments_.begin(), arguments_.end());
   std::reverse(all.begin(), all.end());  // As CLI11 takes them.
+  std::vector<std::string> known = {"HEARWIRE_CONFIG"};
+  for (const std::string& flag : names_) known.push_back(EnvironmentName(flag));
+  for (std::string& warning : UnknownVariables(variables_, known)) warnings_.push_back(std::move(warning));
   try {
     app_.parse(all);
   } catch (const CLI::CallForHelp&) {
@@ -373,18 +402,19 @@ absl::StatusOr<ParsedOptions> Flags::Parse() {
   } catch (const CLI::ConfigError& error) {
     return absl::InvalidArgumentError(absl::StrCat(ConfigurationFileName(), ": ", error.what()));
   } catch (const CLI::FileError&) {
-    return absl::InvalidArgumentError(absl::StrCat("--config: the file ", ConfigurationFileName(), " cannot be read"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--config-file: the file ", ConfigurationFileName(), " cannot be read"));
   } catch (const CLI::Error& error) {
     return absl::InvalidArgumentError(std::string(error.what()).substr(0, std::string(error.what()).find('\n')));
   }
-  return ParsedOptions{options_, std::nullopt, self_test_};
+  return ParsedOptions{options_, std::nullopt, self_test_, warnings_};
 }
 
 }  // namespace
 
-absl::StatusOr<ParsedOptions> ParseOptions(const std::vector<std::string>& arguments,
-                                           const GetEnvironment& environment) {
-  return Flags(arguments, environment).Parse();
+absl::StatusOr<ParsedOptions> ParseOptions(const std::vector<std::string>& arguments, const GetEnvironment& environment,
+                                           const std::vector<std::string>& variables) {
+  return Flags(arguments, environment, variables).Parse();
 }
 
 }  // namespace hearwire

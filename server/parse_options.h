@@ -1,7 +1,7 @@
 // ServerOptions from the command line, the environment and a configuration file, in this order of precedence.
 //
-// The flag --max-clips is HEARWIRE_MAX_CLIPS in the environment and max-clips=256 in the file that --config (or
-// HEARWIRE_CONFIG) names. An empty variable counts as not set. A flag that is given twice counts as given last;
+// The flag --max-clips is HEARWIRE_MAX_CLIPS in the environment and max-clips=256 in the file that --config-file
+// (or HEARWIRE_CONFIG_FILE) names. An empty variable counts as not set. A flag that is given twice counts as given last;
 // --networks and --trusted-proxies add up. Durations have units ("5ms", "2s", "1m30s"), sizes are bytes or carry one
 // ("64MiB", "1GiB").
 
@@ -22,15 +22,18 @@ struct ParsedOptions {
   ServerOptions options;
   std::optional<std::string> text;  // --help, --version: print it and end well.
   bool self_test = false;           // --self-test: CheckServer instead of RunServer.
+  // For the log: variables that seem to be mistyped, names that are on their way out.
+  std::vector<std::string> warnings = {};
 };
 
 // The value of an environment variable, null when it is not set.
 using GetEnvironment = std::function<const char*(const std::string&)>;
 
-// arguments: without the program's name. INVALID_ARGUMENT: one line that names the flag, variable or file, what is
-// wrong and what would be right.
-absl::StatusOr<ParsedOptions> ParseOptions(const std::vector<std::string>& arguments,
-                                           const GetEnvironment& environment);
+// arguments: without the program's name. variables: names of all that are set in the environment, of which those that
+// begin with HEARWIRE_ are looked at. INVALID_ARGUMENT: one line that names the flag, variable or file, what is wrong and
+// what would be right.
+absl::StatusOr<ParsedOptions> ParseOptions(const std::vector<std::string>& arguments, const GetEnvironment& environment,
+                                           const std::vector<std::string>& variables = {});
 
 }  // namespace hearwire
 

@@ -170,13 +170,15 @@ struct Started {
   Server* server;
 };
 
-absl::StatusOr<Started> Start(const ServerOptions& options, ServerSeams seams, Life* life) {
+absl::StatusOr<Started> Start(const ServerOptions& options, ServerSeams seams, const std::vector<std::string>& warnings,
+                              Life* life) {
   KeepLittleMemory();
   const ResourceLimits limits = ReadResourceLimits();
   // Each of the allocator's arenas reserves 64 MiB of address space, and there are eight for each CPU.
   if (limits.address_space_bytes > 0) mallopt(M_ARENA_MAX, kArenasUnderALimit);
   StartSignalThread(life);
   StartLog(options.log_format, options.log_level);
+  for (const std::string& warning : warnings) Log(LogLevel::kWarning, warning);
   seams.machine = ReadMachine("", ReadAffinity(), limits);
   const DescriptorLimit descriptors = RaiseDescriptorLimit();
   seams.machine.descriptors = descriptors.now;
@@ -201,11 +203,11 @@ absl::StatusOr<Started> Start(const ServerOptions& options, ServerSeams seams, L
 
 }  // namespace
 
-int RunServer(const ServerOptions& options, ServerSeams seams) {
+int RunServer(const ServerOptions& options, ServerSeams seams, const std::vector<std::string>& warnings) {
   OpenStandardStreams();
   InstallLastWords(options.log_format);
   auto* const life = new Life;
-  const absl::StatusOr<Started> started = Contain([&] { return Start(options, std::move(seams), life); });
+  const absl::StatusOr<Started> started = Contain([&] { return Start(options, std::move(seams), warnings, life); });
   if (!started.ok()) return CannotStart(options, started.status());
   Server* const server = started->server;
 

@@ -3,6 +3,9 @@
 #ifndef HEARWIRE_SERVER_RUN_SERVER_H_
 #define HEARWIRE_SERVER_RUN_SERVER_H_
 
+#include <string>
+#include <vector>
+
 #include "server/options.h"
 #include "server/server.h"
 
@@ -23,8 +26,8 @@ inline constexpr int kExitBatchHung = 72;
 // device: health says NOT_SERVING, calls fail with UNAVAILABLE, kExitDeviceLost.
 // A batch that runs for longer than batch_timeout: as a lost device, kExitBatchHung.
 //
-// Of `seams` the backend and the self-test count.
-int RunServer(const ServerOptions& options, ServerSeams seams);
+// Of `seams` the backend and the self-test count. warnings: for the log, first of all.
+int RunServer(const ServerOptions& options, ServerSeams seams, const std::vector<std::string>& warnings = {});
 
 }  // namespace hearwire
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <optional>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -55,6 +56,8 @@ constexpr absl::Duration kAccessLogFlush = absl::Milliseconds(500);
 
 constexpr int kSuggestions = 3;  // Of names.
 
+constexpr std::string_view kDeviceLost = "device lost";
+
 absl::Status ShuttingDownError() { return absl::UnavailableError("the server is shutting down"); }
 
 class ComposedServer final : public Server {
@@ -71,10 +74,15 @@ class ComposedServer final : public Server {
   std::string grpc_address() const override { return FormatAddress(options_.host, grpc_.port); }
   const ServerOptions& options() const override { return options_; }
   int64_t calls_in_flight() const override { return service_->calls_in_flight(); }
-  void EnterLameDuck() override { health_->SetServing(false); }
+  void EnterLameDuck() override { SetServing(false, "stopping"); }
   bool Drain(SteadyTime deadline) override;
 
  private:
+  // What gRPC's health and the metrics port's /readyz say.
+  void SetServing(bool serving, std::string_view state) {
+    health_->SetServing(serving);
+    exposer_->SetState(state);
+  }
   // What callers need to get in; checked before the networks, for it takes no time.
   absl::Status OpenDoor();
   absl::Status LoadNetworks();
@@ -119,7 +127,7 @@ class ComposedServer final : public Server {
 
 ComposedServer::~ComposedServer() {
   if (health_ != nullptr) {
-    health_->SetServing(false);
+    SetServing(false, "stopped");
     health_->EndWatches();
   }
   if (pipeline_ != nullptr) FailCalls();
@@ -234,10 +242,12 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
   serving.calls_by_peer = &calls_by_peer_;
   serving.precision = engines_->precision();
   serving.door = door_.get();
-  serving.on_call = [slow_call = options_.slow_call, access_log = access_log_.get()](const CallRecord& call) {
+  serving.on_call = [slow_call = options_.slow_call, access_log = access_log_.get(),
+                     exposer = exposer_](const CallRecord& call) {
     // A line for which there is no memory is left out.
     (void)Contain([&] {
       LogCall(call, slow_call);
+      exposer->OnCall(call, absl::Now());
       if (access_log != nullptr) access_log->Write(call, absl::Now());
     });
   };
@@ -306,8 +316,8 @@ absl::Status ComposedServer::Start() {
   ReportEngines();
   renewals_ = std::make_unique<Renewals>(tls_.get(), door_->tokens(), access_log_.get());
   service_->Open();
-  health_->SetServing(true);
-  if (device_lost_) health_->SetServing(false);
+  SetServing(true, "serving");
+  if (device_lost_) SetServing(false, kDeviceLost);
   if (options_.batch_timeout > absl::ZeroDuration()) {
     batch_timeout_ = std::make_unique<BatchTimeout>(batch_watch_, options_.batch_timeout,
                                                     [this](const BatchWatch::Batch& batch) { OnBatchHung(batch); });
@@ -322,7 +332,7 @@ absl::Status ComposedServer::Start() {
 
 void ComposedServer::OnDeviceLost(const absl::Status& status) {
   device_lost_ = true;
-  health_->SetServing(false);
+  SetServing(false, kDeviceLost);
   Log(LogLevel::kError, "device lost", {{"error", status}});
   if (seams_.on_device_lost) seams_.on_device_lost();
 }
@@ -359,7 +369,7 @@ bool ComposedServer::Drain(SteadyTime deadline) {
 }
 
 bool ComposedServer::AnswerCalls(SteadyTime deadline) {
-  health_->SetServing(false);
+  SetServing(false, device_lost_ ? kDeviceLost : "stopping");
   health_->EndWatches();
   grpc_.listener->StopListening();
   service_->BeginDrain(std::max<int64_t>(0, CountCallsInFlight() - service_->calls_in_flight()));

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <mutex>
 #include <utility>
 
 #include "server/telemetry/caller_metrics.h"
@@ -25,7 +26,8 @@ using ::prometheus::Histogram;
 
 constexpr std::string_view kUnknown = "unknown";
 
-// Codes that requests usually end with: their counters exist from the start, as do those of every code that happens.
+// Codes that requests usually end with: their counters exist from the first call of a method and config on, as do those
+// of every code that happens.
 constexpr std::array kUsualCodes = {
     absl::StatusCode::kOk,          absl::StatusCode::kInvalidArgument,  absl::StatusCode::kResourceExhausted,
     absl::StatusCode::kUnavailable, absl::StatusCode::kDeadlineExceeded, absl::StatusCode::kCancelled,
@@ -34,14 +36,15 @@ constexpr std::array kUsualCodes = {
 // Those of calls that name a config which is not loaded.
 constexpr std::array kUnknownCodes = {absl::StatusCode::kNotFound, absl::StatusCode::kFailedPrecondition};
 constexpr std::array kConfigMethods = {std::string_view("GetSceneEmbeddings"),
-                                       std::string_view("GetTimestampEmbeddings")};
+                                       std::string_view("GetTimestampEmbeddings"),
+                                       std::string_view("StreamEmbeddings")};
 constexpr std::string_view kClassify = "Classify";
 constexpr std::array kNetworkMethods = {std::string_view("GetTags"), kClassify};
 constexpr std::array kListMethods = {std::string_view("ListConfigs"), std::string_view("ListHeads")};
 constexpr std::array kStages = {std::string_view("decode"), std::string_view("queue"), std::string_view("inference")};
 
 Histogram::BucketBoundaries DurationBuckets() {
-  return {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300};
+  return {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300};
 }
 Histogram::BucketBoundaries WindowBuckets() { return {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048}; }
 Histogram::BucketBoundaries CallBuckets() { return {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64}; }
@@ -77,14 +80,18 @@ class PrometheusMetrics final : public Metrics {
   }
 
  private:
-  // What one method and config count. Counters of codes beside the usual ones are made when they first happen: there
-  // are seventeen codes in all.
+  // What one method and config count, made by the first call: a server may have a hundred of them, most of which nobody
+  // ever asks for. Counters of codes beside the usual ones are made when they first happen: there are seventeen codes
+  // in all.
   struct CallCounters {
+    std::once_flag made;
     std::map<absl::StatusCode, Counter*> by_code;
-    Histogram* duration;
+    Histogram* duration = nullptr;
   };
 
-  void AddCallCounters(std::string_view method, std::string_view config);
+  // Nothing is counted yet. told: whether the counter of OK exists nevertheless.
+  void AddCallCounters(std::string_view method, std::string_view config, bool told);
+  void MakeCallCounters(const MethodConfig& key, CallCounters* counters);
 
   // Constant after construction; the families lock for themselves.
   const std::shared_ptr<prometheus::Registry> registry_;
@@ -125,16 +132,16 @@ PrometheusMetrics::PrometheusMetrics(const MetricsOptions& options, std::shared_
                            .Help("From the arrival of the whole request to the reply.")
                            .Register(all);
   for (const std::string_view method : kConfigMethods) {
-    for (const std::string& config : options.configs) AddCallCounters(method, config);
-    AddCallCounters(method, kUnknown);
+    for (const std::string& config : options.configs) AddCallCounters(method, config, true);
+    AddCallCounters(method, kUnknown, false);
   }
   for (const std::string_view method : kNetworkMethods) {
-    for (const std::string& network : options.networks) AddCallCounters(method, network);
-    AddCallCounters(method, kUnknown);
+    for (const std::string& network : options.networks) AddCallCounters(method, network, true);
+    AddCallCounters(method, kUnknown, false);
   }
-  AddCallCounters(kClassify, kSeveralNetworks);
-  for (const std::string_view method : kListMethods) AddCallCounters(method, "");
-  AddCallCounters(kUnknown, kUnknown);
+  AddCallCounters(kClassify, kSeveralNetworks, false);
+  for (const std::string_view method : kListMethods) AddCallCounters(method, "", true);
+  AddCallCounters(kUnknown, kUnknown, false);
 
   queue_duration_ =
       AddHistogram(all, "hearwire_queue_duration_seconds",
@@ -166,20 +173,23 @@ PrometheusMetrics::PrometheusMetrics(const MetricsOptions& options, std::shared_
                         .Add({});
 }
 
-void PrometheusMetrics::AddCallCounters(std::string_view method, std::string_view config) {
-  const std::string method_text(method);
-  const std::string config_text(config);
-  CallCounters& counters = calls_[{method_text, config_text}];
+void PrometheusMetrics::AddCallCounters(std::string_view method, std::string_view config, bool told) {
+  calls_.try_emplace({std::string(method), std::string(config)});
+  if (told) requests_->Add({{"method", std::string(method)}, {"config", std::string(config)}, {"code", "OK"}});
+}
+
+void PrometheusMetrics::MakeCallCounters(const MethodConfig& key, CallCounters* counters) {
+  const auto& [method, config] = key;
   const auto add = [&](absl::StatusCode code) {
-    counters.by_code[code] =
-        &requests_->Add({{"method", method_text}, {"config", config_text}, {"code", absl::StatusCodeToString(code)}});
+    counters->by_code[code] =
+        &requests_->Add({{"method", method}, {"config", config}, {"code", absl::StatusCodeToString(code)}});
   };
   if (config == kUnknown) {
     for (const absl::StatusCode code : kUnknownCodes) add(code);
   } else {
     for (const absl::StatusCode code : kUsualCodes) add(code);
   }
-  counters.duration = &request_duration_->Add({{"method", method_text}, {"config", config_text}}, DurationBuckets());
+  counters->duration = &request_duration_->Add({{"method", method}, {"config", config}}, DurationBuckets());
 }
 
 void PrometheusMetrics::OnPlaced(const std::vector<PlacedNetwork>& networks) {
@@ -207,7 +217,8 @@ void PrometheusMetrics::OnCall(std::string_view method, std::string_view config,
     key.first = kUnknown;
     found = calls_.find(key);
   }
-  const CallCounters& counters = found->second;
+  CallCounters& counters = found->second;
+  std::call_once(counters.made, [&] { MakeCallCounters(found->first, &counters); });
   counters.duration->Observe(absl::ToDoubleSeconds(total));
   const auto usual = counters.by_code.find(code);
   if (usual != counters.by_code.end()) {

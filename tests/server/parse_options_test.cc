@@ -10,10 +10,12 @@
 #include <regex>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace hearwire {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -24,10 +26,13 @@ class ParseOptionsTest : public testing::Test {
   ~ParseOptionsTest() override { std::remove(file_.c_str()); }
 
   absl::StatusOr<ParsedOptions> Parse(const std::vector<std::string>& arguments) {
-    return ParseOptions(arguments, [this](const std::string& name) -> const char* {
-      const auto found = environment_.find(name);
-      return found == environment_.end() ? nullptr : found->second.c_str();
-    });
+    return ParseOptions(
+        arguments,
+        [this](const std::string& name) -> const char* {
+          const auto found = environment_.find(name);
+          return found == environment_.end() ? nullptr : found->second.c_str();
+        },
+        variables_);
   }
   ServerOptions ParseGood(const std::vector<std::string>& arguments) {
     const absl::StatusOr<ParsedOptions> parsed = Parse(arguments);
@@ -49,6 +54,7 @@ class ParseOptionsTest : public testing::Test {
   }
 
   std::map<std::string, std::string> environment_;
+  std::vector<std::string> variables_;
   const std::string file_ = testing::TempDir() + "parse_options_" + std::to_string(getpid()) + ".conf";
 };
 
@@ -151,23 +157,52 @@ TEST_F(ParseOptionsTest, HasTheDefaultsOfTheStruct) {
 TEST_F(ParseOptionsTest, PutsFlagBeforeEnvironmentBeforeFile) {
   const std::string file = WriteFile("max-clips=1\nmax-queue-delay=1ms\nhost=1.1.1.1\nnetworks=[\"a\", \"b\"]\n");
   environment_ = {{"HEARWIRE_MAX_CLIPS", "2"}, {"HEARWIRE_MAX_QUEUE_DELAY", "2ms"}};
-  ServerOptions options = ParseGood({"--max-clips=3", "--config", file});
+  ServerOptions options = ParseGood({"--max-clips=3", "--config-file", file});
   EXPECT_EQ(options.max_clips, 3);
   EXPECT_EQ(options.max_queue_delay, absl::Milliseconds(2));
   EXPECT_EQ(options.host, "1.1.1.1");
   EXPECT_THAT(options.networks, ElementsAre("a", "b"));
 
   environment_["HEARWIRE_NETWORKS"] = "c,d";
-  environment_["HEARWIRE_CONFIG"] = file;
+  environment_["HEARWIRE_CONFIG_FILE"] = file;
   options = ParseGood({});
   EXPECT_EQ(options.max_clips, 2);
-  EXPECT_EQ(options.host, "1.1.1.1") << "the file that HEARWIRE_CONFIG names";
+  EXPECT_EQ(options.host, "1.1.1.1") << "the file that HEARWIRE_CONFIG_FILE names";
   EXPECT_THAT(options.networks, ElementsAre("c", "d"));
   EXPECT_THAT(ParseGood({"--networks=e"}).networks, ElementsAre("e"));
 }
 
+TEST_F(ParseOptionsTest, TakesTheOldNameOfTheConfigurationFileAndSaysSo) {
+  const std::string file = WriteFile("max-clips=7\n");
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"--config", file}, {"--config=" + file}, {}}) {
+    if (arguments.empty()) environment_["HEARWIRE_CONFIG"] = file;
+    const absl::StatusOr<ParsedOptions> parsed = Parse(arguments);
+    ASSERT_TRUE(parsed.ok()) << parsed.status();
+    EXPECT_EQ(parsed->options.max_clips, 7);
+    EXPECT_THAT(parsed->warnings, ElementsAre(AllOf(HasSubstr(arguments.empty() ? "HEARWIRE_CONFIG " : "--config "),
+                                                    HasSubstr("the old name goes with the next version"))));
+  }
+  environment_["HEARWIRE_CONFIG_FILE"] = WriteFile("max-clips=8\n");
+  EXPECT_EQ(ParseGood({}).max_clips, 8);
+  EXPECT_THAT(Parse({})->warnings, IsEmpty());
+}
+
+TEST_F(ParseOptionsTest, WarnsOfVariablesThatSeemMistyped) {
+  variables_ = {"PATH",
+                "HEARWIRE_MAX_CLIP",
+                "HEARWIRE_MAX_CLIPS",
+                "HEARWIRE_SERVER",
+                "HEARWIRE_TOKEN_FILE",
+                "HEARWIRE_QUITE_ANOTHER_THING",
+                "HEARWIRE_MODEL_REPOSITRY"};
+  EXPECT_THAT(Parse({})->warnings,
+              ElementsAre(HasSubstr("\"HEARWIRE_MAX_CLIP\" means nothing here: did you mean HEARWIRE_MAX_CLIPS?"),
+                          HasSubstr("did you mean HEARWIRE_MODEL_REPOSITORY?")));
+}
+
 TEST_F(ParseOptionsTest, TakesAnEmptyVariableAsNotSet) {
-  environment_ = {{"HEARWIRE_MAX_CLIPS", ""}, {"HEARWIRE_CONFIG", ""}, {"HEARWIRE_SOMETHING", "else"}};
+  environment_ = {{"HEARWIRE_MAX_CLIPS", ""}, {"HEARWIRE_CONFIG_FILE", ""}, {"HEARWIRE_SOMETHING", "else"}};
   EXPECT_EQ(ParseGood({}).max_clips, 256);
 }
 
@@ -182,26 +217,28 @@ TEST_F(ParseOptionsTest, TakesOneValueForEachFlag) {
   EXPECT_EQ(ParseBad({"--model-repository", "snd", "repo"}), "what is \"repo\"" + only_flags);
   EXPECT_EQ(ParseBad({"--metrics-port=0", "extra"}), "what is \"extra\"" + only_flags);
   EXPECT_EQ(ParseBad({"--networks", "mn04_as", "mn10_as"}), "what is \"mn10_as\"" + only_flags);
-  EXPECT_EQ(ParseBad({"--config", WriteFile("workers=2\n"), "other.conf"}), "what is \"other.conf\"" + only_flags);
+  EXPECT_EQ(ParseBad({"--config-file", WriteFile("workers=2\n"), "other.conf"}), "what is \"other.conf\"" + only_flags);
   environment_ = {{"HEARWIRE_WORKERS", "1"}, {"HEARWIRE_MODEL_REPOSITORY", "repo"}};
   EXPECT_EQ(ParseBad({"bogus"}), "what is \"bogus\"" + only_flags);
 }
 
 TEST_F(ParseOptionsTest, TakesOneValueForEachLineOfAConfigurationFile) {
   const std::string two = WriteFile("max-clips=3\nworkers=1 2\n");
-  EXPECT_THAT(ParseBad({"--config", two}),
+  EXPECT_THAT(ParseBad({"--config-file", two}),
               HasSubstr(two + ": line 2: \"workers\" takes one value and has 2; a value with blanks or commas goes"));
-  EXPECT_THAT(ParseBad({"--config", WriteFile("max-clips=[3, 4, 5]\n")}), HasSubstr("line 1: \"max-clips\" takes one"));
-  EXPECT_THAT(ParseBad({"--config", WriteFile("workers=1\nworkers=2\n")}),
+  EXPECT_THAT(ParseBad({"--config-file", WriteFile("max-clips=[3, 4, 5]\n")}),
+              HasSubstr("line 1: \"max-clips\" takes one"));
+  EXPECT_THAT(ParseBad({"--config-file", WriteFile("workers=1\nworkers=2\n")}),
               HasSubstr("line 2: \"workers\" is there twice, first in line 1"));
-  EXPECT_THAT(ParseBad({"--config", WriteFile("workers=1\n# More\nmax-clips=3\n workers = 1\n")}),
+  EXPECT_THAT(ParseBad({"--config-file", WriteFile("workers=1\n# More\nmax-clips=3\n workers = 1\n")}),
               HasSubstr("line 4: \"workers\" is there twice, first in line 1"));
-  EXPECT_THAT(ParseBad({"--config", WriteFile("networks=a\nworkers=1\nnetworks=b\n")}),
+  EXPECT_THAT(ParseBad({"--config-file", WriteFile("networks=a\nworkers=1\nnetworks=b\n")}),
               HasSubstr("line 3: \"networks\" is there twice"));
-  EXPECT_THAT(ParseBad({"--config", WriteFile("workers=1\nmax-clips=2\n\"workers\"=3\n")}),
+  EXPECT_THAT(ParseBad({"--config-file", WriteFile("workers=1\nmax-clips=2\n\"workers\"=3\n")}),
               HasSubstr("line 3: \"workers\" is there twice, first in line 1"));
-  EXPECT_EQ(ParseGood({"--config", WriteFile("model-repository=\"/my models\"\n")}).model_repository, "/my models");
-  EXPECT_THAT(ParseGood({"--config", WriteFile("networks=a,b\n")}).networks, ElementsAre("a", "b"));
+  EXPECT_EQ(ParseGood({"--config-file", WriteFile("model-repository=\"/my models\"\n")}).model_repository,
+            "/my models");
+  EXPECT_THAT(ParseGood({"--config-file", WriteFile("networks=a,b\n")}).networks, ElementsAre("a", "b"));
 }
 
 TEST_F(ParseOptionsTest, NamesTheSourceOfAWrongValue) {
@@ -210,17 +247,18 @@ TEST_F(ParseOptionsTest, NamesTheSourceOfAWrongValue) {
   EXPECT_THAT(ParseBad({}), HasSubstr("HEARWIRE_MAX_CLIPS: \"many\""));
   environment_.clear();
   const std::string file = WriteFile("max-clips=many\n");
-  EXPECT_THAT(ParseBad({"--config", file}), HasSubstr("max-clips in " + file + ": \"many\""));
+  EXPECT_THAT(ParseBad({"--config-file", file}), HasSubstr("max-clips in " + file + ": \"many\""));
 }
 
 TEST_F(ParseOptionsTest, TellsByLineWhatIsWrongInAConfigurationFile) {
   const std::string misspelt = WriteFile("# Limits\nworkers=2\n\n  max-clip = 5\n");
-  EXPECT_THAT(ParseBad({"--config", misspelt}),
+  EXPECT_THAT(ParseBad({"--config-file", misspelt}),
               HasSubstr(misspelt + ": line 4: \"max-clip\" is no option; did you mean max-clips?"));
   const std::string section = WriteFile("workers=2\n[limits]\nmax-clips=3\n");
-  EXPECT_THAT(ParseBad({"--config", section}), HasSubstr(section + ": line 2: there are no sections"));
+  EXPECT_THAT(ParseBad({"--config-file", section}), HasSubstr(section + ": line 2: there are no sections"));
   const std::string prose = WriteFile("workers=2\nnonsense\n");
-  EXPECT_THAT(ParseBad({"--config", prose}), HasSubstr(prose + ": line 2: \"nonsense\" is no option; lines are like"));
+  EXPECT_THAT(ParseBad({"--config-file", prose}),
+              HasSubstr(prose + ": line 2: \"nonsense\" is no option; lines are like"));
 }
 
 TEST_F(ParseOptionsTest, SaysWhatWouldBeRight) {
@@ -257,8 +295,8 @@ TEST_F(ParseOptionsTest, SuggestsTheNearestFlag) {
 }
 
 TEST_F(ParseOptionsTest, RefusesWhatItDoesNotKnowInTheFile) {
-  EXPECT_THAT(ParseBad({"--config", WriteFile("max-clip=1\n")}), HasSubstr("max-clip"));
-  EXPECT_THAT(ParseBad({"--config", "/no/such/file.conf"}), HasSubstr("/no/such/file.conf"));
+  EXPECT_THAT(ParseBad({"--config-file", WriteFile("max-clip=1\n")}), HasSubstr("max-clip"));
+  EXPECT_THAT(ParseBad({"--config-file", "/no/such/file.conf"}), HasSubstr("/no/such/file.conf"));
 }
 
 TEST_F(ParseOptionsTest, TestsItselfOnlyWhenAsked) {

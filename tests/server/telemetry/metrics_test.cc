@@ -11,13 +11,18 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "nlohmann/json.hpp"
 #include "server/telemetry/exposer.h"
 #include "tests/server/telemetry/http_get.h"
 
 namespace hearwire {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 // Every sample of a page in Prometheus's text format, by its name with labels.
@@ -91,10 +96,10 @@ TEST_F(MetricsTest, HasEveryFamilyAtZeroFromTheStart) {
   const std::map<std::string, double> samples = Scrape();
   for (const char* name :
        {R"(hearwire_requests_total{code="OK",config="config_a",method="GetSceneEmbeddings"})",
-        R"(hearwire_requests_total{code="UNAVAILABLE",config="config_a",method="GetTimestampEmbeddings"})",
+        R"(hearwire_requests_total{code="OK",config="config_a",method="GetTimestampEmbeddings"})",
+        R"(hearwire_requests_total{code="OK",config="config_a",method="StreamEmbeddings"})",
         R"(hearwire_requests_total{code="OK",config="network_a",method="GetTags"})",
-        R"(hearwire_requests_total{code="NOT_FOUND",config="unknown",method="GetSceneEmbeddings"})",
-        R"(hearwire_request_duration_seconds_count{config="config_a",method="GetSceneEmbeddings"})",
+        R"(hearwire_requests_total{code="OK",config="",method="ListConfigs"})",
         R"(hearwire_rejected_total{reason="QUEUE_FULL"})", R"(hearwire_rejected_total{reason="TOO_LATE"})",
         R"(hearwire_cancelled_total{stage="decode"})", R"(hearwire_cancelled_total{stage="queue"})",
         R"(hearwire_cancelled_total{stage="inference"})", "hearwire_queue_duration_seconds_count",
@@ -103,6 +108,86 @@ TEST_F(MetricsTest, HasEveryFamilyAtZeroFromTheStart) {
         "hearwire_audio_seconds_total"}) {
     ASSERT_TRUE(samples.contains(name)) << name;
     EXPECT_EQ(samples.at(name), 0) << name;
+  }
+}
+
+TEST_F(MetricsTest, GrowsOnlyByWhatIsAskedFor) {
+  MetricsOptions options;
+  for (int i = 0; i < 80; ++i) options.configs.push_back(absl::StrCat("config_", i));
+  options.networks = {"network_a"};
+  registry_ = std::make_shared<prometheus::Registry>();
+  exposer_->Add(registry_);
+  metrics_ = Metrics::Create(options, registry_);
+  const size_t idle = Scrape().size();
+  EXPECT_LT(idle, 80 * 3 + 150u);
+  metrics_->OnCall("GetSceneEmbeddings", "config_7", absl::StatusCode::kOk, absl::Microseconds(150));
+  const std::map<std::string, double> samples = Scrape();
+  EXPECT_LT(samples.size(), idle + 40);
+  EXPECT_EQ(samples.at(R"(hearwire_requests_total{code="OK",config="config_7",method="GetSceneEmbeddings"})"), 1);
+  // An alert sees the first failure grow from zero.
+  EXPECT_EQ(samples.at(R"(hearwire_requests_total{code="INTERNAL",config="config_7",method="GetSceneEmbeddings"})"), 0);
+  const std::string bucket =
+      R"(hearwire_request_duration_seconds_bucket{config="config_7",method="GetSceneEmbeddings",le=)";
+  EXPECT_EQ(samples.at(bucket + "\"0.0001\"}"), 0);
+  EXPECT_EQ(samples.at(bucket + "\"0.00025\"}"), 1);
+}
+
+TEST_F(MetricsTest, HasNoMetricsOfItsHttpServer) {
+  for (const auto& [name, value] : Scrape()) EXPECT_THAT(name, Not(StartsWith("exposer"))) << name;
+}
+
+TEST_F(MetricsTest, AnswersHeadWithoutABody) {
+  const std::string got = HttpGet(exposer_->port(), "/metrics");
+  const std::string head = HttpGet(exposer_->port(), "/metrics", "HEAD");
+  EXPECT_THAT(head, AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("Content-Type: text/plain; version=0.0.4"),
+                          HasSubstr("\r\nContent-Length: "), EndsWith("\r\n\r\n")));
+  EXPECT_THAT(got, HasSubstr("\r\n\r\n# HELP "));
+  EXPECT_THAT(HttpGet(exposer_->port(), "/nothing", "HEAD"), AllOf(StartsWith("HTTP/1.1 404"), EndsWith("\r\n\r\n")));
+}
+
+TEST_F(MetricsTest, TakesNoOtherMethods) {
+  for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS"}) {
+    EXPECT_THAT(HttpGet(exposer_->port(), "/metrics", method),
+                AllOf(StartsWith("HTTP/1.1 405"), HasSubstr("\r\nAllow: GET, HEAD\r\n")))
+        << method;
+  }
+}
+
+TEST_F(MetricsTest, TellsWhetherItLivesAndWhetherItServes) {
+  for (const auto& [state, ready] : {std::pair("starting", "HTTP/1.1 503"), std::pair("serving", "HTTP/1.1 200"),
+                                     std::pair("stopping", "HTTP/1.1 503")}) {
+    exposer_->SetState(state);
+    EXPECT_THAT(HttpGet(exposer_->port(), "/healthz"), AllOf(StartsWith("HTTP/1.1 200"), EndsWith("\r\n\r\nok\n")));
+    EXPECT_THAT(HttpGet(exposer_->port(), "/readyz"),
+                AllOf(StartsWith(ready), EndsWith(std::string("\r\n\r\n") + state + "\n")));
+  }
+}
+
+TEST_F(MetricsTest, KeepsTheLastFailuresInBoundsWhateverTheySay) {
+  for (int i = 0; i < 100; ++i) {
+    const std::string id = absl::StrCat("id-", i);
+    exposer_->OnCall({.method = "GetTags", .request_id = id, .status = absl::InternalError(std::string(5000, '<'))},
+                     absl::FromUnixSeconds(i));
+    exposer_->OnCall({.method = "GetTags", .request_id = "fine"}, absl::Now());
+    exposer_->OnCall({.method = "GetTags", .request_id = "gone", .status = absl::CancelledError()}, absl::Now());
+  }
+  const std::string reply = HttpGet(exposer_->port(), "/errors.json");
+  const auto failures = nlohmann::json::parse(reply.substr(reply.find("\r\n\r\n") + 4));
+  ASSERT_EQ(failures.size(), 20u);
+  EXPECT_EQ(failures[0]["request_id"], "id-99");
+  EXPECT_EQ(failures[0]["time"], "1970-01-01 00:01:39");
+  EXPECT_EQ(failures[19]["request_id"], "id-80");
+  EXPECT_EQ(failures[0]["code"], "INTERNAL");
+  EXPECT_EQ(failures[0]["message"], std::string(200, '<'));
+}
+
+TEST_F(MetricsTest, ShowsAPageThatNeedsNothingFromElsewhere) {
+  const std::string reply = HttpGet(exposer_->port(), "/");
+  EXPECT_THAT(reply, AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("\r\nContent-Type: text/html; charset=utf-8\r\n"),
+                           HasSubstr("\r\nContent-Security-Policy: default-src 'none'; connect-src 'self'; ")));
+  const std::string page = reply.substr(reply.find("\r\n\r\n") + 4);
+  for (const char* elsewhere : {"http:", "https:", "src=", "import", "innerHTML", "url("}) {
+    EXPECT_THAT(page, Not(HasSubstr(elsewhere)));
   }
 }
 
@@ -148,6 +233,7 @@ TEST_F(MetricsTest, CountsCallsByMethodConfigAndCode) {
 
 TEST_F(MetricsTest, SharesOneLabelAmongUnknownNames) {
   metrics_->OnCall("Method", "config_a", absl::StatusCode::kOk, absl::ZeroDuration());
+  metrics_->OnCall("GetSceneEmbeddings", "made up", absl::StatusCode::kNotFound, absl::ZeroDuration());
   const size_t before = Scrape().size();
   for (int i = 0; i < 100; ++i) {
     metrics_->OnCall("GetSceneEmbeddings", absl::StrCat("made up \"\n", i), absl::StatusCode::kNotFound,
@@ -158,7 +244,7 @@ TEST_F(MetricsTest, SharesOneLabelAmongUnknownNames) {
   const std::map<std::string, double> samples = Scrape();
   EXPECT_EQ(samples.size(), before);
   EXPECT_EQ(samples.at(R"(hearwire_requests_total{code="NOT_FOUND",config="unknown",method="GetSceneEmbeddings"})"),
-            100);
+            101);
   EXPECT_EQ(samples.at(R"(hearwire_requests_total{code="OK",config="unknown",method="unknown"})"), 101);
 }
 
@@ -205,7 +291,8 @@ TEST_F(MetricsTest, TellsOfTheProcess) {
 
 TEST_F(MetricsTest, ServesNothingElse) {
   EXPECT_THAT(HttpGet(exposer_->port(), "/metrics"), StartsWith("HTTP/1.1 200"));
-  for (const char* path : {"/", "/nothing", "/../etc/passwd", "/%2e%2e/etc/passwd", "/etc/passwd"}) {
+  for (const char* path :
+       {"/nothing", "/metrics/", "/healthz/x", "/../etc/passwd", "/%2e%2e/etc/passwd", "/etc/passwd"}) {
     const std::string reply = HttpGet(exposer_->port(), path);
     EXPECT_THAT(reply, StartsWith("HTTP/1.1 404")) << path;
     EXPECT_LT(reply.size(), 1000u) << reply;
