@@ -15,7 +15,6 @@ using grpc::experimental::ClientRpcInfo;
 using grpc::experimental::InterceptionHookPoints;
 using grpc::experimental::Interceptor;
 using grpc::experimental::InterceptorBatchMethods;
-using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 bool IsVisible(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
@@ -23,25 +22,28 @@ bool IsVisible(std::string_view text) {
 
 class Adder final : public Interceptor {
  public:
-  explicit Adder(std::shared_ptr<const Pairs> added) : added_(std::move(added)) {}
+  explicit Adder(std::shared_ptr<const MetadataPairs> added) : added_(std::move(added)) {}
   void Intercept(InterceptorBatchMethods* methods) override {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_INITIAL_METADATA)) {
-      for (const auto& pair : *added_) methods->GetSendInitialMetadata()->insert(pair);
+      auto& sent = *methods->GetSendInitialMetadata();
+      for (const auto& pair : *added_) {
+        if (!sent.contains(pair.first)) sent.insert(pair);
+      }
     }
     methods->Proceed();
   }
 
  private:
-  const std::shared_ptr<const Pairs> added_;
+  const std::shared_ptr<const MetadataPairs> added_;
 };
 
 class AdderFactory final : public grpc::experimental::ClientInterceptorFactoryInterface {
  public:
-  explicit AdderFactory(Pairs added) : added_(std::make_shared<const Pairs>(std::move(added))) {}
+  explicit AdderFactory(MetadataPairs added) : added_(std::make_shared<const MetadataPairs>(std::move(added))) {}
   Interceptor* CreateClientInterceptor(ClientRpcInfo* /*info*/) override { return new Adder(added_); }
 
  private:
-  const std::shared_ptr<const Pairs> added_;
+  const std::shared_ptr<const MetadataPairs> added_;
 };
 
 }  // namespace
@@ -50,7 +52,11 @@ absl::Status CheckMetadata(const ClientOptions& options) {
   if (!IsVisible(options.token)) {
     return absl::InvalidArgumentError("the token has blanks, line breaks or other characters that no header can have");
   }
-  for (const auto& [name, value] : options.metadata) {
+  return CheckMetadata(options.metadata);
+}
+
+absl::Status CheckMetadata(const MetadataPairs& pairs) {
+  for (const auto& [name, value] : pairs) {
     const bool named = !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
       return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-' || c == '_' || c == '.';
     });
@@ -70,7 +76,7 @@ absl::Status CheckMetadata(const ClientOptions& options) {
 
 std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> MetadataInterceptors(
     const ClientOptions& options) {
-  Pairs added = options.metadata;
+  MetadataPairs added = options.metadata;
   if (!options.token.empty()) added.emplace_back("authorization", absl::StrCat("Bearer ", options.token));
   std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> factories;
   if (!added.empty()) factories.push_back(std::make_unique<AdderFactory>(std::move(added)));

@@ -12,8 +12,10 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "client/call_metadata.h"
 #include "client/call_status.h"
 #include "client/channel.h"
+#include "client/known_limit.h"
 #include "client/messages.h"
 #include "client/stream_options.h"
 #include "client/stream_session.h"
@@ -77,6 +79,7 @@ class Call {
     context_.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
                                        gpr_time_from_nanos(absl::ToInt64Nanoseconds(deadline_), GPR_TIMESPAN)));
     context_.set_wait_for_ready(false);
+    for (const auto& [name, value] : options.metadata) context_.AddMetadata(name, value);
   }
 
   grpc::ClientContext* context() { return &context_; }
@@ -117,25 +120,76 @@ absl::Status CheckCall(const ClientOptions& client, const CallOptions& options, 
     return absl::ResourceExhaustedError(absl::StrCat("a request of ", bytes, " bytes is larger than the limit of ",
                                                      client.max_message_bytes, " bytes for a message"));
   }
+  if (absl::Status wrong = CheckMetadata(options.metadata); !wrong.ok()) return wrong;
   return options.deadline ? CheckDeadline(*options.deadline) : absl::OkStatus();
 }
 
-template <typename M>
-absl::StatusOr<typename M::Reply> Run(const M& method, Stub& stub, const ClientOptions& client,
-                                      const CallOptions& options, typename M::Request request) {
-  if (absl::Status wrong = CheckCall(client, options, request); !wrong.ok()) return wrong;
-  CallWithMessages<M> call(client, options, std::move(request));
-  return call.Finish(method, (stub.*method.call)(call.call.context(), call.request, &call.reply));
+v1::ListConfigsRequest LimitsRequest() {
+  v1::ListConfigsRequest request;
+  request.set_loaded_only(true);  // The shortest answer.
+  return request;
+}
+
+// OK: the request may be sent.
+absl::Status AskForLimit(Stub& stub, const ClientOptions& client, const CallOptions& options, uint64_t bytes,
+                         KnownLimit& limit) {
+  if (!limit.MustAsk(bytes)) return absl::OkStatus();
+  Call call(client, options);
+  v1::ListConfigsResponse reply;
+  const absl::Status asked = call.Finish(stub.ListConfigs(call.context(), LimitsRequest(), &reply));
+  if (absl::Status failure = limit.Learn(asked, DecodeLimits(reply)); !failure.ok()) return failure;
+  return limit.Check(bytes, client.server);
 }
 
 template <typename M>
-void Start(const M& method, Stub& stub, const ClientOptions& client, const CallOptions& options,
-           std::shared_ptr<void> in_flight, typename M::Request request, Client::Done<typename M::Reply> done) {
+absl::StatusOr<typename M::Reply> Run(const M& method, Stub& stub, KnownLimit& limit, const ClientOptions& client,
+                                      const CallOptions& options, typename M::Request request) {
+  if (absl::Status wrong = CheckCall(client, options, request); !wrong.ok()) return wrong;
+  CallWithMessages<M> call(client, options, std::move(request));
+  // The call's deadline runs since it was made: asking takes of it.
+  absl::Status refused = AskForLimit(stub, client, options, call.request.ByteSizeLong(), limit);
+  if (!refused.ok()) return refused;
+  return call.Finish(method, (stub.*method.call)(call.call.context(), call.request, &call.reply));
+}
+
+// What asking for the limit needs until it is answered.
+struct LimitCall {
+  LimitCall(const ClientOptions& client, const CallOptions& options, std::function<void(absl::Status)> next)
+      : then(std::move(next)), call(client, options) {}
+
+  const std::function<void(absl::Status)> then;  // First: what it holds ends when the call is gone.
+  const v1::ListConfigsRequest request = LimitsRequest();
+  v1::ListConfigsResponse reply;
+  Call call;
+};
+
+// AskForLimit that does not wait: calls `then`, which must hold the stubs, from a thread of gRPC's where it had to ask.
+void AskForLimitAsync(Stub& stub, const ClientOptions& client, const CallOptions& options, uint64_t bytes,
+                      std::shared_ptr<KnownLimit> limit, std::function<void(absl::Status)> then) {
+  if (!limit->MustAsk(bytes)) return then(absl::OkStatus());
+  auto asking = std::make_shared<LimitCall>(client, options, std::move(then));
+  stub.async()->ListConfigs(
+      asking->call.context(), &asking->request, &asking->reply,
+      [asking, bytes, server = client.server, limit = std::move(limit)](const grpc::Status& status) {
+        absl::Status refused = limit->Learn(asking->call.Finish(status), DecodeLimits(asking->reply));
+        asking->then(refused.ok() ? limit->Check(bytes, server) : std::move(refused));
+      });
+}
+
+// in_flight holds the stubs.
+template <typename M>
+void Start(const M& method, Stub& stub, std::shared_ptr<KnownLimit> limit, const ClientOptions& client,
+           const CallOptions& options, std::shared_ptr<void> in_flight, typename M::Request request,
+           Client::Done<typename M::Reply> done) {
   if (absl::Status wrong = CheckCall(client, options, request); !wrong.ok()) return done(std::move(wrong));
   auto call = std::make_shared<CallWithMessages<M>>(client, options, std::move(request), std::move(in_flight));
-  (stub.async()->*method.start)(
-      call->call.context(), &call->request, &call->reply,
-      [call, &method, done = std::move(done)](const grpc::Status& status) { done(call->Finish(method, status)); });
+  AskForLimitAsync(stub, client, options, call->request.ByteSizeLong(), std::move(limit),
+                   [call, &method, &stub, done = std::move(done)](absl::Status refused) {
+                     if (!refused.ok()) return done(std::move(refused));
+                     (stub.async()->*method.start)(
+                         call->call.context(), &call->request, &call->reply,
+                         [call, &method, done](const grpc::Status& status) { done(call->Finish(method, status)); });
+                   });
 }
 
 }  // namespace
@@ -183,7 +237,10 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options, st
 }
 
 Client::Client(ClientOptions options, std::unique_ptr<Stubs> stubs)
-    : options_(std::move(options)), stubs_(std::move(stubs)), in_flight_(std::make_shared<CallsInFlight>()) {}
+    : options_(std::move(options)),
+      stubs_(std::move(stubs)),
+      limit_(std::make_shared<KnownLimit>()),
+      in_flight_(std::make_shared<CallsInFlight>()) {}
 
 // A call is destroyed by a thread of gRPC's, and holds the channel. It must not be the last to do so: a channel's end
 // waits for those threads.
@@ -193,44 +250,60 @@ Client::~Client() {
 }
 
 absl::StatusOr<SceneEmbeddings> Client::GetSceneEmbeddings(EmbedRequest request, const CallOptions& options) {
-  return Run(kScenes, *stubs_->embedding, options_, options,
+  return Run(kScenes, *stubs_->embedding, *limit_, options_, options,
              EncodeEmbedRequest<v1::GetSceneEmbeddingsRequest>(std::move(request)));
 }
 
 absl::StatusOr<TimestampEmbeddings> Client::GetTimestampEmbeddings(EmbedRequest request, const CallOptions& options) {
-  return Run(kTimestamps, *stubs_->embedding, options_, options,
+  return Run(kTimestamps, *stubs_->embedding, *limit_, options_, options,
              EncodeEmbedRequest<v1::GetTimestampEmbeddingsRequest>(std::move(request)));
 }
 
 absl::StatusOr<Tags> Client::GetTags(TagRequest request, const CallOptions& options) {
-  return Run(kTags, *stubs_->embedding, options_, options, EncodeTagRequest(std::move(request)));
+  return Run(kTags, *stubs_->embedding, *limit_, options_, options, EncodeTagRequest(std::move(request)));
 }
 
 void Client::GetSceneEmbeddingsAsync(EmbedRequest request, const CallOptions& options, Done<SceneEmbeddings> done) {
-  Start(kScenes, *stubs_->embedding, options_, options, in_flight_->Count(),
+  Start(kScenes, *stubs_->embedding, limit_, options_, options, in_flight_->Count(),
         EncodeEmbedRequest<v1::GetSceneEmbeddingsRequest>(std::move(request)), std::move(done));
 }
 
 void Client::GetTimestampEmbeddingsAsync(EmbedRequest request, const CallOptions& options,
                                          Done<TimestampEmbeddings> done) {
-  Start(kTimestamps, *stubs_->embedding, options_, options, in_flight_->Count(),
+  Start(kTimestamps, *stubs_->embedding, limit_, options_, options, in_flight_->Count(),
         EncodeEmbedRequest<v1::GetTimestampEmbeddingsRequest>(std::move(request)), std::move(done));
 }
 
 void Client::GetTagsAsync(TagRequest request, const CallOptions& options, Done<Tags> done) {
-  Start(kTags, *stubs_->embedding, options_, options, in_flight_->Count(), EncodeTagRequest(std::move(request)),
+  Start(kTags, *stubs_->embedding, limit_, options_, options, in_flight_->Count(), EncodeTagRequest(std::move(request)),
         std::move(done));
 }
 
-absl::StatusOr<std::vector<ConfigInfo>> Client::ListConfigs(bool loaded_only, const CallOptions& options) {
+namespace {
+
+absl::StatusOr<v1::ListConfigsResponse> AskForConfigs(Stub& stub, const ClientOptions& client,
+                                                      const CallOptions& options, bool loaded_only) {
   v1::ListConfigsRequest request;
   request.set_loaded_only(loaded_only);
-  if (absl::Status wrong = CheckCall(options_, options, request); !wrong.ok()) return wrong;
+  if (absl::Status wrong = CheckCall(client, options, request); !wrong.ok()) return wrong;
   v1::ListConfigsResponse reply;
-  Call call(options_, options);
-  const absl::Status status = call.Finish(stubs_->embedding->ListConfigs(call.context(), request, &reply));
-  if (!status.ok()) return status;
-  return DecodeConfigs(reply);
+  Call call(client, options);
+  if (absl::Status status = call.Finish(stub.ListConfigs(call.context(), request, &reply)); !status.ok()) return status;
+  return reply;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<ConfigInfo>> Client::ListConfigs(bool loaded_only, const CallOptions& options) {
+  auto reply = AskForConfigs(*stubs_->embedding, options_, options, loaded_only);
+  if (!reply.ok()) return reply.status();
+  return DecodeConfigs(*reply);
+}
+
+absl::StatusOr<ServerLimits> Client::GetLimits(const CallOptions& options) {
+  auto reply = AskForConfigs(*stubs_->embedding, options_, options, /*loaded_only=*/true);
+  if (!reply.ok()) return reply.status();
+  return DecodeLimits(*reply);
 }
 
 absl::StatusOr<std::unique_ptr<Stream>> Client::OpenStream(StreamOptions options) {
@@ -239,7 +312,7 @@ absl::StatusOr<std::unique_ptr<Stream>> Client::OpenStream(StreamOptions options
   StreamHeads heads;
   if (!options.heads.empty()) {
     v1::ListHeadsResponse reply;
-    Call call(options_, {.cancellation = options.cancellation});
+    Call call(options_, {.cancellation = options.cancellation, .metadata = options.metadata});
     const absl::Status status = call.Finish(stubs_->embedding->ListHeads(call.context(), {}, &reply));
     if (!status.ok()) return status;
     for (const v1::Head& head : reply.heads()) {

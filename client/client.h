@@ -29,6 +29,8 @@
 
 namespace hearwire::client {
 
+class KnownLimit;
+
 // How the server is recognised, and this client by it. All as PEM.
 struct TlsOptions {
   // Who may have signed the server's certificate. Empty: whom the system trusts.
@@ -55,7 +57,8 @@ struct ClientOptions {
   absl::Duration deadline = absl::Seconds(30);
   // How often a call is made at most, the first time included: 1 (no retries) to 5.
   int max_attempts = 4;
-  // Requests larger than this fail before they are sent. The server's limit is its --max-message-bytes.
+  // Requests larger than this fail before they are sent. So do those over the server's own limit, its
+  // --max-message-bytes: it is asked for it before a request of more than 1 MiB.
   int64_t max_message_bytes = int64_t{64} << 20;
   // Larger replies fail with RESOURCE_EXHAUSTED. The server's limit is its --max-reply-bytes.
   int64_t max_reply_bytes = int64_t{256} << 20;
@@ -64,6 +67,9 @@ struct ClientOptions {
 struct CallOptions {
   std::optional<absl::Duration> deadline = {};  // Absent: ClientOptions::deadline. Must be positive and finite.
   std::stop_token cancellation = {};            // A stop request ends the call with CANCELLED.
+  // Sent with this call: names in lower case, and values, which go before those of ClientOptions. "x-request-id": what
+  // the server's log and the reply call it.
+  std::vector<std::pair<std::string, std::string>> metadata = {};
 };
 
 struct EmbedRequest {
@@ -95,6 +101,8 @@ class Client {
   absl::StatusOr<TimestampEmbeddings> GetTimestampEmbeddings(EmbedRequest request, const CallOptions& options = {});
   absl::StatusOr<Tags> GetTags(TagRequest request, const CallOptions& options = {});
   absl::StatusOr<std::vector<ConfigInfo>> ListConfigs(bool loaded_only = false, const CallOptions& options = {});
+  // What the server takes at most, from the reply of ListConfigs.
+  absl::StatusOr<ServerLimits> GetLimits(const CallOptions& options = {});
 
   // Opens a stream of audio without end (stream.h). INVALID_ARGUMENT: an option is wrong. Whether the server takes it
   // is what the stream's first event says; where heads are named, this asks the server about them, and may fail as any
@@ -120,6 +128,7 @@ class Client {
 
   const ClientOptions options_;
   const std::shared_ptr<Stubs> stubs_;  // A stream that outlives the client may need them.
+  const std::shared_ptr<KnownLimit> limit_;
   const std::shared_ptr<CallsInFlight> in_flight_;
 };
 

@@ -20,7 +20,8 @@ void EncodeClips(std::vector<Audio> clips, google::protobuf::RepeatedPtrField<v1
       continue;
     }
     v1::Pcm& pcm = *message.mutable_pcm();
-    pcm.set_encoding(clip.encoding == Audio::Encoding::kLinear16 ? v1::Pcm::LINEAR16 : v1::Pcm::FLOAT32);
+    pcm.set_encoding(clip.encoding == Audio::Encoding::kLinear16 ? v1::Pcm::ENCODING_LINEAR16
+                                                                 : v1::Pcm::ENCODING_FLOAT32);
     pcm.set_sample_rate_hertz(static_cast<uint32_t>(clip.sample_rate_hz));
     pcm.set_channel_count(static_cast<uint32_t>(clip.channels));
     pcm.set_samples(std::move(clip.bytes));
@@ -194,10 +195,21 @@ std::vector<ConfigInfo> DecodeConfigs(const v1::ListConfigsResponse& reply) {
   return configs;
 }
 
+ServerLimits DecodeLimits(const v1::ListConfigsResponse& reply) {
+  const v1::Limits& limits = reply.limits();
+  return {.max_message_bytes = static_cast<int64_t>(limits.max_message_bytes()),
+          .max_reply_bytes = static_cast<int64_t>(limits.max_reply_bytes()),
+          .max_clips = static_cast<int>(limits.max_clips()),
+          .max_decoded_seconds = limits.max_decoded_seconds(),
+          .max_deadline_seconds = limits.max_deadline_seconds(),
+          .max_piece_bytes = static_cast<int64_t>(limits.max_piece_bytes())};
+}
+
 v1::StreamStart EncodeStreamStart(const StreamOptions& options) {
   v1::StreamStart start;
   start.set_config(options.config);
-  start.set_encoding(options.encoding == Audio::Encoding::kLinear16 ? v1::Pcm::LINEAR16 : v1::Pcm::FLOAT32);
+  start.set_encoding(options.encoding == Audio::Encoding::kLinear16 ? v1::Pcm::ENCODING_LINEAR16
+                                                                    : v1::Pcm::ENCODING_FLOAT32);
   start.set_sample_rate_hertz(static_cast<uint32_t>(options.sample_rate_hz));
   start.set_channel_count(static_cast<uint32_t>(options.channels));
   start.set_element_type(EncodeElementType(options.element_type));

@@ -23,6 +23,7 @@ absl::StatusOr<TimestampEmbeddings> DecodeTimestampEmbeddings(const v1::GetTimes
                                                               int clips);
 absl::StatusOr<Tags> DecodeTags(const v1::GetTagsResponse& reply, int clips);
 std::vector<ConfigInfo> DecodeConfigs(const v1::ListConfigsResponse& reply);
+ServerLimits DecodeLimits(const v1::ListConfigsResponse& reply);
 
 // Of options that were checked. first_sample is the caller's to set.
 v1::StreamStart EncodeStreamStart(const StreamOptions& options);

@@ -114,6 +114,16 @@ struct ConfigInfo {
   EmbeddingSpace space;               // Empty when no checkpoint is loaded.
 };
 
+// What a server takes and gives at most; each is its flag of that name. 0: no such limit, or the server does not say.
+struct ServerLimits {
+  int64_t max_message_bytes = 0;  // One request.
+  int64_t max_reply_bytes = 0;
+  int max_clips = 0;                // In one request.
+  double max_decoded_seconds = 0;   // One clip; not a stream.
+  double max_deadline_seconds = 0;  // A later deadline is cut to this.
+  int64_t max_piece_bytes = 0;      // Of a stream.
+};
+
 enum class ServingStatus { kUnknown, kServing, kNotServing };
 
 }  // namespace hearwire::client

@@ -27,6 +27,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -73,8 +74,9 @@ struct StreamOptions {
   // The longest time in which the server neither takes audio that waits nor, after Finish, answers. DEADLINE_EXCEEDED
   // then. May be infinite.
   absl::Duration idle_timeout = absl::Seconds(30);
-  std::optional<absl::Duration> deadline = {};  // Of the whole stream. Absent: none.
-  std::stop_token cancellation = {};            // A stop request cancels the stream.
+  std::optional<absl::Duration> deadline = {};                     // Of the whole stream. Absent: none.
+  std::stop_token cancellation = {};                               // A stop request cancels the stream.
+  std::vector<std::pair<std::string, std::string>> metadata = {};  // As CallOptions::metadata.
   // Of one message to the server, which has a limit of the same name. Larger pieces are split.
   int64_t max_piece_bytes = int64_t{1} << 20;
 };

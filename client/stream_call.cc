@@ -13,8 +13,9 @@ namespace hearwire::client {
 // that starts an operation, so that the lock may be held there.
 std::unique_ptr<StreamCall> StreamCall::Start(v1::EmbeddingService::StubInterface& stub, StreamCallOwner& owner,
                                               const std::string& server, absl::Duration deadline,
-                                              const v1::StreamStart& start) {
+                                              const MetadataPairs& metadata, const v1::StreamStart& start) {
   std::unique_ptr<StreamCall> call(new StreamCall(owner, server, deadline));
+  for (const auto& [name, value] : metadata) call->context_.AddMetadata(name, value);
   stub.async()->StreamEmbeddings(&call->context_, call.get());
   call->AddHold();
   *call->request_.mutable_start() = start;

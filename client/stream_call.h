@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "client/call_metadata.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/support/client_callback.h"
 #include "hearwire/v1/embedding.grpc.pb.h"
@@ -41,7 +42,7 @@ class StreamCall final : public grpc::ClientBidiReactor<v1::StreamEmbeddingsRequ
   // may go the channel, whose end waits for those threads.
   static std::unique_ptr<StreamCall> Start(v1::EmbeddingService::StubInterface& stub, StreamCallOwner& owner,
                                            const std::string& server, absl::Duration deadline,
-                                           const v1::StreamStart& start);
+                                           const MetadataPairs& metadata, const v1::StreamStart& start);
 
   bool may_write() const { return !writing_ && !half_closed_ && !over_; }
   // Only when may_write().

@@ -1,6 +1,7 @@
 #include "client/stream_options.h"
 
 #include "absl/strings/str_cat.h"
+#include "client/call_metadata.h"
 
 namespace hearwire::client {
 namespace {
@@ -30,7 +31,8 @@ absl::Status CheckStreamOptions(const StreamOptions& options, int64_t max_messag
     return absl::InvalidArgumentError(
         absl::StrCat("a deadline of ", absl::FormatDuration(*options.deadline), ": it must be positive and finite"));
   }
-  absl::Status wrong = OutOfRange("sample_rate_hz", options.sample_rate_hz, 1000, 384'000);
+  absl::Status wrong = CheckMetadata(options.metadata);
+  wrong.Update(OutOfRange("sample_rate_hz", options.sample_rate_hz, 1000, 384'000));
   wrong.Update(OutOfRange("channels", options.channels, 1, 32));
   wrong.Update(OutOfRange("tags_top_k", options.tags_top_k, 0, 1'000'000));
   wrong.Update(OutOfRange("heads_top_k", options.heads_top_k, 0, 1'000'000));

@@ -69,7 +69,7 @@ void StreamSession::StartCall(int64_t first_sample) {
   opened_ = progress_ = Clock::now();
   absl::Duration left = absl::InfiniteDuration();
   if (deadline_) left = std::max(absl::FromChrono(*deadline_ - Clock::now()), absl::ZeroDuration());
-  call_ = StreamCall::Start(*stubs_->embedding, *this, server_, left, start);
+  call_ = StreamCall::Start(*stubs_->embedding, *this, server_, left, options_.metadata, start);
 }
 
 void StreamSession::Pump() {

@@ -227,6 +227,9 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
   serving.default_config = options_.default_config;
   serving.max_clips = options_.max_clips;
   serving.max_deadline = options_.max_deadline;
+  serving.max_message_bytes = options_.max_message_bytes;
+  serving.max_reply_bytes = options_.max_reply_bytes;
+  serving.max_decoded = options_.max_decoded;
   serving.streams.max_streams = options_.max_streams;
   serving.streams.max_piece_bytes = options_.max_piece_bytes;
   serving.streams.idle_timeout = options_.stream_idle_timeout;

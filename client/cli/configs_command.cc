@@ -36,15 +36,16 @@ void PrintText(const std::vector<client::ConfigInfo>& configs) {
   }
 }
 
-void PrintJson(const std::vector<client::ConfigInfo>& configs) {
+// The reply of ListConfigs, with the proto's names.
+void PrintJson(const std::vector<client::ConfigInfo>& configs, const client::ServerLimits& limits) {
   auto array = nlohmann::ordered_json::array();
   for (const client::ConfigInfo& config : configs) {
     nlohmann::ordered_json object = {
         {"name", config.name},
         {"network", config.network},
         {"loaded", config.loaded},
-        {"default", config.is_default},
-        {"sample_rate_hz", config.sample_rate_hz},
+        {"is_default", config.is_default},
+        {"sample_rate", config.sample_rate_hz},
         {"scene_embedding_size", config.scene_embedding_size},
         {"timestamp_embedding_size", config.timestamp_embedding_size},
         {"timestamp_window_ms", config.timestamp_window_ms},
@@ -53,13 +54,22 @@ void PrintJson(const std::vector<client::ConfigInfo>& configs) {
         {"min_timestamp_samples", config.min_timestamp_samples},
     };
     if (config.loaded) {
-      object["weights_sha256"] = config.space.weights_sha256;
-      object["frontend"] = config.space.frontend;
-      object["precision"] = config.space.precision;
+      object["space"] = {{"config", config.space.config},
+                         {"weights_sha256", config.space.weights_sha256},
+                         {"frontend", config.space.frontend},
+                         {"precision", config.space.precision}};
     }
     array.push_back(std::move(object));
   }
-  Print(array.dump(2) + "\n");
+  const nlohmann::ordered_json reply = {{"configs", std::move(array)},
+                                        {"limits",
+                                         {{"max_message_bytes", limits.max_message_bytes},
+                                          {"max_reply_bytes", limits.max_reply_bytes},
+                                          {"max_clips", limits.max_clips},
+                                          {"max_decoded_seconds", limits.max_decoded_seconds},
+                                          {"max_deadline_seconds", limits.max_deadline_seconds},
+                                          {"max_piece_bytes", limits.max_piece_bytes}}}};
+  Print(reply.dump(2) + "\n");
 }
 
 int ListConfigs(const ConfigsOptions& options) {
@@ -70,7 +80,11 @@ int ListConfigs(const ConfigsOptions& options) {
   auto configs = (*client)->ListConfigs(options.loaded, call);
   if (Interrupted()) return InterruptExitCode();
   if (!configs.ok()) return Complain(FailureText(configs.status(), options.connection)), 1;
-  options.format == "json" ? PrintJson(*configs) : PrintText(*configs);
+  if (options.format != "json") return PrintText(*configs), 0;
+  const auto limits = (*client)->GetLimits(call);
+  if (Interrupted()) return InterruptExitCode();
+  if (!limits.ok()) return Complain(FailureText(limits.status(), options.connection)), 1;
+  PrintJson(*configs, *limits);
   return 0;
 }
 

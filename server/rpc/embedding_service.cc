@@ -64,6 +64,15 @@ absl::Duration WatchPeriod(const StreamLimits& limits) {
   return std::clamp(std::min(limits.idle_timeout, limits.max_duration) / 4, absl::Milliseconds(10), longest);
 }
 
+void WriteLimits(const EmbeddingServiceOptions& options, v1::Limits* limits) {
+  limits->set_max_message_bytes(static_cast<uint64_t>(options.max_message_bytes));
+  limits->set_max_reply_bytes(static_cast<uint64_t>(options.max_reply_bytes));
+  limits->set_max_clips(static_cast<uint32_t>(options.max_clips));
+  limits->set_max_decoded_seconds(absl::ToDoubleSeconds(options.max_decoded));
+  limits->set_max_deadline_seconds(absl::ToDoubleSeconds(options.max_deadline));
+  limits->set_max_piece_bytes(static_cast<uint64_t>(options.streams.max_piece_bytes));
+}
+
 // Takes the value out of a step's result, or fails the call.
 template <typename T>
 bool Take(std::variant<T, RequestFault> result, T* value, CallReactor* call) {
@@ -288,6 +297,7 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListConfigs(grpc::CallbackServer
       if (loaded == nullptr && request->loaded_only()) continue;
       WriteConfig(config, loaded, config.name == options_.default_config, options_.precision, response->add_configs());
     }
+    WriteLimits(options_, response->mutable_limits());
     call->Succeed();
   });
 }

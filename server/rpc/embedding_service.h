@@ -43,6 +43,10 @@ struct EmbeddingServiceOptions {
   // The deadline of calls that bring none, and the latest one that others get.
   absl::Duration max_deadline = absl::Minutes(5);
   StreamLimits streams = {};
+  // Told by ListConfigs; gRPC, the pipeline and its decoders hold calls to them.
+  int64_t max_message_bytes = 64 << 20;
+  int64_t max_reply_bytes = 64 << 20;
+  absl::Duration max_decoded = absl::Minutes(60);
   std::string precision = "float32";  // Backend::precision(), for EmbeddingSpace.
   // Who may call; outlives the service. Null: everybody, each address a caller.
   Door* door = nullptr;

@@ -104,7 +104,7 @@ def make_flood(module, address: str, kind: str) -> None:
     stubs = [module.pb_grpc.EmbeddingServiceStub(channel_to(address)) for _ in range(connections)]
     piece = pb.StreamEmbeddingsRequest(samples=noise(module, 16).pcm.samples)
     start = pb.StreamEmbeddingsRequest(start=pb.StreamStart(
-        config=config, encoding=pb.Pcm.LINEAR16, sample_rate_hertz=32000, timestamps=True, scenes=True))
+        config=config, encoding=pb.Pcm.ENCODING_LINEAR16, sample_rate_hertz=32000, timestamps=True, scenes=True))
 
     def call(i: int) -> None:
         stub = stubs[i % connections]

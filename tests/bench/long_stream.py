@@ -33,7 +33,7 @@ def run(module, hours: int, config: str, *flags: str) -> None:
 
         def messages():
             yield pb.StreamEmbeddingsRequest(start=pb.StreamStart(
-                config=config, encoding=pb.Pcm.LINEAR16, sample_rate_hertz=RATE, timestamps=True, scenes=True))
+                config=config, encoding=pb.Pcm.ENCODING_LINEAR16, sample_rate_hertz=RATE, timestamps=True, scenes=True))
             for minute in range(1, 60 * hours + 1):
                 for piece in pieces:
                     yield pb.StreamEmbeddingsRequest(samples=piece)

@@ -58,7 +58,7 @@ def live(server: Server | Echo, config: str, data: bytes, begin: float) -> None:
     def messages():
         yield pb.StreamEmbeddingsRequest(
             start=pb.StreamStart(
-                config=config, encoding=pb.Pcm.LINEAR16, sample_rate_hertz=32000, timestamps=True
+                config=config, encoding=pb.Pcm.ENCODING_LINEAR16, sample_rate_hertz=32000, timestamps=True
             )
         )
         for number, first in enumerate(range(0, len(data), size)):

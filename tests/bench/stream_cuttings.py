@@ -71,7 +71,7 @@ def choose(module, configs: list, draw: random.Random) -> Case:
     asked = draw.choice(["t", "s", "g", "ts", "tsg", "tsg", "sg"])
     case = Case(
         config, draw.choice(RATES) if draw.random() < 0.6 else 32000, draw.choice(CHANNELS),
-        draw.choice([pb.Pcm.LINEAR16, pb.Pcm.FLOAT32]),
+        draw.choice([pb.Pcm.ENCODING_LINEAR16, pb.Pcm.ENCODING_FLOAT32]),
         draw.choice([pb.ELEMENT_TYPE_FLOAT32, pb.ELEMENT_TYPE_FLOAT32, pb.ELEMENT_TYPE_FLOAT16]),
         max(seconds, least), draw.choice(PIECES), "t" in asked, "s" in asked, 5 if "g" in asked else 0)
     if seconds * case.rate * case.channels * 4 > MOST_BYTES:
@@ -88,7 +88,7 @@ def bytes_of(module, case: Case, seed: int) -> bytes:
     t = np.arange(count)[:, None] / case.rate
     tones = np.sin(2 * np.pi * (200 + 300 * np.arange(case.channels)) * t * (1 + t))
     sound = 0.3 * tones + noise.uniform(-0.1, 0.1, (count, case.channels))
-    if case.encoding == module.pb.Pcm.LINEAR16:
+    if case.encoding == module.pb.Pcm.ENCODING_LINEAR16:
         return np.round(32767 * sound).astype("<i2").tobytes()
     return sound.astype("<f4").tobytes()
 
@@ -104,7 +104,7 @@ def cut(data: bytes, most: int, draw: random.Random):
 
 def answer_as_stream(module, server, case: Case, data: bytes, draw: random.Random) -> list:
     pb = module.pb
-    sample_bytes = case.channels * (2 if case.encoding == pb.Pcm.LINEAR16 else 4)
+    sample_bytes = case.channels * (2 if case.encoding == pb.Pcm.ENCODING_LINEAR16 else 4)
 
     def messages():
         yield pb.StreamEmbeddingsRequest(start=pb.StreamStart(

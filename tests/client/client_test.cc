@@ -149,6 +149,20 @@ TEST(ClientTest, DoesNotRetryWhereTheServerForbidsIt) {
   EXPECT_EQ(server.service().attempts(), 1);
 }
 
+TEST(ClientTest, SendsACallsMetadataBeforeItsOwn) {
+  FakeServer server;
+  auto client = NewClient(server, {.metadata = {{"x-team", "search"}, {"x-request-id", "all"}}});
+  ASSERT_TRUE(client->GetTags({.clips = {EncodedAudio("a")}}).ok());
+  EXPECT_EQ(server.service().last_metadata("x-request-id"), "all");
+  ASSERT_TRUE(client->GetTags({.clips = {EncodedAudio("a")}}, {.metadata = {{"x-request-id", "mine"}}}).ok());
+  EXPECT_EQ(server.service().last_metadata("x-request-id"), "mine");
+  EXPECT_EQ(server.service().last_metadata("x-team"), "search");
+  const absl::Status wrong = client->GetTags({.clips = {EncodedAudio("a")}}, {.metadata = {{"X-Team", "a"}}}).status();
+  EXPECT_EQ(wrong.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(wrong.message()), HasSubstr("metadata \"X-Team\""));
+  EXPECT_FALSE(client->OpenStream({.sample_rate_hz = 8000, .timestamps = true, .metadata = {{"", "a"}}}).ok());
+}
+
 TEST(ClientTest, DoesNotRetryWithASingleAttempt) {
   FakeServer server;
   server.service().RefuseNext(1, grpc::StatusCode::UNAVAILABLE, "");

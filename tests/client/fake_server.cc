@@ -92,9 +92,22 @@ void FakeService::RefuseNext(int calls, grpc::StatusCode code, const std::string
   refuse_pushback_ms_ = pushback_ms;
 }
 
+void FakeService::TellLimit(uint64_t max_message_bytes) {
+  const std::lock_guard lock(mu_);
+  limit_ = max_message_bytes;
+}
+
 std::string FakeService::last_previous_attempts() const {
   const std::lock_guard lock(mu_);
   return previous_attempts_;
+}
+
+std::string FakeService::last_metadata(const std::string& name) const {
+  const std::lock_guard lock(mu_);
+  std::string values;
+  const auto [first, last] = metadata_.equal_range(name);
+  for (auto one = first; one != last; ++one) values += (values.empty() ? "" : ",") + one->second;
+  return values;
 }
 
 std::vector<std::string> FakeService::configs_asked_for() const {
@@ -115,6 +128,10 @@ grpc::Status FakeService::Admit(grpc::ServerContext* context, const std::string&
   context->AddTrailingMetadata("x-request-id", "fake-" + std::to_string(attempts_));
   std::unique_lock lock(mu_);
   configs_.push_back(name);
+  metadata_.clear();
+  for (const auto& [name, value] : context->client_metadata()) {
+    metadata_.emplace(std::string(name.data(), name.size()), std::string(value.data(), value.size()));
+  }
   const auto previous = context->client_metadata().find("grpc-previous-rpc-attempts");
   previous_attempts_ =
       previous == context->client_metadata().end() ? "" : std::string(previous->second.data(), previous->second.size());
@@ -188,6 +205,12 @@ grpc::Status FakeService::GetTags(grpc::ServerContext* context, const v1::GetTag
 
 grpc::Status FakeService::ListConfigs(grpc::ServerContext* /*context*/, const v1::ListConfigsRequest* request,
                                       v1::ListConfigsResponse* reply) {
+  ++lists_;
+  {
+    const std::lock_guard lock(mu_);
+    if (limit_ == 0) return {grpc::StatusCode::UNIMPLEMENTED, "no such method"};
+    if (limit_) reply->mutable_limits()->set_max_message_bytes(*limit_);
+  }
   v1::Config* loaded = reply->add_configs();
   loaded->set_name("fake");
   loaded->set_network("fake_as");
@@ -209,13 +232,13 @@ grpc::Status FakeService::ListConfigs(grpc::ServerContext* /*context*/, const v1
   return grpc::Status::OK;
 }
 
-FakeServer::FakeServer(const std::string& address) {
+FakeServer::FakeServer(const std::string& address, int max_message_bytes) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
   builder.RegisterService(&service_);
-  builder.SetMaxReceiveMessageSize(64 << 20);
+  builder.SetMaxReceiveMessageSize(max_message_bytes);
   server_ = builder.BuildAndStart();
   address_ = address.find(":0") == std::string::npos ? address : "127.0.0.1:" + std::to_string(port);
 }

@@ -5,8 +5,10 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +35,12 @@ class FakeService final : public v1::EmbeddingService::Service {
   int attempts() const { return attempts_; }
   // Of the last attempt, as gRPC counts them: "" for the first.
   std::string last_previous_attempts() const;
+  // What ListConfigs tells of limits; nothing before this is called. 0: it fails with UNIMPLEMENTED, which a client
+  // takes for a server without limits.
+  void TellLimit(uint64_t max_message_bytes);
+  int lists() const { return lists_; }  // How often ListConfigs was called.
+  // Of the last attempt: the values under that name, as they came, with commas between.
+  std::string last_metadata(const std::string& name) const;
   int most_at_once() const { return most_at_once_; }
   std::vector<std::string> configs_asked_for() const;
 
@@ -50,6 +58,7 @@ class FakeService final : public v1::EmbeddingService::Service {
                      const google::protobuf::RepeatedPtrField<v1::Audio>& clips);
 
   std::atomic<int> attempts_ = 0;
+  std::atomic<int> lists_ = 0;
   std::atomic<int> at_once_ = 0;
   std::atomic<int> most_at_once_ = 0;
 
@@ -60,14 +69,16 @@ class FakeService final : public v1::EmbeddingService::Service {
   grpc::StatusCode refuse_code_ = grpc::StatusCode::OK;
   std::string refuse_pushback_ms_;
   std::string previous_attempts_;
+  std::multimap<std::string, std::string> metadata_;
   std::vector<std::string> configs_;
+  std::optional<uint64_t> limit_;
 };
 
 // A FakeService behind a real socket, with health: SERVING from the start.
 class FakeServer {
  public:
   // address: where to listen; port 0 takes a free one.
-  explicit FakeServer(const std::string& address = "127.0.0.1:0");
+  explicit FakeServer(const std::string& address = "127.0.0.1:0", int max_message_bytes = 64 << 20);
   ~FakeServer();
 
   FakeService& service() { return service_; }

@@ -143,7 +143,7 @@ def pcm(samples: np.ndarray, rate: int = 32000, channels: int = 1) -> "pb.Audio"
     samples = np.ascontiguousarray(samples, dtype="<f4")
     return pb.Audio(
         pcm=pb.Pcm(
-            encoding=pb.Pcm.FLOAT32, sample_rate_hertz=rate, channel_count=channels, samples=samples.tobytes()
+            encoding=pb.Pcm.ENCODING_FLOAT32, sample_rate_hertz=rate, channel_count=channels, samples=samples.tobytes()
         )
     )
 
@@ -152,7 +152,7 @@ def pcm16(samples: np.ndarray, rate: int = 32000) -> "pb.Audio":
     """Of samples from -1 to 1."""
     values = np.clip(np.round(samples * 32768), -32768, 32767).astype("<i2")
     return pb.Audio(
-        pcm=pb.Pcm(encoding=pb.Pcm.LINEAR16, sample_rate_hertz=rate, channel_count=1, samples=values.tobytes())
+        pcm=pb.Pcm(encoding=pb.Pcm.ENCODING_LINEAR16, sample_rate_hertz=rate, channel_count=1, samples=values.tobytes())
     )
 
 

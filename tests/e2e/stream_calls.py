@@ -14,7 +14,7 @@ from google.rpc import error_details_pb2, status_pb2
 from hearwire_server import PATIENCE, array, pb
 
 
-def start(rate: int = 32000, encoding: int = pb.Pcm.FLOAT32, **what) -> "pb.StreamEmbeddingsRequest":
+def start(rate: int = 32000, encoding: int = pb.Pcm.ENCODING_FLOAT32, **what) -> "pb.StreamEmbeddingsRequest":
     return pb.StreamEmbeddingsRequest(start=pb.StreamStart(encoding=encoding, sample_rate_hertz=rate, **what))
 
 

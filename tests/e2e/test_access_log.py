@@ -23,7 +23,7 @@ def scene(stub, metadata=(), clips=None, compression=None):
 
 def stream(stub, metadata=()):
     def messages():
-        start = pb.StreamStart(encoding=pb.Pcm.FLOAT32, sample_rate_hertz=32000, channel_count=1, timestamps=True)
+        start = pb.StreamStart(encoding=pb.Pcm.ENCODING_FLOAT32, sample_rate_hertz=32000, channel_count=1, timestamps=True)
         yield pb.StreamEmbeddingsRequest(start=start)
         yield pb.StreamEmbeddingsRequest(samples=chirp(1).astype("<f4").tobytes())
 

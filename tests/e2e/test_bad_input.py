@@ -77,7 +77,7 @@ def answers_the_next_good_request(server):
 
 
 def pcm_with(**fields):
-    good = dict(encoding=pb.Pcm.FLOAT32, sample_rate_hertz=32000, channel_count=1, samples=chirp(0.5).tobytes())
+    good = dict(encoding=pb.Pcm.ENCODING_FLOAT32, sample_rate_hertz=32000, channel_count=1, samples=chirp(0.5).tobytes())
     return pb.Audio(pcm=pb.Pcm(**{**good, **fields}))
 
 
@@ -136,7 +136,7 @@ def test_a_wav_of_unknown_length_is_read_to_its_end(server, size):
 def test_every_linear16_clip_equals_its_float32_twin(server):
     samples = (chirp(0.5) * 32767).astype("<i2")
     twin = pcm(samples.astype(np.float32) / 32768)
-    linear = pb.Audio(pcm=pb.Pcm(encoding=pb.Pcm.LINEAR16, sample_rate_hertz=32000, samples=samples.tobytes()))
+    linear = pb.Audio(pcm=pb.Pcm(encoding=pb.Pcm.ENCODING_LINEAR16, sample_rate_hertz=32000, samples=samples.tobytes()))
     np.testing.assert_array_equal(
         array(scene(server, linear).embeddings), array(scene(server, twin).embeddings)
     )

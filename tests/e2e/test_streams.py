@@ -64,7 +64,7 @@ def test_equals_the_unary_calls_bit_for_bit(server, seconds, size):
 def test_equals_them_when_resampled(server, rate):
     samples = chirp(11, high=3500, rate=rate)
     clip = pcm16(samples, rate=rate)
-    first = start(rate, pb.Pcm.LINEAR16, timestamps=True, scenes=True)
+    first = start(rate, pb.Pcm.ENCODING_LINEAR16, timestamps=True, scenes=True)
     answer = stream(server, [first, *pieces(clip.pcm.samples, 3333)])
     stamps, scene, _ = unary(server, clip)
     np.testing.assert_array_equal(answer.rows, array(stamps.embeddings))

@@ -54,7 +54,7 @@ class Caller {
     return std::async(std::launch::async, [this] {
       v1::GetTagsRequest request;
       v1::Pcm& pcm = *request.add_clips()->mutable_pcm();
-      pcm.set_encoding(v1::Pcm::LINEAR16);
+      pcm.set_encoding(v1::Pcm::ENCODING_LINEAR16);
       pcm.set_sample_rate_hertz(32000);
       pcm.set_samples(std::string(64000, '\0'));
       v1::GetTagsResponse response;

@@ -31,6 +31,7 @@ using grpc::health::v1::HealthCheckResponse;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 // On the GPU mn01_as is fast and hearwire_mn01 slow, on the CPU the other way round.
 class ServerTest : public ::testing::Test {
@@ -91,7 +92,7 @@ class ServerTest : public ::testing::Test {
     v1::GetTagsRequest request;
     request.set_network(network);
     v1::Pcm& pcm = *request.add_clips()->mutable_pcm();
-    pcm.set_encoding(v1::Pcm::LINEAR16);
+    pcm.set_encoding(v1::Pcm::ENCODING_LINEAR16);
     pcm.set_sample_rate_hertz(32000);
     pcm.set_samples(std::string(64000, '\0'));
     v1::GetTagsResponse response;
@@ -105,6 +106,7 @@ class ServerTest : public ::testing::Test {
     EXPECT_TRUE(grpc::health::v1::Health::NewStub(channel_)->Check(&context, {}, &response).ok());
     return response.status();
   }
+  static std::string Ready() { return HttpGet(exposer_->port(), "/readyz"); }
   static std::string Scrape() { return HttpGet(exposer_->port(), "/metrics"); }
   static std::string NetworkInfo(const std::string& network, const std::string& backend, const std::string& device) {
     return "hearwire_network_info{backend=\"" + backend + "\",device=\"" + device + "\",network=\"" + network +
@@ -140,6 +142,9 @@ TEST_F(ServerTest, RunsEachNetworkWhereItIsFaster) {
                               HasSubstr(NetworkInfo("hearwire_mn01", "native", "cpu")),
                               HasSubstr("hearwire_build_info{backend=\"torch\",device=\"cuda:0\""),
                               HasSubstr("hearwire_build_info{backend=\"native\",device=\"cpu\"")));
+  EXPECT_THAT(Ready(), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("serving")));
+  server_->EnterLameDuck();
+  EXPECT_THAT(Ready(), AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("stopping")));
   EXPECT_TRUE(server_->Drain(SteadyTime::Now() + absl::Seconds(20)));
   EXPECT_EQ(Call("mn01_as").error_code(), grpc::StatusCode::UNAVAILABLE);
 }
@@ -169,6 +174,7 @@ TEST_F(ServerTest, SaysThatAGpuIsLostOnceItServes) {
   EXPECT_EQ(Call("mn01_as").error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_TRUE(lost_);
   EXPECT_EQ(Health(), HealthCheckResponse::NOT_SERVING);
+  EXPECT_THAT(Ready(), AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("device lost")));
 }
 
 }  // namespace

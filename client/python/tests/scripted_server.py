@@ -33,6 +33,8 @@ class ScriptedServer(embedding_pb2_grpc.EmbeddingServiceServicer):
         self.answer: Callable[[Any, grpc.ServicerContext], Any] = lambda request, context: scene_reply(request)
         self.stream: Callable[[Iterator[Any], grpc.ServicerContext], Iterator[Any]] = lambda requests, context: iter(())
         self.requests = 0
+        self.lists = 0
+        self.limits: Any = None  # What ListConfigs tells; None: there is no such method.
         self.most_at_once = 0
         self._at_once = 0
         self._lock = threading.Lock()
@@ -57,6 +59,12 @@ class ScriptedServer(embedding_pb2_grpc.EmbeddingServiceServicer):
         with self._lock:
             self.requests += 1
         yield from self.stream(requests, context)
+
+    def ListConfigs(self, request, context):
+        self.lists += 1
+        if self.limits is None:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "no such method")
+        return pb.ListConfigsResponse(limits=self.limits)
 
     def ListHeads(self, request, context):
         kinds = {"every50": pb.HEAD_KIND_TIMESTAMPS, "whole": pb.HEAD_KIND_SCENE}

@@ -1,6 +1,9 @@
 """Both clients against a real server: the numbers of the embedded network's golden cases, and what the replies hold."""
 
 import inspect
+import pickle
+import subprocess
+import sys
 import threading
 import wave
 
@@ -56,7 +59,7 @@ def test_timestamps_are_the_golden_ones(either):
 
 
 def test_tags_are_the_golden_ones(either):
-    reply = either.get_tags([chirp(1.0)], "hearwire_mn01", sample_rate=32000)
+    reply = either.get_tags([chirp(1.0)], "hearwire_mn01", top_k=0, sample_rate=32000)
     expected = 1 / (1 + np.exp(-golden("chirp_1s.logits").astype(np.float64)))
     assert [tag.index for tag in reply.clips[0]] == list(np.argsort(-expected, kind="stable"))
     np.testing.assert_allclose([tag.probability for tag in reply.clips[0]], np.sort(expected)[::-1], atol=1e-5)
@@ -167,6 +170,66 @@ def test_the_server_comes_from_the_environment(monkeypatch, own_server):
         assert client.check_health() is hearwire.ServingStatus.SERVING
     monkeypatch.delenv("HEARWIRE_SERVER")
     assert hearwire.Client().server == "127.0.0.1:8001"
+
+
+def test_five_tags_unless_more_are_asked_for(either):
+    assert [len(either.get_tags([chirp(1.0)], sample_rate=32000, **how).clips[0]) for how in ({}, {"top_k": 7})] == [5, 7]
+
+
+def test_its_text_names_the_server():
+    assert repr(hearwire.Client("a:8001")) == "hearwire.Client('a:8001')"
+    assert repr(hearwire.AsyncClient("https://a:8001")) == "hearwire.AsyncClient('https://a:8001')"
+
+
+def test_a_pickled_client_connects_anew(own_server):
+    with hearwire.Client(own_server.address, deadline=17.0, metadata={"x-team": "a"}, max_attempts=2) as client:
+        pickled = pickle.dumps(client)
+    with pickle.loads(pickled) as again:
+        assert again.check_health() is hearwire.ServingStatus.SERVING
+        assert (again.server, again._deadline, again._arguments) == (client.server, 17.0, client._arguments)
+    program = "import pickle, sys; print(pickle.load(sys.stdin.buffer).check_health())"
+    ended = subprocess.run([sys.executable, "-c", program], input=pickled, capture_output=True, timeout=60)
+    assert ended.stdout == b"ServingStatus.SERVING\n", ended.stderr
+    assert isinstance(pickle.loads(pickle.dumps(hearwire.AsyncClient("a:8001"))), hearwire.AsyncClient)
+    with pytest.raises(TypeError, match="gRPC's own credentials"):
+        pickle.dumps(hearwire.Client("a:8001", credentials=grpc.ssl_channel_credentials()))
+
+
+def test_every_call_may_bring_its_metadata(either):
+    named = {"x-request-id": "mine-17"}
+    sound = {"clips": [chirp(1.0)], "sample_rate": 32000}
+    for method in ("get_scene_embeddings", "get_timestamp_embeddings", "get_tags"):
+        assert getattr(either, method)(**sound, metadata=named).request_id == "mine-17"
+        assert getattr(either, method)(**sound).request_id not in ("", "mine-17")
+    assert either.list_configs(metadata=named) and either.get_limits(metadata=named)
+    assert either.list_heads(metadata=named) == []
+    assert either.check_health(metadata=named) is hearwire.ServingStatus.SERVING
+    with pytest.raises(ValueError, match='metadata "X-Team"'):
+        either.get_tags(**sound, metadata={"X-Team": "a"})
+
+
+def test_maps_and_streams_may_bring_their_metadata(client):
+    named = {"x-request-id": "mine-17"}
+    for method in (client.map_scene_embeddings, client.map_timestamp_embeddings, client.map_tags):
+        assert [reply.request_id for reply in method([chirp(1.0)], sample_rate=32000, metadata=named)] == ["mine-17"]
+    with pytest.raises(hearwire.HearwireError) as caught:
+        list(client.stream([chirp(1.0)], 32000, "no such", metadata=named))
+    assert caught.value.request_id == "mine-17"
+
+
+def test_a_calls_metadata_goes_before_the_clients(own_server):
+    with hearwire.Client(own_server.address, metadata={"x-request-id": "all"}) as client:
+        sound = {"clips": [chirp(1.0)], "sample_rate": 32000}
+        assert client.get_tags(**sound).request_id == "all"
+        assert client.get_tags(**sound, metadata={"x-request-id": "mine"}).request_id == "mine"
+
+
+def test_every_reply_says_what_it_is():
+    for name in hearwire.__all__:
+        kind = getattr(hearwire, name)
+        if inspect.isclass(kind) and kind.__module__ == "hearwire.replies":
+            text = inspect.getdoc(kind)
+            assert text and not text.startswith(name + "("), f"{name} has no docstring of its own"
 
 
 def test_the_twins_take_the_same():

@@ -175,6 +175,39 @@ def test_a_request_over_the_limit_is_not_sent(scripted):
     assert scripted.requests == 0
 
 
+def test_nothing_is_uploaded_that_the_server_would_refuse_as_too_large(kind):
+    with ScriptedServer(max_request_bytes=2_000_000) as server, kind(server.address) as client:
+        server.limits = pb.Limits(max_message_bytes=2_000_000)
+        for _ in range(2):
+            expected = rf"server at {server.address} takes \(2000000 bytes, its --max-message-bytes\)"
+            with pytest.raises(hearwire.HearwireError, match=expected) as caught:
+                client.get_scene_embeddings([bytes(3_000_000)])
+            assert caught.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert server.lists == 2  # Each time: it may have been started with another limit since.
+        assert server.requests == 0
+
+
+def test_a_server_is_asked_once_for_its_limit(scripted, kind):
+    scripted.limits = pb.Limits(max_message_bytes=64_000_000, max_clips=7)
+    with kind(scripted.address) as client:
+        client.get_scene_embeddings(CLIP)
+        assert scripted.lists == 0
+        for _ in range(3):
+            client.get_scene_embeddings([bytes(2_000_000)])
+        assert scripted.lists == 1
+        assert client.get_limits().max_clips == 7
+
+
+def test_a_server_that_tells_no_limits_gets_large_requests(scripted, kind):
+    for limits in (None, pb.Limits()):
+        scripted.limits = limits
+        with kind(scripted.address) as client:
+            for _ in range(2):
+                client.get_scene_embeddings([bytes(2_000_000)])
+    assert scripted.lists == 2
+    assert scripted.requests == 4
+
+
 def test_replies_over_grpcs_own_limit_arrive(scripted):
     rows = np.zeros((1, 2_000_000), "<f4")
     matrix = pb.Matrix(rows=1, columns=rows.size, element_type=pb.ELEMENT_TYPE_FLOAT32, data=rows.tobytes())

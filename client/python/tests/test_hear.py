@@ -5,6 +5,7 @@ import gc
 import importlib
 import os
 import pathlib
+import pickle
 import pkgutil
 import re
 import shutil
@@ -50,6 +51,26 @@ def test_every_config_of_the_server_is_a_module(client):
         module = module_of(name)
         for function in ("load_model", "get_scene_embeddings", "get_timestamp_embeddings"):
             assert callable(getattr(module, function)), name
+
+
+def test_the_configs_are_listed(client):
+    assert sorted(hearwire.hear.configs()) == sorted(config.name for config in client.list_configs())
+
+
+def test_a_pickled_model_connects_anew(model, monkeypatch):
+    monkeypatch.setenv("HEARWIRE_SERVER", "127.0.0.1:1")  # Another one since.
+    again = pickle.loads(pickle.dumps(model))
+    assert (again.config, again.client.server) == (model.config, model.client.server)
+    audio = tensor(chirp(1.0))
+    scene = [module_of(CONFIG).get_scene_embeddings(audio, one).numpy() for one in (model, again)]
+    np.testing.assert_array_equal(*scene)
+
+
+def test_a_pickled_model_of_a_server_of_its_own_shares_that(monkeypatch):
+    monkeypatch.delenv("HEARWIRE_SERVER", raising=False)
+    model = module_of(CONFIG).load_model()
+    again = pickle.loads(pickle.dumps(model))
+    assert own_server_of(again) is own_server_of(model)
 
 
 def test_the_modules_know_their_networks(client):
@@ -115,6 +136,8 @@ def test_wrong_audio_and_wrong_models_are_value_errors(model, function):
         call(torch.zeros((32000,)), model)
     with pytest.raises(ValueError, match="int16"):
         call(torch.zeros((1, 32000), dtype=torch.int16), model)
+    with pytest.raises(ValueError, match="audio is a ndarray: a tensor would be right, such as torch.from_numpy"):
+        call(np.zeros((1, 32000), np.float32), model)
     with pytest.raises(ValueError, match="load_model"):
         call(torch.zeros((1, 32000)), torch.nn.Module())
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import subprocess
 import sys
 import threading
 
@@ -302,10 +303,53 @@ class Terminal(io.StringIO):
 
 @both
 @pytest.mark.parametrize(
-    "kind, progress, shown", [(Terminal, True, True), (Terminal, False, False), (io.StringIO, True, False)]
+    "kind, progress, shown",
+    [
+        (Terminal, None, True),
+        (Terminal, True, True),
+        (Terminal, False, False),
+        (io.StringIO, None, False),
+        (io.StringIO, True, True),
+        (io.StringIO, False, False),
+    ],
 )
 def test_the_progress_bar_is_for_terminals(scripted, run, monkeypatch, kind, progress, shown):
     stderr = kind()
     monkeypatch.setattr(sys, "stderr", stderr)
     run(scripted, numbered(3), progress=progress)
     assert ("3/3" in stderr.getvalue()) == shown
+
+
+NOTEBOOK = """
+import sys, types
+from unittest import mock
+
+# As much of Jupyter as tqdm, by its version, looks for.
+ipython = types.ModuleType("IPython")
+ipython.get_ipython = lambda: types.SimpleNamespace(config={"IPKernelApp": {}})
+sys.modules.update({"IPython": ipython, "ipykernel.zmqshell": types.ModuleType("zmqshell")})
+sys.modules.update({"IPython.display": mock.MagicMock(), "ipywidgets": mock.MagicMock()})
+
+class Box(mock.MagicMock):
+    def __init__(self, children=(), **named):
+        super().__init__(**named)
+        self.children = children
+
+sys.modules["ipywidgets"].HBox = Box
+sys.modules["IPython.display"].display = lambda bar: print("a bar of the notebook's own")
+
+import hearwire
+
+server = sys.argv[1]
+with hearwire.Client(server) as client:
+    list(client.map_scene_embeddings([b"RIFF"], progress={"None": None, "False": False}[sys.argv[2]]))
+"""
+
+
+@pytest.mark.parametrize("progress", ["None", "False"])
+def test_notebooks_show_a_bar_of_their_own(scripted, progress):
+    command = [sys.executable, "-W", "ignore", "-c", NOTEBOOK, scripted.address, progress]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    assert ("a bar of the notebook's own" in ended.stdout) == (progress == "None"), ended.stdout + ended.stderr
+    assert ended.stderr == ""

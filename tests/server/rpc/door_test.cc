@@ -152,7 +152,7 @@ TEST(DoorTest, EndsAStreamThatTakesMoreThanItsCallerMay) {
   const auto stream = stub->StreamEmbeddings(&context);
   v1::StreamEmbeddingsRequest start;
   start.mutable_start()->set_timestamps(true);
-  start.mutable_start()->set_encoding(v1::Pcm::FLOAT32);
+  start.mutable_start()->set_encoding(v1::Pcm::ENCODING_FLOAT32);
   start.mutable_start()->set_sample_rate_hertz(32000);
   EXPECT_TRUE(stream->Write(start));
   v1::StreamEmbeddingsRequest second;

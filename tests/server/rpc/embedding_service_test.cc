@@ -148,6 +148,24 @@ TEST(EmbeddingServiceTest, SendsFloat16WhenAskedTo) {
   }
 }
 
+TEST(EmbeddingServiceTest, TellsItsLimits) {
+  ServiceHarness::Options options;
+  options.service.max_message_bytes = 1'000'000;
+  options.service.max_reply_bytes = 2'000'000;
+  options.service.max_clips = 3;
+  options.service.max_decoded = absl::Milliseconds(1500);
+  options.service.max_deadline = absl::Seconds(7);
+  options.service.streams.max_piece_bytes = 5000;
+  ServiceHarness harness(options);
+  const v1::Limits limits = ListConfigs(&harness, {}).limits();
+  EXPECT_EQ(limits.max_message_bytes(), 1'000'000u);
+  EXPECT_EQ(limits.max_reply_bytes(), 2'000'000u);
+  EXPECT_EQ(limits.max_clips(), 3u);
+  EXPECT_EQ(limits.max_decoded_seconds(), 1.5);
+  EXPECT_EQ(limits.max_deadline_seconds(), 7);
+  EXPECT_EQ(limits.max_piece_bytes(), 5000u);
+}
+
 TEST(EmbeddingServiceTest, ListsEveryConfigWithHearsAttributes) {
   ServiceHarness harness;
   const auto all = ListConfigs(&harness, {});

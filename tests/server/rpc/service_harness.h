@@ -146,7 +146,7 @@ inline std::vector<KeptRecord> ServiceHarness::WaitForRecords(size_t count) {
 inline v1::Audio ToneClip(double seconds, double pitch_hz = 440) {
   v1::Audio clip;
   v1::Pcm& pcm = *clip.mutable_pcm();
-  pcm.set_encoding(v1::Pcm::FLOAT32);
+  pcm.set_encoding(v1::Pcm::ENCODING_FLOAT32);
   pcm.set_sample_rate_hertz(32000);
   std::string& bytes = *pcm.mutable_samples();
   bytes.resize(static_cast<size_t>(std::lround(seconds * 32000)) * 4);

@@ -27,7 +27,7 @@ constexpr int64_t kMaxPieceBytes = 20000;
 Message Start(uint32_t rate_hz = 32000) {
   Message message;
   v1::StreamStart& start = *message.mutable_start();
-  start.set_encoding(v1::Pcm::FLOAT32);
+  start.set_encoding(v1::Pcm::ENCODING_FLOAT32);
   start.set_sample_rate_hertz(rate_hz);
   start.set_timestamps(true);
   start.set_scenes(true);

@@ -11,7 +11,7 @@ import grpc
 import numpy as np
 import numpy.typing as npt
 
-from hearwire.audio import Audio, Clip, Encoding, as_audio
+from hearwire.audio import Audio, Clip, Encoding, as_audio, is_open_file, is_tensor
 from hearwire.errors import HearwireError
 from hearwire.replies import (
     Classifications,
@@ -24,6 +24,7 @@ from hearwire.replies import (
     Label,
     LabelRow,
     SceneEmbeddings,
+    ServerLimits,
     Tag,
     Tags,
     TimestampEmbeddings,
@@ -43,14 +44,16 @@ class Call(Generic[Reply]):
     request: Any
     decode: Callable[[Any, str], Reply]  # The reply's message and the request id.
 
-    def check_size(self, max_message_bytes: int) -> None:
-        size = self.request.ByteSize()
+    def check_size(self, max_message_bytes: int) -> int:
+        """The request's bytes; raises HearwireError for more than so many."""
+        size: int = self.request.ByteSize()
         if size > max_message_bytes:
             raise HearwireError(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 f"a request of {size} bytes is larger than this client sends ({max_message_bytes} bytes, its "
                 "max_message_bytes): send fewer or shorter clips, or make the client with a higher limit",
             )
+        return size
 
 
 def scene_embeddings(
@@ -125,9 +128,24 @@ def configs(loaded_only: bool) -> Call[list[ConfigInfo]]:
     return Call("ListConfigs", pb.ListConfigsRequest(loaded_only=loaded_only), decode)
 
 
+def limits() -> Call[ServerLimits]:
+    def decode(reply: pb.ListConfigsResponse, request_id: str) -> ServerLimits:
+        return ServerLimits(
+            max_message_bytes=reply.limits.max_message_bytes,
+            max_reply_bytes=reply.limits.max_reply_bytes,
+            max_clips=reply.limits.max_clips,
+            max_decoded_seconds=reply.limits.max_decoded_seconds,
+            max_deadline_seconds=reply.limits.max_deadline_seconds,
+            max_piece_bytes=reply.limits.max_piece_bytes,
+        )
+
+    return Call("ListConfigs", pb.ListConfigsRequest(loaded_only=True), decode)  # The shortest answer.
+
+
 def check_clips(clips: Clips) -> Clips:
     """Refuses what is a clip itself, or an array that may be one clip of several channels or several clips."""
-    if isinstance(clips, (Audio, str, os.PathLike, bytes, bytearray, memoryview, np.ndarray)):
+    one = isinstance(clips, (Audio, str, os.PathLike, bytes, bytearray, memoryview, np.ndarray))
+    if one or is_open_file(clips) or is_tensor(clips):
         raise TypeError(
             f"clips is a list of clips, not {type(clips).__name__}: [clip] for one, list(array) for its rows"
         )
@@ -141,7 +159,7 @@ def _audios(clips: Iterable[Clip], sample_rate: Optional[int]) -> list[pb.Audio]
 def _audio(audio: Audio) -> pb.Audio:
     if audio.encoding is Encoding.FILE:
         return pb.Audio(encoded=audio.data)
-    encoding = pb.Pcm.LINEAR16 if audio.encoding is Encoding.LINEAR16 else pb.Pcm.FLOAT32
+    encoding = pb.Pcm.ENCODING_LINEAR16 if audio.encoding is Encoding.LINEAR16 else pb.Pcm.ENCODING_FLOAT32
     # What the message has no room for, the server could only have refused.
     for name, value in (("sample_rate", audio.sample_rate), ("channels", audio.channels)):
         if not 0 <= value < 2**32:

@@ -7,7 +7,7 @@ import os
 import pathlib
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Optional, Union
 
 import grpc
@@ -38,9 +38,14 @@ class Connection:
             return grpc.aio.insecure_channel(self.target, options=options)
         return grpc.aio.secure_channel(self.target, self.credentials, options=options)
 
-    def stub(self, stub: Any) -> Any:
-        """The same, and every call brings the metadata."""
-        return _StubWithMetadata(stub, self.metadata) if self.metadata else stub
+    def stub(self, stub: Any, metadata: Optional[Mapping[str, str]] = None) -> Any:
+        """The same, and every call brings the connection's metadata, and these, which go before. ValueError: they will
+        not do."""
+        pairs = self.metadata
+        if metadata:
+            _check_pairs(metadata.items())
+            pairs = (*(pair for pair in pairs if pair[0] not in metadata), *metadata.items())
+        return _StubWithMetadata(stub, pairs) if pairs else stub
 
 
 def connect(
@@ -149,6 +154,16 @@ def _read(name: Optional[Path]) -> Optional[bytes]:
 
 def _metadata(token: Optional[str], given: Optional[Mapping[str, str]]) -> tuple[tuple[str, str], ...]:
     pairs = list(_of_environment() if given is None else given.items())
+    _check_pairs(pairs)
+    token = _token() if token is None else token
+    if token:
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise ValueError("the token has blanks, line breaks or other characters that no header can have")
+        pairs.append(("authorization", f"Bearer {token}"))
+    return tuple(pairs)
+
+
+def _check_pairs(pairs: Iterable[tuple[str, str]]) -> None:
     for name, value in pairs:
         if not _NAME.fullmatch(name) or name.startswith("grpc-"):
             raise ValueError(
@@ -158,12 +173,6 @@ def _metadata(token: Optional[str], given: Optional[Mapping[str, str]]) -> tuple
             raise ValueError(
                 f'metadata "{name}": its value must be printable ASCII; other bytes go under a name …-bin'
             )
-    token = _token() if token is None else token
-    if token:
-        if not token.isascii() or not token.isprintable() or " " in token:
-            raise ValueError("the token has blanks, line breaks or other characters that no header can have")
-        pairs.append(("authorization", f"Bearer {token}"))
-    return tuple(pairs)
 
 
 def _token() -> str:

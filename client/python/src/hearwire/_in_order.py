@@ -13,7 +13,7 @@ import queue
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Coroutine, Generator, Iterable, Iterator
 from typing import Any, Callable, Generic, Optional, TypeVar, Union
 
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from hearwire.audio import Clip
 
@@ -85,15 +85,20 @@ def check_in_flight(in_flight: int) -> int:
     return in_flight
 
 
-def progress_bar(clips: Any, shown: bool) -> Any:
-    """On standard error, and only where that is a terminal."""
+# tqdm.auto's class is another one there: a bar of the notebook's own, which needs no terminal.
+_IN_NOTEBOOK = any(base.__module__ == "tqdm.notebook" for base in tqdm.__mro__)
+
+
+def progress_bar(clips: Any, shown: Optional[bool]) -> Any:
+    """None: in a notebook, and on standard error where that is a terminal."""
     total: Optional[int] = operator.length_hint(clips, -1)
     # tqdm takes disable=None for "where there is no terminal".
-    return tqdm(total=total if total != -1 else None, unit="clip", disable=None if shown else True)
+    disable = None if shown is None and not _IN_NOTEBOOK else shown is False
+    return tqdm(total=total if total != -1 else None, unit="clip", disable=disable)
 
 
 def in_order(
-    clips: Iterable[Clip], start: Callable[[Clip], Pending[Reply]], in_flight: int, progress: bool
+    clips: Iterable[Clip], start: Callable[[Clip], Pending[Reply]], in_flight: int, progress: Optional[bool]
 ) -> Generator[Union[Reply, Exception], None, None]:
     finished: queue.SimpleQueue[None] = queue.SimpleQueue()
     untaken: collections.deque[Pending[Reply]] = collections.deque()
@@ -130,7 +135,7 @@ async def in_order_async(
     clips: Union[Iterable[Clip], AsyncIterable[Clip]],
     call: Callable[[Clip], Coroutine[Any, Any, Reply]],
     in_flight: int,
-    progress: bool,
+    progress: Optional[bool],
 ) -> AsyncGenerator[Union[Reply, Exception], None]:
     running: set[asyncio.Task[Reply]] = set()
     untaken: collections.deque[asyncio.Task[Reply]] = collections.deque()

@@ -82,7 +82,7 @@ class Ask:
         return pb.StreamEmbeddingsRequest(
             start=pb.StreamStart(
                 config=self.config,
-                encoding=pb.Pcm.LINEAR16 if form.encoding is Encoding.LINEAR16 else pb.Pcm.FLOAT32,
+                encoding=pb.Pcm.ENCODING_LINEAR16 if form.encoding is Encoding.LINEAR16 else pb.Pcm.ENCODING_FLOAT32,
                 sample_rate_hertz=self.sample_rate,
                 channel_count=form.channels,
                 element_type=_calls.element_type(self.dtype),

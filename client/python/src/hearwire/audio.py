@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import io
 import operator
 import os
 import pathlib
-from typing import Any, Optional, Union
+from typing import Any, BinaryIO, Optional, Protocol, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,12 @@ import numpy.typing as npt
 from hearwire._foreign import decode, foreign_kind
 
 MAX_CHANNELS = 32
+
+
+class SupportsArray(Protocol):
+    """A tensor, a pandas Series, and whatever else numpy makes an array of."""
+
+    def __array__(self) -> npt.NDArray[Any]: ...
 
 
 class Encoding(enum.Enum):
@@ -54,11 +61,16 @@ class Audio:
 
     @staticmethod
     def from_samples(samples: npt.ArrayLike, sample_rate: int) -> Audio:
-        """samples: [samples] or [samples, channels], of floats (1.0 is full scale) or int16.
+        """samples: [samples] or [samples, channels], of floats (1.0 is full scale) or int16: a numpy array, a tensor of
+        PyTorch's (on whatever device) or another library's, a pandas Series, or lists.
 
         Raises TypeError for other elements, ValueError for other shapes and for a sample_rate that is not whole.
         """
-        array: npt.NDArray[Any] = np.asarray(samples)
+        array = _as_array(samples)
+        if array.ndim == 2 and array.shape[0] <= MAX_CHANNELS < array.shape[1]:
+            raise ValueError(
+                f"a clip of shape {array.shape} looks like [channels, samples]: transpose it (.T) to [samples, channels]"
+            )
         if array.ndim not in (1, 2) or (array.ndim == 2 and not 1 <= array.shape[1] <= MAX_CHANNELS):
             raise ValueError(
                 f"a clip of shape {array.shape}: [samples], or [samples, channels] with 1 to {MAX_CHANNELS} channels, "
@@ -87,8 +99,8 @@ def as_hertz(sample_rate: float) -> int:
         raise TypeError(f"sample_rate={sample_rate!r}: {right}") from None
 
 
-# What the client's methods take for a clip: audio, the name of a file, a file's content, or samples.
-Clip = Union[Audio, str, "os.PathLike[str]", bytes, bytearray, memoryview, "npt.NDArray[Any]"]
+# What the client's methods take for a clip: audio, the name of a file, a file's content or an open one, or samples.
+Clip = Union[Audio, str, "os.PathLike[str]", bytes, bytearray, memoryview, BinaryIO, "npt.ArrayLike", SupportsArray]
 
 
 def as_audio(clip: Clip, sample_rate: Optional[int]) -> Audio:
@@ -99,10 +111,42 @@ def as_audio(clip: Clip, sample_rate: Optional[int]) -> Audio:
         return Audio.from_file(clip)
     if isinstance(clip, (bytes, bytearray, memoryview)):
         return Audio.from_bytes(clip)
-    if isinstance(clip, np.ndarray):
+    if is_open_file(clip):
+        return Audio.from_bytes(_content(clip))
+    if isinstance(clip, (list, tuple)) or hasattr(clip, "__array__"):
         if sample_rate is None:
             raise ValueError("an array does not say its sample rate: give sample_rate=, in hertz")
         return Audio.from_samples(clip, sample_rate)
     raise TypeError(
-        f"a clip is a file's name, a file's bytes, a numpy array or a hearwire.Audio, not {type(clip).__name__}"
+        "a clip is a file's name, a file's bytes, an open binary file, samples (a numpy array, a tensor, a list) or a "
+        f"hearwire.Audio, not {type(clip).__name__}"
     )
+
+
+def is_open_file(value: Any) -> bool:
+    return hasattr(value, "read") and not hasattr(value, "__array__")
+
+
+def is_tensor(value: Any) -> bool:
+    """Of PyTorch's kind, which may be on another device and know its gradient."""
+    return hasattr(value, "detach") and hasattr(value, "numpy")
+
+
+def _as_array(samples: Any) -> npt.NDArray[Any]:
+    if is_tensor(samples):
+        samples = samples.detach()
+        # bfloat16 is no type of numpy's.
+        if str(samples.dtype) == "torch.bfloat16":
+            samples = samples.float()
+        return np.asarray(samples.cpu().numpy() if hasattr(samples, "cpu") else samples.numpy())
+    return np.asarray(samples)
+
+
+def _content(file: Any) -> bytes:
+    # A buffer that was just written to stands at its end.
+    content = file.getvalue() if isinstance(file, io.BytesIO) else file.read()
+    if not isinstance(content, (bytes, bytearray, memoryview)):
+        raise TypeError(f"an open file gives {type(content).__name__}: open it with mode 'rb'")
+    if not content:
+        raise ValueError("an open file is at its end: seek(0) goes back to its beginning")
+    return bytes(content)

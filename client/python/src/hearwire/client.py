@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Callable, Optional, TypeVar
 
 import grpc
@@ -19,12 +20,13 @@ from hearwire._pieces import Piece, PieceReader, check_pieces
 from hearwire._stream import Events, Stream
 from hearwire._stream_state import make_ask
 from hearwire.audio import Clip, Encoding
-from hearwire.errors import from_rpc_error, request_id
+from hearwire.errors import HearwireError, from_rpc_error, request_id
 from hearwire.replies import (
     Classifications,
     ConfigInfo,
     HeadInfo,
     SceneEmbeddings,
+    ServerLimits,
     ServingStatus,
     Tags,
     TimestampEmbeddings,
@@ -44,7 +46,8 @@ class Client(ClientBase):
     deadline: seconds for a call that sets none of its own, retries included.
     max_attempts: how often a call is made at most, the first time included, 1 to 5. Calls that the server could not
         take (UNAVAILABLE, RESOURCE_EXHAUSTED) are made again within the deadline, after as long as the server asks.
-    max_message_bytes: larger requests fail before they are sent. The server's limit is its --max-message-bytes.
+    max_message_bytes: larger requests fail before they are sent. So do those over the server's own limit, its
+        --max-message-bytes: it is asked for it before a request of more than 1 MiB.
     max_reply_bytes: larger replies fail with RESOURCE_EXHAUSTED. The server's limit is its --max-reply-bytes.
 
     roots: file of those who may have signed the server's certificate (PEM); HEARWIRE_ROOTS. None with https://: whom
@@ -56,15 +59,21 @@ class Client(ClientBase):
         TLS. None: what HEARWIRE_TOKEN holds, or the file that HEARWIRE_TOKEN_FILE names.
     metadata: sent with every call. None: that of HEARWIRE_METADATA (NAME=VALUE, with commas between).
 
-    A clip is a file's name, a file's bytes, a numpy array ([samples] or [samples, channels]; floats or int16) with
-    sample_rate=, in hertz, or a hearwire.Audio. Calls raise HearwireError; TypeError, ValueError and OSError say that a
-    clip could not even be sent. Replies of dtype float16 take half the bytes, rounded once by the server.
+    A clip is a file's name, a file's bytes or an open binary file, or samples with sample_rate=, in hertz: a numpy array,
+    a tensor, a pandas Series or a list ([samples] or [samples, channels]; floats or int16); or a hearwire.Audio. Calls
+    raise HearwireError; TypeError, ValueError and OSError say that a clip could not even be sent. Replies of dtype float16
+    take half the bytes, rounded once by the server.
+
+    Every call takes deadline= (seconds) and metadata=, which goes before the client's own: metadata={"x-request-id": ID}
+    names the call in the server's log and in the reply.
+
+    A client may be pickled: what is unpickled, in another process too, connects anew to the same servers.
     """
 
     def _open(self) -> None:
         self._channel = self._connection.channel(self._options)
-        self._stub: Any = self._connection.stub(embedding_pb2_grpc.EmbeddingServiceStub(self._channel))
-        self._health: Any = self._connection.stub(health_pb2_grpc.HealthStub(self._channel))
+        self._embedding = embedding_pb2_grpc.EmbeddingServiceStub(self._channel)
+        self._health = health_pb2_grpc.HealthStub(self._channel)
 
     def get_scene_embeddings(
         self,
@@ -74,9 +83,10 @@ class Client(ClientBase):
         sample_rate: Optional[int] = None,
         dtype: npt.DTypeLike = np.float32,
         deadline: Optional[float] = None,
+        metadata: Optional[Mapping[str, str]] = None,
     ) -> SceneEmbeddings:
         """One embedding for each clip, in one request: all clips are answered, or none. config "": the server's."""
-        return self._run(_calls.scene_embeddings(clips, config, sample_rate, dtype), deadline)
+        return self._run(_calls.scene_embeddings(clips, config, sample_rate, dtype), deadline, metadata)
 
     def get_timestamp_embeddings(
         self,
@@ -86,21 +96,23 @@ class Client(ClientBase):
         sample_rate: Optional[int] = None,
         dtype: npt.DTypeLike = np.float32,
         deadline: Optional[float] = None,
+        metadata: Optional[Mapping[str, str]] = None,
     ) -> TimestampEmbeddings:
         """One embedding every 50 ms of each clip, in one request: all clips are answered, or none."""
-        return self._run(_calls.timestamp_embeddings(clips, config, sample_rate, dtype), deadline)
+        return self._run(_calls.timestamp_embeddings(clips, config, sample_rate, dtype), deadline, metadata)
 
     def get_tags(
         self,
         clips: Iterable[Clip],
         network: str = "",
         *,
-        top_k: int = 0,
+        top_k: int = 5,
         sample_rate: Optional[int] = None,
         deadline: Optional[float] = None,
+        metadata: Optional[Mapping[str, str]] = None,
     ) -> Tags:
-        """AudioSet's most probable classes for each clip; top_k=0: all of them. network "": the default config's."""
-        return self._run(_calls.tags(clips, network, sample_rate, top_k), deadline)
+        """AudioSet's most probable classes for each clip; top_k=0: all 527. network "": the default config's."""
+        return self._run(_calls.tags(clips, network, sample_rate, top_k), deadline, metadata)
 
     def classify(
         self,
@@ -110,9 +122,10 @@ class Client(ClientBase):
         top_k: int = 0,
         sample_rate: Optional[int] = None,
         deadline: Optional[float] = None,
+        metadata: Optional[Mapping[str, str]] = None,
     ) -> Classifications:
         """What heads say of each clip, the best labels first; top_k=0: all of them. heads (): all that are loaded."""
-        return self._run(_calls.classify(clips, heads, sample_rate, top_k), deadline)
+        return self._run(_calls.classify(clips, heads, sample_rate, top_k), deadline, metadata)
 
     def map_scene_embeddings(
         self,
@@ -122,17 +135,19 @@ class Client(ClientBase):
         sample_rate: Optional[int] = None,
         dtype: npt.DTypeLike = np.float32,
         deadline: Optional[float] = None,
+        metadata: Optional[Mapping[str, str]] = None,
         in_flight: int = 16,
-        progress: bool = True,
+        progress: Optional[bool] = None,
     ) -> Replies[SceneEmbeddings]:
         """A request for each clip, `in_flight` of them at once; yields their replies in the order of the clips.
 
-        Clips are read as they are needed. progress: a bar on standard error, if that is a terminal.
+        Clips are read as they are needed. progress: a bar, in notebooks too; None: on standard error, if that is a terminal.
         """
         return self._map(
             clips,
             lambda clip: _calls.scene_embeddings([clip], config, sample_rate, dtype),
             deadline,
+            metadata,
             in_flight,
             progress,
         )
@@ -145,14 +160,16 @@ class Client(ClientBase):
         sample_rate: Optional[int] = None,
         dtype: npt.DTypeLike = np.float32,
         deadline: Optional[float] = None,
+        metadata: Optional[Mapping[str, str]] = None,
         in_flight: int = 16,
-        progress: bool = True,
+        progress: Optional[bool] = None,
     ) -> Replies[TimestampEmbeddings]:
         """As map_scene_embeddings."""
         return self._map(
             clips,
             lambda clip: _calls.timestamp_embeddings([clip], config, sample_rate, dtype),
             deadline,
+            metadata,
             in_flight,
             progress,
         )
@@ -162,15 +179,16 @@ class Client(ClientBase):
         clips: Iterable[Clip],
         network: str = "",
         *,
-        top_k: int = 0,
+        top_k: int = 5,
         sample_rate: Optional[int] = None,
         deadline: Optional[float] = None,
+        metadata: Optional[Mapping[str, str]] = None,
         in_flight: int = 16,
-        progress: bool = True,
+        progress: Optional[bool] = None,
     ) -> Replies[Tags]:
         """As map_scene_embeddings."""
         return self._map(
-            clips, lambda clip: _calls.tags([clip], network, sample_rate, top_k), deadline, in_flight, progress
+            clips, lambda clip: _calls.tags([clip], network, sample_rate, top_k), deadline, metadata, in_flight, progress
         )
 
     def map_classify(
@@ -181,13 +199,14 @@ class Client(ClientBase):
         top_k: int = 0,
         sample_rate: Optional[int] = None,
         deadline: Optional[float] = None,
+        metadata: Optional[Mapping[str, str]] = None,
         in_flight: int = 16,
-        progress: bool = True,
+        progress: Optional[bool] = None,
     ) -> Replies[Classifications]:
         """As map_scene_embeddings."""
         names = heads if isinstance(heads, str) else list(heads)
         return self._map(
-            clips, lambda clip: _calls.classify([clip], names, sample_rate, top_k), deadline, in_flight, progress
+            clips, lambda clip: _calls.classify([clip], names, sample_rate, top_k), deadline, metadata, in_flight, progress
         )
 
     def stream(
@@ -209,6 +228,7 @@ class Client(ClientBase):
         max_resumes: int = 10,
         idle_timeout: float = 30.0,
         deadline: Optional[float] = None,
+        metadata: Optional[Mapping[str, str]] = None,
     ) -> Events:
         """Audio of any length, in pieces; yields what the server answers while more pieces are read.
 
@@ -248,23 +268,36 @@ class Client(ClientBase):
         )
         reader = PieceReader(encoding, channels)
         self._check_open()
-        stream = Stream(self._stub, self.server, self._deadline, ask, reader)
+        stream = Stream(self._connection.stub(self._embedding, metadata), self.server, self._deadline, ask, reader)
         return Events(stream.events(check_pieces(pieces)))
 
-    def list_configs(self, loaded_only: bool = False, *, deadline: Optional[float] = None) -> list[ConfigInfo]:
+    def list_configs(
+        self, loaded_only: bool = False, *, deadline: Optional[float] = None, metadata: Optional[Mapping[str, str]] = None
+    ) -> list[ConfigInfo]:
         """What the server knows, or what it serves."""
-        return self._run(_calls.configs(loaded_only), deadline)
+        return self._run(_calls.configs(loaded_only), deadline, metadata)
 
-    def list_heads(self, *, deadline: Optional[float] = None) -> list[HeadInfo]:
+    def get_limits(
+        self, *, deadline: Optional[float] = None, metadata: Optional[Mapping[str, str]] = None
+    ) -> ServerLimits:
+        """What the server takes at most."""
+        return self._run(_calls.limits(), deadline, metadata)
+
+    def list_heads(
+        self, *, deadline: Optional[float] = None, metadata: Optional[Mapping[str, str]] = None
+    ) -> list[HeadInfo]:
         """The heads that the server has loaded, by name."""
-        return self._run(_calls.heads(), deadline)
+        return self._run(_calls.heads(), deadline, metadata)
 
-    def check_health(self, service: str = "", *, deadline: Optional[float] = None) -> ServingStatus:
+    def check_health(
+        self, service: str = "", *, deadline: Optional[float] = None, metadata: Optional[Mapping[str, str]] = None
+    ) -> ServingStatus:
         """The server's own word on its health, never asked for twice. service "": the whole server."""
         seconds = self._seconds(deadline)
         self._check_open()
         try:
-            reply = self._health.Check(health_pb2.HealthCheckRequest(service=service), timeout=seconds)
+            health = self._connection.stub(self._health, metadata)
+            reply = health.Check(health_pb2.HealthCheckRequest(service=service), timeout=seconds)
         except grpc.RpcError as error:
             raise from_rpc_error(error, self.server, seconds) from None
         except ValueError:
@@ -283,14 +316,20 @@ class Client(ClientBase):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _run(self, call: Call[Reply], deadline: Optional[float]) -> Reply:
-        return self._start(call, self._seconds(deadline)).finish()
+    def _run(
+        self, call: Call[Reply], deadline: Optional[float], metadata: Optional[Mapping[str, str]] = None
+    ) -> Reply:
+        return self._start(call, self._seconds(deadline), metadata).finish()
 
-    def _start(self, call: Call[Reply], seconds: float) -> Pending[Reply]:
-        call.check_size(self._max_message_bytes)
+    def _start(self, call: Call[Reply], seconds: float, metadata: Optional[Mapping[str, str]]) -> Pending[Reply]:
+        size = call.check_size(self._max_message_bytes)
         self._check_open()
+        until = time.monotonic() + seconds
+        if self._limit.must_ask(size):
+            self._ask_for_limit(size, seconds, metadata)
+        stub = self._connection.stub(self._embedding, metadata)
         try:
-            rpc = getattr(self._stub, call.method).future(call.request, timeout=seconds)
+            rpc = getattr(stub, call.method).future(call.request, timeout=until - time.monotonic())
         except ValueError:
             self._check_open()  # Closed since.
             raise
@@ -307,19 +346,27 @@ class Client(ClientBase):
 
         return Pending(rpc, finish)
 
+    def _ask_for_limit(self, size: int, seconds: float, metadata: Optional[Mapping[str, str]]) -> None:
+        try:
+            self._limit.learn(self._start(_calls.limits(), seconds, metadata).finish().max_message_bytes)
+        except HearwireError as error:
+            self._limit.learn_failure(error)
+        self._limit.check(size, self.server)
+
     def _map(
         self,
         clips: Iterable[Clip],
         call: Callable[[Clip], Call[Reply]],
         deadline: Optional[float],
+        metadata: Optional[Mapping[str, str]],
         in_flight: int,
-        progress: bool,
+        progress: Optional[bool],
     ) -> Replies[Reply]:
         seconds = self._seconds(deadline)
 
         def start(clip: Clip) -> Pending[Reply]:
             try:
-                return self._start(call(clip), seconds)
+                return self._start(call(clip), seconds, metadata)
             except Exception as error:
                 failed: concurrent.futures.Future[Reply] = concurrent.futures.Future()
                 failed.set_exception(error)

@@ -136,6 +136,10 @@ def _say_which_limit(message: str, server: str) -> str:
             f"a reply of {size} bytes is larger than this client takes ({limit} bytes, its max_reply_bytes): "
             "send fewer or shorter clips, or make the client with a higher limit"
         )
+    return request_too_large(int(size), server, int(limit))
+
+
+def request_too_large(size: int, server: str, limit: int) -> str:
     return (
         f"a request of {size} bytes is larger than the server at {server} takes ({limit} bytes, its "
         "--max-message-bytes): send fewer or shorter clips, or start the server with a higher limit"

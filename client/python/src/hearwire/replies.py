@@ -34,6 +34,8 @@ class Timings:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SceneEmbeddings:
+    """One embedding for each clip: embeddings[i] is that of clips[i]."""
+
     embeddings: Floats  # [clips, scene_embedding_size]
     space: EmbeddingSpace
     timings: Timings
@@ -42,12 +44,16 @@ class SceneEmbeddings:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ClipTimestampEmbeddings:
+    """Embeddings every 50 ms of one clip, or a stream's next ones."""
+
     embeddings: Floats  # [timestamps, timestamp_embedding_size]
     timestamps_ms: npt.NDArray[np.float64]  # [timestamps], centre of each row's window, from the clip's start.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TimestampEmbeddings:
+    """Embeddings every 50 ms of each clip."""
+
     clips: list[ClipTimestampEmbeddings]  # In the order of the request.
     space: EmbeddingSpace
     timings: Timings
@@ -56,6 +62,8 @@ class TimestampEmbeddings:
 
 @dataclasses.dataclass(frozen=True)
 class Tag:
+    """One of AudioSet's classes, and how probable it is that it can be heard."""
+
     index: int  # Place in AudioSet's class list, 0 to 526.
     name: str
     probability: float  # Classes are not exclusive: probabilities do not add up to 1.
@@ -63,6 +71,8 @@ class Tag:
 
 @dataclasses.dataclass(frozen=True)
 class Tags:
+    """What can be heard in each clip."""
+
     clips: list[list[Tag]]  # In the order of the request; each with the most probable first.
     space: EmbeddingSpace
     timings: Timings
@@ -71,6 +81,8 @@ class Tags:
 
 @dataclasses.dataclass(frozen=True)
 class Label:
+    """One of a head's labels, and its score: 0 to 1."""
+
     index: int  # Place in the head's list of labels.
     name: str  # Left out in streams: list_heads tells it.
     score: float  # Of a softmax or, where the head is multi_label, of a sigmoid.
@@ -78,18 +90,24 @@ class Label:
 
 @dataclasses.dataclass(frozen=True)
 class LabelRow:
+    """What a timestamp head says of one window."""
+
     timestamp_ms: float  # Centre of the row's window, from the clip's start.
     labels: list[Label]  # Best first; of no name, which list_heads tells.
 
 
 @dataclasses.dataclass(frozen=True)
 class HeadAnswer:
+    """What one head says of a clip: a scene head has labels, a timestamp head rows; the other list is empty."""
+
     labels: list[Label]  # Of a scene head, best first.
     rows: list[LabelRow]  # Of a timestamp head, one every 50 ms.
 
 
 @dataclasses.dataclass(frozen=True)
 class Classifications:
+    """What the heads say of each clip."""
+
     clips: list[dict[str, HeadAnswer]]  # In the order of the request; by the heads' names.
     timings: Timings
     request_id: str
@@ -172,7 +190,21 @@ class ConfigInfo:
     space: Optional[EmbeddingSpace]  # Of the loaded checkpoint; None when none is loaded.
 
 
+@dataclasses.dataclass(frozen=True)
+class ServerLimits:
+    """What a server takes and gives at most; each is its flag of that name. 0: no such limit, or it does not say."""
+
+    max_message_bytes: int  # One request.
+    max_reply_bytes: int
+    max_clips: int  # In one request.
+    max_decoded_seconds: float  # One clip; not a stream.
+    max_deadline_seconds: float  # A later deadline is cut to this.
+    max_piece_bytes: int  # Of a stream.
+
+
 class ServingStatus(enum.Enum):
+    """What a server says of its health: only SERVING takes calls."""
+
     UNKNOWN = 0
     SERVING = 1
     NOT_SERVING = 2

@@ -10,4 +10,19 @@ device of the audio. The server that HEARWIRE_SERVER names computes it. Without 
 names a checkpoint, it is a server of this process's own: the program hearwire-server on PATH, or what
 HEARWIRE_SERVER_PROGRAM names. It takes its options from the environment (HEARWIRE_MODEL_REPOSITORY=DIR: where
 checkpoints are) and ends with this process.
+
+hearwire.hear.configs() lists them.
 """
+
+from __future__ import annotations
+
+import csv
+import pathlib
+
+__all__ = ["configs"]
+
+
+def configs() -> list[str]:
+    """Every config's name, each a module of this package, whether or not a server has its network."""
+    with open(pathlib.Path(__file__).with_name("configs.csv"), newline="", encoding="utf-8") as file:
+        return [row["config"] for row in csv.DictReader(file)]

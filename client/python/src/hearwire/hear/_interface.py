@@ -9,7 +9,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Iterable
-from typing import Union
+from typing import Optional, Union
 
 import grpc
 import numpy as np
@@ -68,24 +68,33 @@ class HearModel(torch.nn.Module):
     scene_embedding_size: int
     timestamp_embedding_size: int
 
-    def __init__(self, client: Client, info: ConfigInfo):
+    def __init__(self, client: Client, info: ConfigInfo, server: str, model_file_path: str):
+        """server: as HEARWIRE_SERVER named it; empty: one of this process's own, with the checkpoint of
+        model_file_path, if that is not empty."""
         super().__init__()
+        self._loaded_from = (info.name, model_file_path, server)
         self.client = client
         self.config = info.name
         self.sample_rate = info.sample_rate
         self.scene_embedding_size = info.scene_embedding_size
         self.timestamp_embedding_size = info.timestamp_embedding_size
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """What is unpickled connects anew: to the same server, or in another process to one of that process's own."""
+        return load_config, self._loaded_from
+
     def extra_repr(self) -> str:
         return f"{self.config}, server={self.client.server}"
 
 
-def load_config(config: str, model_file_path: str = "") -> HearModel:
+def load_config(config: str, model_file_path: str = "", named_server: Optional[str] = None) -> HearModel:
     """Raises RuntimeError or HearwireError when no server computes the config, FileNotFoundError when there is no file.
 
     model_file_path: a checkpoint of its network, for a server of its own, whatever HEARWIRE_SERVER names.
+    named_server: instead of what HEARWIRE_SERVER names; empty: one of this process's own.
     """
-    server = None if model_file_path else os.environ.get("HEARWIRE_SERVER")
+    named = "" if model_file_path else named_server if named_server is not None else os.environ.get("HEARWIRE_SERVER", "")
+    server = named
     deadline, own = DEADLINE_SECONDS, None
     if not server:
         own = _own_server(config, model_file_path)
@@ -108,7 +117,7 @@ def load_config(config: str, model_file_path: str = "") -> HearModel:
             f"hearwire checkpoints fetch {info.network} --into DIR, and start it with --model-repository DIR",
             "NETWORK_NOT_LOADED",
         )
-    return HearModel(client, info)
+    return HearModel(client, info, named, model_file_path)
 
 
 def get_scene_embeddings(audio: torch.Tensor, model: HearModel) -> torch.Tensor:
@@ -139,6 +148,8 @@ def get_timestamp_embeddings(audio: torch.Tensor, model: HearModel) -> tuple[tor
 def _sounds(audio: torch.Tensor, model: HearModel) -> list[np.ndarray]:
     if not isinstance(model, HearModel):
         raise ValueError(f"the model is a {type(model).__name__}: what load_model returns would be right")
+    if not isinstance(audio, torch.Tensor):
+        raise ValueError(f"audio is a {type(audio).__name__}: a tensor would be right, such as torch.from_numpy(audio)")
     if audio.ndim != 2:
         raise ValueError(f"audio of shape {tuple(audio.shape)}: [sounds, samples] would be right")
     if not audio.is_floating_point():
