@@ -2,6 +2,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "client/cli/commands.h"
 #include "client/cli/embedding_writer.h"
 #include "client/cli/file_calls.h"
@@ -29,15 +30,23 @@ constexpr char kFooter[] = R"(Without --output, a line about each file is printe
 --output FOLDER     any other name: a file for each input, named as the input is (below the folder that was
                     searched) and .npy, .csv or .json added: dog.wav.npy
 Files that fail are reported and left out; the others are done, and the exit code is 1. It is 1 for every other
-failure too, and 128 and the signal's number after Ctrl-C (130) and other signals.)";
+failure too, and 128 and the signal's number after Ctrl-C (130) and other signals. What was done until then is
+kept, and with a folder as --output the same command with --skip-existing does the rest.
+A file whose name begins with - goes after --: hearwire embed -- -dog.wav)";
 
 int Embed(EmbedOptions& options) {
-  const absl::StatusOr<Inputs> inputs = FindInputs(options.calls.files);
+  absl::StatusOr<Inputs> inputs = FindInputs(options.calls.files);
   if (!inputs.ok()) return Complain(std::string(inputs.status().message())), 1;
   options.output.kind = options.kind == "scene" ? EmbeddingKind::kScene : EmbeddingKind::kTimestamps;
-  auto writer = NewEmbeddingWriter(options.output, *inputs);
+  const size_t found = inputs->files.size();
+  auto writer = NewEmbeddingWriter(options.output, &*inputs);
   if (Interrupted()) return InterruptExitCode();  // While a named pipe waited for its reader.
   if (!writer.ok()) return Complain(std::string(writer.status().message())), 1;
+  ReportLeftOut(*inputs);
+  if (const size_t done = found - inputs->files.size(); done > 0) {
+    Complain(absl::StrCat(done, " of ", found, " files were done before"));
+    if (inputs->files.empty()) return inputs->left_out.empty() ? 0 : 1;
+  }
   auto client = Connect(options.calls.connection);
   if (!client.ok()) return Complain(std::string(client.status().message())), 1;
 
@@ -67,13 +76,14 @@ int Embed(EmbedOptions& options) {
           return (*writer)->Write(input, {clip.embeddings, clip.timestamps_ms, reply.space});
         });
   }
-  // What stopped half-way would pass for whole.
-  if (outcome.finished && outcome.succeeded > 0) {
+  // A stream that stopped half-way would pass for whole. A file is kept, and is said to hold some of the inputs.
+  const std::string kept = (*writer)->kept();
+  if (outcome.succeeded > 0 && (outcome.finished || !kept.empty())) {
     const absl::Status wrong = (*writer)->Finish();
-    if (Interrupted()) return InterruptExitCode();
-    if (!wrong.ok()) return Complain(std::string(wrong.message())), 1;
+    if (Interrupted() && kept.empty()) return InterruptExitCode();
+    if (!wrong.ok()) return Complain(std::string(wrong.message())), Interrupted() ? InterruptExitCode() : 1;
   }
-  return ReportOutcome(outcome, *inputs);
+  return ReportOutcome(outcome, *inputs, kept);
 }
 
 }  // namespace
@@ -97,9 +107,11 @@ void AddEmbedCommand(CLI::App& program, Command& chosen) {
       ->type_name("PATH");
   command
       .add_option("--format", options->output.format, "npy, csv or json; default: what --output's name says, else npy")
-      ->check(CLI::IsMember({"npy", "csv", "json"}))
+      ->check(CLI::IsMember({"npy", "csv", "json", "parquet"}).description(""))
       ->type_name("FORMAT");
   command.add_flag("--force", options->output.force, "Replace outputs that exist");
+  command.add_flag("--skip-existing", options->output.skip_existing,
+                   "Leave out the files whose outputs in the folder exist: goes on where a run has ended");
   command.footer(kFooter);
   command.callback([options, &chosen] { chosen = [options] { return Embed(*options); }; });
 }

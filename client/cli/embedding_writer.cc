@@ -1,5 +1,6 @@
 #include "client/cli/embedding_writer.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -22,6 +23,14 @@ std::string Beside(const std::string& path, std::string_view ending) {
 }
 constexpr std::string_view kTimestampsEnding = ".timestamps.npy";
 constexpr std::string_view kFilesEnding = ".files.json";
+
+constexpr char kNoParquet[] =
+    "Parquet is written in Python, with pandas or pyarrow (docs/python.md, Many clips); here .npy, .csv and .json are";
+
+absl::Status SkipsOnlyInFolders() {
+  return absl::InvalidArgumentError(
+      "--skip-existing goes with a folder as --output: there each input has its own file");
+}
 
 class SummaryWriter final : public EmbeddingWriter {
  public:
@@ -58,6 +67,8 @@ class TextWriter final : public EmbeddingWriter {
     columns_ = columns;
     return file_->Write(text);
   }
+
+  std::string kept() const override { return columns_ ? file_->kept() : ""; }
 
   absl::Status Finish() override {
     if (json_) {
@@ -124,6 +135,8 @@ class NpyStackWriter final : public EmbeddingWriter {
     return status;
   }
 
+  std::string kept() const override { return rows_ > 0 ? file_->kept() : ""; }
+
   absl::Status Finish() override {
     absl::Status status = file_->Rewrite(NpyHeader(kNpyFloat32, {rows_, columns_}));
     status.Update(names_->Write(rows_ == 0 ? "[]\n" : "\n]\n"));
@@ -162,17 +175,23 @@ class FolderWriter final : public EmbeddingWriter {
  public:
   explicit FolderWriter(OutputOptions options) : options_(std::move(options)) {}
 
+  // Takes out those whose outputs exist, all of them. What exists of the others was left by a run that was killed.
+  void SkipExisting(Inputs* inputs) const {
+    std::erase_if(inputs->files, [this](const Input& input) {
+      const std::vector<std::string> paths = PathsOf(input);
+      std::error_code ignored;
+      return std::all_of(paths.begin(), paths.end(),
+                         [&](const std::string& path) { return fs::is_regular_file(path, ignored); });
+    });
+  }
+
   // What Write would find in its way.
   absl::Status Check(const Inputs& inputs) const {
     std::map<std::string, std::string> owners;  // Of each file that will be written.
     int existing = 0;
     absl::Status first;
     for (const Input& input : inputs.files) {
-      std::vector<std::string> paths = {PathOf(input)};
-      if (options_.format == "npy" && options_.kind == EmbeddingKind::kTimestamps) {
-        paths.push_back(Beside(paths[0], kTimestampsEnding));
-      }
-      for (const std::string& path : paths) {
+      for (const std::string& path : PathsOf(input)) {
         const auto [owner, is_new] = owners.emplace(path, input.path);
         if (!is_new) {
           return absl::InvalidArgumentError(absl::StrCat(owner->second, " and ", input.path,
@@ -189,8 +208,10 @@ class FolderWriter final : public EmbeddingWriter {
         absl::StrCat(std::string(first.message()), " (and ", existing - 1, " more like it)"));
   }
 
+  std::string kept() const override { return absl::StrCat("they are in ", options_.output); }
+
   absl::Status Write(const Input& input, const Embedded& result) override {
-    const std::string path = PathOf(input);
+    const std::string path = PathsOf(input).front();
     std::error_code error;
     fs::create_directories(fs::path(path).parent_path(), error);
     if (error) return FileError(fs::path(path).parent_path().string(), error.value());
@@ -203,8 +224,14 @@ class FolderWriter final : public EmbeddingWriter {
   absl::Status Finish() override { return absl::OkStatus(); }
 
  private:
-  std::string PathOf(const Input& input) const {
-    return absl::StrCat((fs::path(options_.output) / input.outputs).string(), ".", options_.format);
+  // The embeddings' file, and where there is one that of the times.
+  std::vector<std::string> PathsOf(const Input& input) const {
+    std::vector<std::string> paths = {
+        absl::StrCat((fs::path(options_.output) / input.outputs).string(), ".", options_.format)};
+    if (options_.format == "npy" && options_.kind == EmbeddingKind::kTimestamps) {
+      paths.push_back(Beside(paths[0], kTimestampsEnding));
+    }
+    return paths;
   }
 
   const OutputOptions options_;
@@ -212,9 +239,22 @@ class FolderWriter final : public EmbeddingWriter {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<EmbeddingWriter>> NewEmbeddingWriter(const OutputOptions& given, const Inputs& inputs) {
+// INVALID_ARGUMENT: an ending that is none of ours, where it would make a folder that nobody meant.
+absl::Status CheckNewName(const std::string& output) {
+  const std::string extension = fs::path(output).extension().string();
+  if (extension.empty()) return absl::OkStatus();
+  if (extension == ".parquet") return absl::InvalidArgumentError(absl::StrCat("--output ", output, ": ", kNoParquet));
+  return absl::InvalidArgumentError(absl::StrCat("--output ", output,
+                                                 ": a name that ends in .npy, .csv or .json would be "
+                                                 "right, or for a folder ",
+                                                 output, "/"));
+}
+
+absl::StatusOr<std::unique_ptr<EmbeddingWriter>> NewEmbeddingWriter(const OutputOptions& given, Inputs* inputs) {
   OutputOptions options = given;
+  if (options.format == "parquet") return absl::InvalidArgumentError(absl::StrCat("--format parquet: ", kNoParquet));
   if (options.output.empty()) {
+    if (options.skip_existing) return SkipsOnlyInFolders();
     if (options.format.empty()) return std::make_unique<SummaryWriter>(options.kind);
     options.output = std::string("-");  // GCC 12 warns wrongly about the plain literal.
   }
@@ -239,11 +279,15 @@ absl::StatusOr<std::unique_ptr<EmbeddingWriter>> NewEmbeddingWriter(const Output
       return absl::InvalidArgumentError(
           absl::StrCat("--output ", options.output, ": neither a folder nor a name that ends in .npy, .csv or .json"));
     }
+    if (absl::Status wrong = is_folder ? absl::OkStatus() : CheckNewName(options.output); !wrong.ok()) return wrong;
+    options.force |= options.skip_existing;
     auto writer = std::make_unique<FolderWriter>(options);
-    if (absl::Status wrong = writer->Check(inputs); !wrong.ok()) return wrong;
+    if (options.skip_existing) writer->SkipExisting(inputs);
+    if (absl::Status wrong = writer->Check(*inputs); !wrong.ok()) return wrong;
     return writer;
   }
-  if (options.format == "npy" && !inputs.one_file) {
+  if (options.skip_existing) return SkipsOnlyInFolders();
+  if (options.format == "npy" && !inputs->one_file) {
     if (is_stream) {
       return absl::InvalidArgumentError(
           "several files as npy do not fit standard output, a pipe or a device: name an --output FILE.npy or folder");
@@ -253,7 +297,7 @@ absl::StatusOr<std::unique_ptr<EmbeddingWriter>> NewEmbeddingWriter(const Output
           "timestamps of several files do not fit one array: name a folder as --output, or a .csv or .json file"));
     }
   }
-  return NewFileWriter(options.output, options, inputs.one_file);
+  return NewFileWriter(options.output, options, inputs->one_file);
 }
 
 }  // namespace hearwire::cli

@@ -34,18 +34,24 @@ class EmbeddingWriter {
 
   // Makes what was written appear. Without it nothing does, except on standard output and in a folder.
   virtual absl::Status Finish() = 0;
+
+  // Where what was written of inputs so far is kept though the work ends early: "they are in a.csv". Empty: nowhere
+  // else than it went already. Finish must then be called.
+  virtual std::string kept() const { return ""; }
 };
 
 struct OutputOptions {
   std::string output;  // --output: "" for a summary, "-", a file or a folder.
   std::string format;  // --format: "" for what the output's name says, "npy", "csv" or "json".
   bool force = false;
+  bool skip_existing = false;  // Inputs whose outputs in a folder exist are done.
   EmbeddingKind kind = EmbeddingKind::kScene;
 };
 
 // Checks all that can be known before the work starts: options that do not go together (INVALID_ARGUMENT), outputs that
-// exist already (ALREADY_EXISTS, without force), a folder that is not there. `inputs` must outlive the writer.
-absl::StatusOr<std::unique_ptr<EmbeddingWriter>> NewEmbeddingWriter(const OutputOptions& options, const Inputs& inputs);
+// exist already (ALREADY_EXISTS, without force), a folder that is not there. Takes out of `inputs` those that
+// skip_existing finds done; the others stay as they are, and must outlive the writer.
+absl::StatusOr<std::unique_ptr<EmbeddingWriter>> NewEmbeddingWriter(const OutputOptions& options, Inputs* inputs);
 
 }  // namespace hearwire::cli
 

@@ -47,15 +47,24 @@ bool ConcernsOneInput(const absl::Status& failure) {
   }
 }
 
-int ReportOutcome(const FileCallsOutcome& outcome, const Inputs& inputs) {
-  if (Interrupted()) return InterruptExitCode();
+void ReportLeftOut(const Inputs& inputs) {
+  for (const std::string& note : inputs.notes) Complain(note);
+  for (const std::string& what : inputs.left_out) Complain(absl::StrCat(what, "; it is left out"));
+}
+
+int ReportOutcome(const FileCallsOutcome& outcome, const Inputs& inputs, const std::string& kept) {
   const auto count = static_cast<int64_t>(inputs.files.size());
+  const std::string where = kept.empty() || outcome.succeeded == 0 ? "" : absl::StrCat("; ", kept);
+  if (Interrupted()) {
+    if (count > 1) Complain(absl::StrCat("interrupted: ", outcome.succeeded, " of ", count, " files were done", where));
+    return InterruptExitCode();
+  }
   if (const int64_t left = count - outcome.succeeded - outcome.failed; left > 0 && count > 1) {
-    Complain(absl::StrCat("stopped: ", left, " of ", count, " files were not done"));
+    Complain(absl::StrCat("stopped: ", left, " of ", count, " files were not done", where));
   } else if (outcome.failed > 0 && count > 1) {
     Complain(absl::StrCat(outcome.failed, " of ", count, " files failed"));
   }
-  return outcome.succeeded == count ? 0 : 1;
+  return outcome.succeeded == count && inputs.left_out.empty() ? 0 : 1;
 }
 
 }  // namespace hearwire::cli

@@ -41,8 +41,12 @@ absl::StatusOr<std::string> ReadSound(const Input& input, int64_t max_bytes);
 // Whether other inputs may fare better: the failure is about its input, or of the moment (a server that drains).
 bool ConcernsOneInput(const absl::Status& failure);
 
-// Writes how many failed or had no turn, if any, and returns the program's exit code.
-int ReportOutcome(const FileCallsOutcome& outcome, const Inputs& inputs);
+// Writes what FindInputs has left out or noted, before the work begins.
+void ReportLeftOut(const Inputs& inputs);
+
+// Writes how many failed or had no turn, if any, and returns the program's exit code. kept: what became of the others
+// where the work ended early, such as "they are in a.csv"; may be empty.
+int ReportOutcome(const FileCallsOutcome& outcome, const Inputs& inputs, const std::string& kept = "");
 
 // Reads each input and sends it off with `start`; gives each reply, in order, to `take`. Failures are written to
 // standard error, one line for each input; one that meets every input (no server, no such config) ends the work, and so

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <iterator>
+#include <map>
 #include <string_view>
 #include <utility>
 
@@ -24,39 +25,105 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What the server decodes, then what ffmpeg does.
-constexpr std::string_view kAudioExtensions[] = {".aif", ".aifc", ".aiff", ".au",  ".caf",  ".flac", ".mp3",  ".oga",
-                                                 ".ogg", ".opus", ".rf64", ".snd", ".w64",  ".wav",  ".wave", ".3gp",
-                                                 ".aac", ".ac3",  ".amr",  ".ape", ".dsf",  ".dts",  ".m4a",  ".m4b",
-                                                 ".mka", ".mp+",  ".mpc",  ".tta", ".weba", ".webm", ".wma",  ".wv"};
+// What the server decodes, then what ffmpeg does, then what neither does: of those the server's answer says what they
+// are, and no sound is passed over silently.
+constexpr std::string_view kAudioExtensions[] = {
+    ".aif", ".aifc", ".aiff", ".au",  ".caf", ".flac", ".mp3",  ".oga",  ".ogg", ".opus", ".rf64", ".snd",
+    ".w64", ".wav",  ".wave", ".bwf", ".3gp", ".aac",  ".ac3",  ".amr",  ".ape", ".dsf",  ".dts",  ".m4a",
+    ".m4b", ".mka",  ".mp+",  ".mpc", ".tta", ".weba", ".webm", ".wma",  ".wv",  ".8svx", ".aa",   ".aax",
+    ".awb", ".dff",  ".eac3", ".gsm", ".m4p", ".m4r",  ".mid",  ".midi", ".mp1", ".mp2",  ".mpga", ".nist",
+    ".oma", ".qcp",  ".ra",   ".shn", ".sph", ".spx",  ".tak",  ".voc"};
 
 bool HasAudioExtension(const fs::path& path) {
   const std::string extension = absl::AsciiStrToLower(path.extension().string());
   return std::find(std::begin(kAudioExtensions), std::end(kAudioExtensions), extension) != std::end(kAudioExtensions);
 }
 
-absl::StatusOr<std::vector<fs::path>> AudioFilesIn(const fs::path& folder) {
-  std::vector<fs::path> found;
-  std::error_code error;
-  fs::recursive_directory_iterator entry(folder, error);
-  while (!error && entry != fs::recursive_directory_iterator()) {
-    std::error_code ignored;  // Of a link that leads nowhere: no file.
-    if (entry->path().filename().string().front() == '.') {
-      entry.disable_recursion_pending();
-    } else if (entry->is_regular_file(ignored) && HasAudioExtension(entry->path())) {
-      found.push_back(entry->path());
+bool IsHidden(const fs::path& path) { return path.filename().string().front() == '.'; }
+
+// Searches one folder of the command line.
+class FolderSearch {
+ public:
+  explicit FolderSearch(Inputs* inputs) : inputs_(inputs) {}
+
+  // The audio files, sorted.
+  absl::StatusOr<std::vector<fs::path>> Run(const fs::path& folder) {
+    if (const std::error_code error = Search(folder)) return FileError(folder.string(), error.value());
+    if (hidden_ > 0) {
+      inputs_->notes.push_back(absl::StrCat(folder.string(), ": ", hidden_,
+                                            hidden_ == 1 ? " audio file whose name begins with a dot is passed by"
+                                                         : " audio files whose names begin with a dot are passed by"));
     }
-    entry.increment(error);
+    if (found_.empty() && inputs_->left_out.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          folder.string(),
+          ": no audio files in this folder (.wav, .flac, .ogg, .opus, .mp3, .aiff, .au, .caf, .m4a and others)"));
+    }
+    std::sort(found_.begin(), found_.end());
+    return std::move(found_);
   }
-  if (error) return FileError(folder.string(), error.value());
-  if (found.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        folder.string(),
-        ": no audio files in this folder (.wav, .flac, .ogg, .opus, .mp3, .aiff, .au, .caf, .m4a and others)"));
+
+ private:
+  // What keeps the folder itself from being read; of those below it inputs_ is told.
+  std::error_code Search(const fs::path& folder) {
+    struct stat about = {};
+    if (stat(folder.c_str(), &about) != 0) return {errno, std::generic_category()};
+    const auto [first, is_new] = searched_.emplace(std::pair(about.st_dev, about.st_ino), folder);
+    if (!is_new) {
+      inputs_->notes.push_back(absl::StrCat(folder.string(), ": is the same folder as ", first->second.string(),
+                                            ", which is searched once"));
+      return {};
+    }
+    std::vector<fs::path> entries;  // Sorted, so that the same folder is always the first of those that are the same.
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
+         entry.increment(error)) {
+      entries.push_back(entry->path());
+    }
+    if (error) return error;
+    std::sort(entries.begin(), entries.end());
+    // Folders that are no links first: what a link leads to is called by its own name where that is below here too.
+    std::vector<fs::path> linked;
+    for (const fs::path& entry : entries) {
+      std::error_code ignored;
+      if (!fs::is_directory(entry, ignored)) {
+        Take(entry);
+      } else if (!IsHidden(entry)) {
+        if (fs::is_symlink(entry, ignored)) {
+          linked.push_back(entry);
+        } else {
+          SearchBelow(entry);
+        }
+      }
+    }
+    for (const fs::path& entry : linked) SearchBelow(entry);
+    return {};
   }
-  std::sort(found.begin(), found.end());
-  return found;
-}
+
+  void SearchBelow(const fs::path& folder) {
+    if (const std::error_code error = Search(folder)) {
+      inputs_->left_out.push_back(absl::StrCat(folder.string(), ": ", error.message()));
+    }
+  }
+
+  void Take(const fs::path& entry) {
+    if (!HasAudioExtension(entry)) return;
+    std::error_code error;
+    const fs::file_status status = fs::status(entry, error);
+    if (IsHidden(entry)) {
+      ++hidden_;
+    } else if (fs::is_regular_file(status)) {
+      found_.push_back(entry);
+    } else {
+      inputs_->left_out.push_back(absl::StrCat(entry.string(), ": ", error ? error.message() : "is no file"));
+    }
+  }
+
+  Inputs* const inputs_;
+  std::vector<fs::path> found_;
+  std::map<std::pair<dev_t, ino_t>, fs::path> searched_;  // And by which name.
+  int64_t hidden_ = 0;
+};
 
 // The last part of a folder's name, "sounds" for "data/sounds/" and for "." within it.
 fs::path FolderName(const fs::path& folder) {
@@ -86,7 +153,7 @@ absl::StatusOr<Inputs> FindInputs(const std::vector<std::string>& arguments) {
       inputs.files.push_back({"-", "stdin"});
     } else if (fs::is_directory(argument, ignored)) {
       folders = true;
-      absl::StatusOr<std::vector<fs::path>> files = AudioFilesIn(argument);
+      absl::StatusOr<std::vector<fs::path>> files = FolderSearch(&inputs).Run(argument);
       if (!files.ok()) return files.status();
       // Several folders may hold files of the same name: each folder's stay together.
       const fs::path prefix = arguments.size() > 1 ? FolderName(argument) : fs::path();

@@ -1,13 +1,29 @@
 // The program hearwire: sounds to embeddings and tags, through a Hearwire server.
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "CLI/CLI.hpp"
 #include "client/cli/commands.h"
 #include "client/cli/connection.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/output_file.h"
+
+namespace {
+
+// Advice where a file's name was taken for an option.
+std::string DashHint(int argc, char** argv) {
+  for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i) {
+    if (argv[i][0] != '-' || access(argv[i], F_OK) != 0) continue;
+    return std::string("; a file whose name begins with - goes after --: -- ") + argv[i];
+  }
+  return "";
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace hearwire::cli;
@@ -38,7 +54,7 @@ int main(int argc, char** argv) {
     }
     std::string what = wrong.what();
     if (argc > 1 && program.get_subcommands().empty()) what = std::string(argv[1]) + " is no command";
-    Complain(what + " (" + command + "--help says what would be right)");
+    Complain(what + " (" + command + "--help says what would be right" + DashHint(argc, argv) + ")");
     return 1;
   }
   WatchForInterrupts();

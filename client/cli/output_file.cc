@@ -133,11 +133,18 @@ absl::Status OutputFile::Flush() {
 absl::Status OutputFile::Commit() {
   if (file_ == stdout) return FlushStandardOutput();
   if (std::fflush(file_) != 0) return FileError(path_, errno);
-  if (!temporary_.empty()) {
-    if (absl::Status wrong = RenameTemporary(); !wrong.ok()) return wrong;
+  // A name never leads to bytes that a crash could lose. Some file systems tell only when a file is closed that there
+  // was no room for it.
+  if (!temporary_.empty() && fsync(fileno(file_)) != 0) return FileError(path_, errno);
+  if (std::fclose(std::exchange(file_, nullptr)) != 0) {
+    const int error = errno;
+    if (!temporary_.empty()) unlink(temporary_.c_str());
+    return FileError(path_, error);
   }
-  std::fclose(std::exchange(file_, nullptr));
-  return absl::OkStatus();
+  if (temporary_.empty()) return absl::OkStatus();
+  absl::Status renamed = RenameTemporary();
+  if (!renamed.ok()) unlink(temporary_.c_str());
+  return renamed;
 }
 
 absl::Status OutputFile::RenameTemporary() {

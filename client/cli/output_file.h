@@ -31,8 +31,8 @@ bool IsStream(const std::string& path);
 // Where the links at `path` lead in the end, whether or not there is something.
 std::string FollowLinks(const std::string& path);
 
-// Written under a temporary name in the folder where it will be, and renamed by Commit. Pipes and devices are written
-// into instead, and never replaced. Not thread-safe.
+// Written under a temporary name in the folder where it will be, and renamed by Commit when it is on the disk. Pipes
+// and devices are written into instead, and never replaced. Not thread-safe.
 class OutputFile {
  public:
   // path: "-" is standard output. Streams are written as the bytes come; opening a pipe waits for its reader. Of a
@@ -51,6 +51,9 @@ class OutputFile {
   // Of a stream: what was written can be read now.
   absl::Status Flush();
   absl::Status Commit();
+
+  // "they are in PATH", where Commit makes them appear under this name; empty for a stream.
+  std::string kept() const { return temporary_.empty() ? "" : "they are in " + path_; }
 
  private:
   OutputFile(std::string path, std::string target, std::string temporary, std::FILE* file, bool force);

@@ -44,6 +44,7 @@ std::string TagsText(const std::string& name, const std::vector<client::Tag>& ta
 int TagFiles(const TagOptions& options) {
   const absl::StatusOr<Inputs> inputs = FindInputs(options.calls.files);
   if (!inputs.ok()) return Complain(std::string(inputs.status().message())), 1;
+  ReportLeftOut(*inputs);
   auto client = Connect(options.calls.connection);
   if (!client.ok()) return Complain(std::string(client.status().message())), 1;
 

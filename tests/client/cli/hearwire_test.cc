@@ -128,8 +128,9 @@ TEST_F(HearwireTest, ListsConfigs) {
   EXPECT_THAT(text.out, HasSubstr("* fake    fake_as    yes         4           4  160 ms\n"));
   EXPECT_THAT(text.out, HasSubstr("  absent  absent_as  no"));
   const auto json = nlohmann::json::parse(Hearwire({"configs", "--loaded", "--format", "json"}).out);
-  ASSERT_EQ(json.size(), 1u);
-  EXPECT_EQ(json[0]["min_timestamp_samples"], 2561);
+  ASSERT_EQ(json["configs"].size(), 1u);
+  EXPECT_EQ(json["configs"][0]["min_timestamp_samples"], 2561);
+  EXPECT_EQ(json["limits"]["max_message_bytes"], 0);  // The fake server tells none.
 }
 
 TEST_F(HearwireTest, IsHealthyOnlyWhenTheServerServes) {
@@ -161,13 +162,13 @@ TEST_F(HearwireTest, EndsACallAtTheDeadline) {
 
 TEST_F(HearwireTest, EndsCleanlyWhenInterrupted) {
   Program program(
-      {"embed", folder_.Write("a.wav", "abc"), folder_.Write("b.wav", "hang"), "--output", folder_ / "o.npy"});
+      {"embed", folder_.Write("a.wav", "hang"), folder_.Write("b.wav", "hang"), "--output", folder_ / "o.npy"});
   while (server_.service().attempts() < 2) std::this_thread::yield();
   program.Signal(SIGINT);
   const ProgramResult result = program.Wait();
   EXPECT_EQ(result.exit_code, 130);
   EXPECT_THAT(folder_.Files(), ElementsAre("a.wav", "b.wav"));
-  EXPECT_EQ(result.err, "");
+  EXPECT_EQ(result.err, "hearwire: interrupted: 0 of 2 files were done\n");
 }
 
 TEST_F(HearwireTest, TakesNoInterruptForTheEndOfItsInput) {
