@@ -1,4 +1,4 @@
-#include "tests/load/arrivals.h"
+#include "load/arrivals.h"
 
 #include <vector>
 

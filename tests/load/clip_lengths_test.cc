@@ -1,4 +1,4 @@
-#include "tests/load/clip_lengths.h"
+#include "load/clip_lengths.h"
 
 #include <numeric>
 #include <string>

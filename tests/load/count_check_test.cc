@@ -1,4 +1,4 @@
-#include "tests/load/count_check.h"
+#include "load/count_check.h"
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"

@@ -1,4 +1,4 @@
-#include "tests/load/histogram.h"
+#include "load/histogram.h"
 
 #include <algorithm>
 #include <cmath>

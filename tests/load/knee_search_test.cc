@@ -1,4 +1,4 @@
-#include "tests/load/knee_search.h"
+#include "load/knee_search.h"
 
 #include <functional>
 

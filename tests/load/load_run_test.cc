@@ -1,6 +1,6 @@
 // Runs against a fake server behind a real socket.
 
-#include "tests/load/load_run.h"
+#include "load/load_run.h"
 
 #include <fstream>
 #include <stop_token>

@@ -1,4 +1,4 @@
-#include "tests/load/objectives.h"
+#include "load/objectives.h"
 
 #include "gtest/gtest.h"
 

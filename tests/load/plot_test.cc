@@ -1,4 +1,4 @@
-#include "tests/load/plot.h"
+#include "load/plot.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

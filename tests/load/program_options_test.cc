@@ -1,4 +1,4 @@
-#include "tests/load/program_options.h"
+#include "load/program_options.h"
 
 #include <cstdlib>
 

@@ -1,4 +1,4 @@
-#include "tests/load/recorder.h"
+#include "load/recorder.h"
 
 #include "gtest/gtest.h"
 

@@ -1,12 +1,13 @@
-#include "tests/load/report.h"
+#include "load/report.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "load/figures.h"
+#include "load/plot.h"
+#include "load/plots_of.h"
+#include "load/report_html.h"
+#include "load/report_text.h"
 #include "nlohmann/json.hpp"
-#include "tests/load/figures.h"
-#include "tests/load/plots_of.h"
-#include "tests/load/report_html.h"
-#include "tests/load/report_text.h"
 
 namespace hearwire::load {
 namespace {
@@ -207,6 +208,22 @@ TEST(ReportTest, ComparesTwoReports) {
   const std::string html = ComparisonHtml(Whole(), other);
   EXPECT_THAT(html, HasSubstr("batched, p99"));
   EXPECT_THAT(html, HasSubstr("alone, p99"));
+}
+
+TEST(ReportTest, NotesTheSameOfAComparisonInTextAndOnThePage) {
+  Report other = Whole();
+  other.name = "alone";
+  other.load = "4 callers & more";
+  other.notes = {"17 calls are few"};
+  const std::vector<std::string> notes = ComparisonNotes(Whole(), other);
+  EXPECT_THAT(notes, testing::ElementsAre(testing::StartsWith("the loads differ: "), "batched: few calls",
+                                          "alone: 17 calls are few"));
+  const std::string text = ComparisonText(Whole(), other);
+  const std::string html = ComparisonHtml(Whole(), other);
+  for (const std::string& note : notes) {
+    EXPECT_THAT(text, HasSubstr("note: " + note + "\n"));
+    EXPECT_THAT(html, HasSubstr("<p class=\"verdict note\">" + EscapeHtml(note) + "</p>"));
+  }
 }
 
 TEST(ReportTest, TheLiveLineFitsTheTerminalWithWhatMattersMost) {

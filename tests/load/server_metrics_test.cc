@@ -1,4 +1,4 @@
-#include "tests/load/server_metrics.h"
+#include "load/server_metrics.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

@@ -1,10 +1,10 @@
-#include "tests/load/stalls.h"
+#include "load/stalls.h"
 
 #include <cmath>
 #include <random>
 
 #include "gtest/gtest.h"
-#include "tests/load/report.h"
+#include "load/report.h"
 
 namespace hearwire::load {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/load/stream_run.h"
+#include "load/stream_run.h"
 
 #include <chrono>
 #include <thread>

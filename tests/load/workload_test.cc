@@ -1,4 +1,4 @@
-#include "tests/load/workload.h"
+#include "load/workload.h"
 
 #include <map>
 
@@ -53,7 +53,7 @@ TEST(WorkloadTest, WritesRequestsThatTheProtoReads) {
   const auto request = Read<v1::GetTimestampEmbeddingsRequest>(call);
   EXPECT_EQ(request.config(), "b");
   ASSERT_EQ(request.clips_size(), 3);
-  EXPECT_EQ(request.clips(0).pcm().encoding(), v1::Pcm::LINEAR16);
+  EXPECT_EQ(request.clips(0).pcm().encoding(), v1::Pcm::ENCODING_LINEAR16);
   EXPECT_EQ(request.clips(0).pcm().sample_rate_hertz(), 32000u);
   EXPECT_EQ(request.clips(0).pcm().samples().size(), 16000u * 2);
   EXPECT_NE(request.clips(0).pcm().samples(), request.clips(1).pcm().samples());
