@@ -14,8 +14,8 @@
 #include "absl/strings/strip.h"
 #include "server/configuration_file.h"
 #include "server/names/nearest_names.h"
+#include "server/option_names.h"
 #include "server/parse_values.h"
-#include "server/unknown_variables.h"
 
 namespace hearwire {
 namespace {
@@ -27,17 +27,7 @@ constexpr int kMaxWorkers = 1024;
 constexpr int kMaxPort = 65535;
 constexpr int64_t kMostOfALimit = int64_t{1} << 50;
 
-std::string EnvironmentName(const std::string& flag) {
-  return absl::StrCat("HEARWIRE_", absl::AsciiStrToUpper(absl::StrReplaceAll(flag, {{"-", "_"}})));
-}
-
 constexpr char kConfigFile[] = "config-file";  // Once --config, which means something else to `hearwire embed`.
-
-bool IsGiven(const std::vector<std::string>& arguments, const std::string& flag) {
-  return std::any_of(arguments.begin(), arguments.end(), [&](const std::string& argument) {
-    return argument == "--" + flag || argument.rfind("--" + flag + "=", 0) == 0;
-  });
-}
 
 // The flags of hearwire-server, each bound to its field.
 class Flags {
@@ -80,7 +70,6 @@ class Flags {
   // Where a flag's value came from, for messages.
   std::string SourceOf(const std::string& flag) const;
   absl::Status UnknownArgument(const std::string& argument) const;
-  void TakeOldNames();  // Of --config-file.
 
   std::vector<std::string> arguments_;
   const GetEnvironment environment_;
@@ -183,7 +172,7 @@ void Flags::AddList(const std::string& flag, const std::string& type, const std:
 Flags::Flags(const std::vector<std::string>& arguments, const GetEnvironment& environment,
              const std::vector<std::string>& variables)
     : arguments_(arguments), environment_(environment), variables_(variables) {
-  TakeOldNames();
+  warnings_ = TakeOldNames(environment_, &arguments_);
   app_.name("hearwire-server");
   app_.set_help_flag("--help,-h", "Print this and end");
   app_.set_version_flag("--version", "hearwire-server " HEARWIRE_VERSION, "Print the version and end");
@@ -362,20 +351,6 @@ absl::Status Flags::UnknownArgument(const std::string& argument) const {
   return absl::InvalidArgumentError(
       absl::StrCat("unknown flag ", argument.substr(0, argument.find('=')),
                    nearest.empty() ? ", see --help" : absl::StrCat(": did you mean --", std::string(nearest[0]), "?")));
-}
-
-void Flags::TakeOldNames() {
-  const auto warn = [this](const char* old, const char* now) {
-    warnings_.push_back(absl::StrCat(old, " is called ", now, " now: the old name goes with the next version"));
-  };
-  for (std::string& argument : arguments_) {
-    if (argument != "--config" && !absl::StartsWith(argument, "--config=")) continue;
-    argument.insert(std::string_view("--config").size(), "-file");
-    warn("--config", "--config-file");
-  }
-  if (IsGiven(arguments_, kConfigFile) || !Environment(kConfigFile).empty() || Environment("config").empty()) return;
-  arguments_.push_back(absl::StrCat("--", kConfigFile, "=", Environment("config")));
-  warn("HEARWIRE_CONFIG", "HEARWIRE_CONFIG_FILE");
 }
 
 absl::StatusOr<ParsedOptions> Flags::Parse() {

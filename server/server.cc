@@ -16,6 +16,7 @@
 #include "server/address_space.h"
 #include "server/batch_timeout.h"
 #include "server/calls_in_flight.h"
+#include "server/check_default_config.h"
 #include "server/concurrency/border.h"
 #include "server/concurrency/mutex.h"
 #include "server/connection_metrics.h"
@@ -25,7 +26,6 @@
 #include "server/health_service.h"
 #include "server/listening/connection_limits.h"
 #include "server/make_door.h"
-#include "server/names/nearest_names.h"
 #include "server/pipeline/head_catalog.h"
 #include "server/pipeline/metrics_observer.h"
 #include "server/pipeline/pipeline.h"
@@ -53,8 +53,6 @@ constexpr absl::Duration kStreamsFarewell = absl::Seconds(1);
 
 // For the access log's last lines.
 constexpr absl::Duration kAccessLogFlush = absl::Milliseconds(500);
-
-constexpr int kSuggestions = 3;  // Of names.
 
 constexpr std::string_view kDeviceLost = "device lost";
 
@@ -133,18 +131,6 @@ ComposedServer::~ComposedServer() {
   if (pipeline_ != nullptr) FailCalls();
   grpc_.listener.reset();
   if (grpc_.server != nullptr) grpc_.server->Shutdown(gpr_inf_past(GPR_CLOCK_MONOTONIC));
-}
-
-absl::Status CheckDefaultConfig(const std::string& name) {
-  if (FindConfig(name) != nullptr) return absl::OkStatus();
-  std::vector<std::string_view> names;
-  for (const Config& config : Configs()) names.push_back(config.name);
-  std::string message = absl::StrCat("--default-config: no config is called ", Quoted(name));
-  std::string_view separator = "; did you mean ";
-  for (const std::string_view near : NearestNames(name, names, kSuggestions)) {
-    message.append(std::exchange(separator, ", ")).append(near);
-  }
-  return absl::InvalidArgumentError(message);
 }
 
 absl::Status ComposedServer::OpenDoor() {
@@ -342,7 +328,7 @@ void ComposedServer::OnDeviceLost(const absl::Status& status) {
 
 void ComposedServer::OnBatchHung(const BatchWatch::Batch& batch) {
   device_lost_ = true;
-  health_->SetServing(false);
+  SetServing(false, "a batch hangs");
   Log(LogLevel::kError, "a batch hangs: ending",
       {{"network", engines_->networks().networks().at(static_cast<size_t>(batch.network)).info->name},
        {"device", batch.device},

@@ -11,8 +11,9 @@ namespace {
 
 absl::Status CheckEncoding(PcmAudio::Encoding encoding) {
   if (encoding == PcmAudio::Encoding::kLinear16 || encoding == PcmAudio::Encoding::kFloat32) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("PCM encoding ", static_cast<int>(encoding),
-                                                 " is unknown; ENCODING_LINEAR16 (1) and ENCODING_FLOAT32 (2) are accepted"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("PCM encoding ", static_cast<int>(encoding),
+                   " is unknown; ENCODING_LINEAR16 (1) and ENCODING_FLOAT32 (2) are accepted"));
 }
 
 }  // namespace

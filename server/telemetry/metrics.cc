@@ -179,7 +179,8 @@ void PrometheusMetrics::AddCallCounters(std::string_view method, std::string_vie
 }
 
 void PrometheusMetrics::MakeCallCounters(const MethodConfig& key, CallCounters* counters) {
-  const auto& [method, config] = key;
+  const std::string& method = key.first;
+  const std::string& config = key.second;
   const auto add = [&](absl::StatusCode code) {
     counters->by_code[code] =
         &requests_->Add({{"method", method}, {"config", config}, {"code", absl::StatusCodeToString(code)}});

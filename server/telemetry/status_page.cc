@@ -23,6 +23,7 @@ dt { color: #526170; font-size: .85em; }
 dd { margin: 0; font-size: 1.25em; font-variant-numeric: tabular-nums; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .25em .8em .25em 0; border-bottom: 1px solid #e4eaf0; vertical-align: top; }
+td { overflow-wrap: anywhere; }
 td.number { font-variant-numeric: tabular-nums; }
 svg { width: 100%; height: 5em; border-bottom: 1px solid #d5dde5; }
 polyline { fill: none; stroke: #2a6fb0; stroke-width: 1.5; vector-effect: non-scaling-stroke; }

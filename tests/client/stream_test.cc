@@ -53,6 +53,19 @@ TEST(StreamTest, GivesWhatTheServerAnswersInItsOrder) {
   EXPECT_EQ(answers.summary->resumes, 0);
 }
 
+TEST(StreamTest, BringsItsMetadata) {
+  std::string id;
+  StreamServer server([&](int, grpc::ServerContext* context, StreamPeer* /*peer*/) {
+    const auto found = context->client_metadata().find("x-request-id");
+    if (found != context->client_metadata().end()) id.assign(found->second.data(), found->second.size());
+    return grpc::Status(grpc::StatusCode::NOT_FOUND, "no such config");
+  });
+  StreamOptions options = RowOptions();
+  options.metadata = {{"x-request-id", "mine-17"}};
+  EXPECT_EQ(RunStream(server.address(), options, Sound(1)).status.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(id, "mine-17");
+}
+
 TEST(StreamTest, GivesTheSameHoweverThePiecesAreCut) {
   StreamServer server({StreamPlan()});
   const std::vector<int16_t> sound = Sound(3);

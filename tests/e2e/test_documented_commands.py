@@ -37,6 +37,8 @@ ELSEWHERE = {
     "./run_on_device": "tests/gpu/kit_test.py",
     ".deps/python/bin/python tests/bench/": "tests/bench, by hand: minutes each",
     "HEARWIRE_BIN=build/dev/bin .deps/python/bin/python tests/bench/": "tests/bench, by hand: minutes each",
+    "sudo ": "tests/attack/test_front.py: the proxy, as this page sets it up",
+    "cat tls.crt tls.key | sudo ": "tests/attack/test_front.py",
     "hearwire.Client(": "client/python/tests/test_connection.py",
 }
 # A block's lines that are no commands: what is printed, and what stands in a file.
@@ -159,7 +161,8 @@ def test_a_documented_command_runs(page, command, folder, server, certificates):
         ["bash", "-o", "pipefail", "-c", command], cwd=folder, env=environment, capture_output=True, text=True,
         timeout=120 * PATIENCE,
     )
-    assert ended.returncode == 0, f"{command}\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}"
+    # 2: no rate was within the bound, as it may be on a busy machine.
+    assert ended.returncode in ((0, 2) if "--knee-p99" in command else (0,)), f"{command}\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}"
     if "GetTags" in command:
         assert ended.stdout.count('"probability"') == 5
 

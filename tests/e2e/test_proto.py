@@ -53,6 +53,16 @@ def test_nothing_breaks_what_was_released(changed):
     assert 'field "1" with name "loaded_only"' in spoilt.stdout, spoilt.stdout + spoilt.stderr
 
 
+def test_the_wire_is_that_of_the_first_version(tmp_path):
+    """Names may change before the contract is public, such as those of enum values; numbers and types may not."""
+    shutil.copytree(REPOSITORY / "tests/proto/0.1.0", tmp_path / "first")
+    (tmp_path / "first/buf.yaml").write_text("version: v2\n")
+    rules = '{"version": "v2", "breaking": {"use": ["WIRE"]}}'
+    against = ("--against", tmp_path / "first")
+    compared = buf("breaking", REPOSITORY / "proto", *against, "--config", rules)
+    assert compared.returncode == 0, compared.stdout + compared.stderr
+
+
 def described(folder: pathlib.Path) -> descriptor_pb2.FileDescriptorProto:
     target = folder / "embedding.desc"
     arguments = ["protoc", f"-I{folder / 'proto'}", "--include_source_info", f"--descriptor_set_out={target}", OURS]

@@ -15,7 +15,6 @@
 namespace hearwire {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -172,33 +171,12 @@ TEST_F(ParseOptionsTest, PutsFlagBeforeEnvironmentBeforeFile) {
   EXPECT_THAT(ParseGood({"--networks=e"}).networks, ElementsAre("e"));
 }
 
-TEST_F(ParseOptionsTest, TakesTheOldNameOfTheConfigurationFileAndSaysSo) {
-  const std::string file = WriteFile("max-clips=7\n");
-  for (const std::vector<std::string>& arguments :
-       {std::vector<std::string>{"--config", file}, {"--config=" + file}, {}}) {
-    if (arguments.empty()) environment_["HEARWIRE_CONFIG"] = file;
-    const absl::StatusOr<ParsedOptions> parsed = Parse(arguments);
-    ASSERT_TRUE(parsed.ok()) << parsed.status();
-    EXPECT_EQ(parsed->options.max_clips, 7);
-    EXPECT_THAT(parsed->warnings, ElementsAre(AllOf(HasSubstr(arguments.empty() ? "HEARWIRE_CONFIG " : "--config "),
-                                                    HasSubstr("the old name goes with the next version"))));
-  }
-  environment_["HEARWIRE_CONFIG_FILE"] = WriteFile("max-clips=8\n");
-  EXPECT_EQ(ParseGood({}).max_clips, 8);
-  EXPECT_THAT(Parse({})->warnings, IsEmpty());
-}
-
-TEST_F(ParseOptionsTest, WarnsOfVariablesThatSeemMistyped) {
-  variables_ = {"PATH",
-                "HEARWIRE_MAX_CLIP",
-                "HEARWIRE_MAX_CLIPS",
-                "HEARWIRE_SERVER",
-                "HEARWIRE_TOKEN_FILE",
-                "HEARWIRE_QUITE_ANOTHER_THING",
-                "HEARWIRE_MODEL_REPOSITRY"};
-  EXPECT_THAT(Parse({})->warnings,
-              ElementsAre(HasSubstr("\"HEARWIRE_MAX_CLIP\" means nothing here: did you mean HEARWIRE_MAX_CLIPS?"),
-                          HasSubstr("did you mean HEARWIRE_MODEL_REPOSITORY?")));
+TEST_F(ParseOptionsTest, TakesOldNamesAndWarnsOfMistypedOnes) {
+  variables_ = {"HEARWIRE_MAX_CLIP"};
+  const absl::StatusOr<ParsedOptions> parsed = Parse({"--config", WriteFile("max-clips=7\n")});
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->options.max_clips, 7);
+  EXPECT_THAT(parsed->warnings, ElementsAre(HasSubstr("--config-file"), HasSubstr("HEARWIRE_MAX_CLIPS?")));
 }
 
 TEST_F(ParseOptionsTest, TakesAnEmptyVariableAsNotSet) {
@@ -314,7 +292,7 @@ TEST_F(ParseOptionsTest, PrintsHelpAndVersion) {
     EXPECT_THAT(*help->text, HasSubstr("--" + std::string(option.name()))) << "every option has its flag";
   }
   // And every flag is in the log's line of options, but those that are none of the server's life.
-  std::set<std::string> described = {"help", "version", "self-test", "config"};
+  std::set<std::string> described = {"help", "version", "self-test", "config-file"};
   for (const LogField& option : DescribeOptions(ServerOptions())) described.emplace(option.name());
   const std::regex flag("(^|\\n|,) *(-[a-z], *)?--([a-z-]+)");
   int flags = 0;

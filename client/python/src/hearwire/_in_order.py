@@ -85,15 +85,11 @@ def check_in_flight(in_flight: int) -> int:
     return in_flight
 
 
-# tqdm.auto's class is another one there: a bar of the notebook's own, which needs no terminal.
-_IN_NOTEBOOK = any(base.__module__ == "tqdm.notebook" for base in tqdm.__mro__)
-
-
 def progress_bar(clips: Any, shown: Optional[bool]) -> Any:
     """None: in a notebook, and on standard error where that is a terminal."""
     total: Optional[int] = operator.length_hint(clips, -1)
-    # tqdm takes disable=None for "where there is no terminal".
-    disable = None if shown is None and not _IN_NOTEBOOK else shown is False
+    # tqdm takes disable=None for "where there is no terminal"; its bar for notebooks needs none.
+    disable = None if shown is None else not shown
     return tqdm(total=total if total != -1 else None, unit="clip", disable=disable)
 
 
