@@ -19,10 +19,14 @@ struct CallerLimits {
   friend bool operator==(const CallerLimits&, const CallerLimits&) = default;
 };
 
+constexpr int kMostWeight = 1000;
+
 struct Caller {
   // Calls of one name are one caller's: in logs and metrics, in the order of calls, and for the limits.
   std::string name = {};
   CallerLimits limits = {};
+  // Where callers compete, each gets by its weight: 1 to 1000.
+  int weight = 1;
   // By a token, a certificate or a trusted proxy; else the name is only where the call came from.
   bool is_named = false;
 };

@@ -42,24 +42,33 @@ absl::Status ReadMethods(absl::string_view value, const std::vector<std::string>
   return absl::OkStatus();
 }
 
+absl::Status ReadWholeNumber(absl::string_view name, absl::string_view value, int64_t most, int line, int64_t* number) {
+  if (absl::SimpleAtoi(value, number) && *number >= 1 && *number <= most) return absl::OkStatus();
+  return Wrong(line, absl::StrCat(name, "= takes a whole number from 1 to ", most));
+}
+
 absl::Status ReadProperty(absl::string_view word, const std::vector<std::string>& known_methods,
                           TokenList::Entry* entry) {
   const std::pair<absl::string_view, absl::string_view> property = absl::StrSplit(word, absl::MaxSplits('=', 1));
   if (property.first == "methods") return ReadMethods(property.second, known_methods, entry);
+  if (property.first == "weight") {
+    int64_t weight = 0;
+    absl::Status status = ReadWholeNumber(property.first, property.second, kMostWeight, entry->line, &weight);
+    entry->caller.weight = static_cast<int>(weight);
+    return status;
+  }
   CallerLimits& limits = entry->caller.limits;
   int64_t* limit = property.first == "calls-per-minute"           ? &limits.calls
                    : property.first == "bytes-per-minute"         ? &limits.bytes
                    : property.first == "audio-seconds-per-minute" ? &limits.audio_seconds
                                                                   : nullptr;
   if (limit == nullptr) {
-    return Wrong(entry->line,
-                 "behind the caller's name come calls-per-minute=, bytes-per-minute=, audio-seconds-per-minute= and "
-                 "methods=, and nothing else");
+    return Wrong(
+        entry->line,
+        "behind the caller's name come calls-per-minute=, bytes-per-minute=, audio-seconds-per-minute=, weight= "
+        "and methods=, and nothing else");
   }
-  if (!absl::SimpleAtoi(property.second, limit) || *limit < 1 || *limit > kMostOfALimit) {
-    return Wrong(entry->line, absl::StrCat(property.first, "= takes a whole number from 1 to ", kMostOfALimit));
-  }
-  return absl::OkStatus();
+  return ReadWholeNumber(property.first, property.second, kMostOfALimit, entry->line, limit);
 }
 
 }  // namespace
@@ -67,7 +76,7 @@ absl::Status ReadProperty(absl::string_view word, const std::vector<std::string>
 absl::StatusOr<TokenList> TokenList::Parse(std::string_view text, const std::vector<std::string>& known_methods) {
   TokenList list;
   std::map<std::array<uint8_t, 32>, int> lines;  // Of tokens.
-  std::map<std::string, const CallerLimits> limits;
+  std::map<std::string, const Caller> callers;
   int number = 0;
   for (absl::string_view line : absl::StrSplit(absl::string_view(text.data(), text.size()), '\n')) {
     ++number;
@@ -94,8 +103,10 @@ absl::StatusOr<TokenList> TokenList::Parse(std::string_view text, const std::vec
     for (size_t i = 2; i < words.size(); ++i) {
       if (absl::Status status = ReadProperty(words[i], known_methods, &entry); !status.ok()) return status;
     }
-    if (!(limits.emplace(entry.caller.name, entry.caller.limits).first->second == entry.caller.limits)) {
-      return Wrong(number, absl::StrCat("the limits of ", entry.caller.name, " are others than in a line before"));
+    const Caller& before = callers.emplace(entry.caller.name, entry.caller).first->second;
+    if (!(before.limits == entry.caller.limits) || before.weight != entry.caller.weight) {
+      return Wrong(
+          number, absl::StrCat("the limits or the weight of ", entry.caller.name, " are others than in a line before"));
     }
     list.entries_.push_back(std::move(entry));
     if (list.entries_.size() > kMostTokens) {

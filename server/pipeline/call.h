@@ -62,6 +62,7 @@ struct CallRequest {
   SteadyTime deadline = SteadyTime::InfiniteFuture();
   // Who asks: calls of one name are one caller's, and callers share the server.
   std::string caller = {};
+  int caller_weight = 1;  // From 1 to 1000: by it callers share.
   // Outlives the call. It may be called on the caller's thread before Start returns.
   ReplySink* sink = nullptr;
 };

@@ -53,6 +53,7 @@ std::optional<CallError> CallRun::EnterBatchers(const std::vector<Reservation>& 
     CallWork& work = *lane.work;
     work.network = lane.network->index;
     work.caller = caller_->value();
+    work.caller_weight = caller_->weight();
     work.deadline = request_.deadline;
     // These hold this, and this the work: the batcher lets go of them when it is done with the lane.
     work.computed = std::make_shared<const ComputedFunction>(
@@ -79,12 +80,12 @@ std::optional<CallError> CallRun::EnterBatchers(const std::vector<Reservation>& 
 }
 
 void CallRun::Schedule(int64_t samples_left) {
-  parts_.threads->Schedule(caller_->value(), samples_left,
+  parts_.threads->Schedule(caller_->value(), caller_->weight(), samples_left,
                            [run = shared_from_this()]() noexcept { return run->PrepareSlice(); });
 }
 
 void CallRun::RunOrSchedule(int64_t samples_left) {
-  parts_.threads->RunOrSchedule(caller_->value(), samples_left,
+  parts_.threads->RunOrSchedule(caller_->value(), caller_->weight(), samples_left,
                                 [run = shared_from_this()]() noexcept { return run->PrepareSlice(); });
 }
 

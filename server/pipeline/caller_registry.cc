@@ -4,7 +4,7 @@
 
 namespace hearwire {
 
-std::unique_ptr<CallerRegistry::Number> CallerRegistry::Enter(std::string_view name) {
+std::unique_ptr<CallerRegistry::Number> CallerRegistry::Enter(std::string_view name, int weight) {
   MutexLock lock(&mu_);
   auto found = callers_.find(name);
   if (found == callers_.end()) {
@@ -16,7 +16,7 @@ std::unique_ptr<CallerRegistry::Number> CallerRegistry::Enter(std::string_view n
     found = callers_.emplace(std::string(name), Caller{.number = number}).first;
   }
   ++found->second.calls;
-  return std::unique_ptr<Number>(new Number(this, std::string(name), found->second.number));
+  return std::unique_ptr<Number>(new Number(this, std::string(name), found->second.number, weight));
 }
 
 CallerRegistry::Number::~Number() {

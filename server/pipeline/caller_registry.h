@@ -26,19 +26,21 @@ class CallerRegistry {
     Number(const Number&) = delete;
     Number& operator=(const Number&) = delete;
     int value() const { return value_; }
+    int weight() const { return weight_; }
 
    private:
     friend class CallerRegistry;
-    Number(CallerRegistry* registry, std::string name, int value)
-        : registry_(registry), name_(std::move(name)), value_(value) {}
+    Number(CallerRegistry* registry, std::string name, int value, int weight)
+        : registry_(registry), name_(std::move(name)), value_(value), weight_(weight) {}
 
     CallerRegistry* const registry_;
     const std::string name_;
     const int value_;
+    const int weight_;
   };
 
-  // The number of the caller of this name.
-  std::unique_ptr<Number> Enter(std::string_view name);
+  // The number of the caller of this name. weight: its weight as this call knows it.
+  std::unique_ptr<Number> Enter(std::string_view name, int weight);
 
   // That have numbers now.
   int callers() const;

@@ -69,7 +69,7 @@ void PooledPipeline::Start(CallRequest request) {
   ReplySink* const sink = request.sink;
   std::shared_ptr<ClipsRun> run;
   const absl::Status made = Contain([&] {
-    auto caller = callers_.Enter(request.caller);
+    auto caller = callers_.Enter(request.caller, request.caller_weight);
     run = std::make_shared<ClipsRun>(parts(), std::move(request), std::move(caller), std::move(share));
   });
   if (!made.ok()) return Refuse(FromContained(made), sink);
@@ -87,7 +87,7 @@ std::shared_ptr<StreamCall> PooledPipeline::StartStream(StreamRequest request) {
   const std::shared_ptr<StreamSink> sink = request.sink;
   std::shared_ptr<StreamRun> run;
   const absl::Status made = Contain([&] {
-    auto caller = callers_.Enter(request.call.caller);
+    auto caller = callers_.Enter(request.call.caller, request.call.caller_weight);
     run = std::make_shared<StreamRun>(parts(), std::move(request), std::move(caller), std::move(share),
                                       std::move(std::get<0>(feed)));
   });

@@ -11,12 +11,6 @@
 #include "server/concurrency/steady_time.h"
 
 namespace hearwire {
-namespace {
-
-// Nobody pays for a larger share yet.
-constexpr int kWeight = 1;
-
-}  // namespace
 
 PreparationPool::PreparationPool(int threads) : order_(kSliceTime) {
   const auto run = [this](int) {
@@ -40,18 +34,18 @@ PreparationPool::~PreparationPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void PreparationPool::Schedule(int caller, int64_t samples_left, Slice slice) {
+void PreparationPool::Schedule(int caller, int weight, int64_t samples_left, Slice slice) {
   auto task = std::make_unique<Task>();
   task->caller = caller;
   task->slice = std::move(slice);
   {
     MutexLock lock(&mu_);
-    order_.Add(task.release(), kWeight, samples_left);
+    order_.Add(task.release(), weight, samples_left);
   }
   wake_.Signal();
 }
 
-void PreparationPool::RunOrSchedule(int caller, int64_t samples_left, Slice slice) {
+void PreparationPool::RunOrSchedule(int caller, int weight, int64_t samples_left, Slice slice) {
   bool nothing_waits;
   {
     MutexLock lock(&mu_);
@@ -63,7 +57,7 @@ void PreparationPool::RunOrSchedule(int caller, int64_t samples_left, Slice slic
     if (!left) return;
     samples_left = *left;
   }
-  Schedule(caller, samples_left, std::move(slice));
+  Schedule(caller, weight, samples_left, std::move(slice));
 }
 
 void PreparationPool::Run() noexcept {

@@ -33,13 +33,13 @@ class PreparationPool {
   PreparationPool(const PreparationPool&) = delete;
   PreparationPool& operator=(const PreparationPool&) = delete;
 
-  // Never blocks. caller: as CallWork::caller. samples_left: as above. The slice is destroyed on the thread that ran it
-  // last. Thread-safe, also from within a slice.
-  void Schedule(int caller, int64_t samples_left, Slice slice);
+  // Never blocks. caller, weight: as CallWork's. samples_left: as above. The slice is destroyed on the thread that ran
+  // it last. Thread-safe, also from within a slice.
+  void Schedule(int caller, int weight, int64_t samples_left, Slice slice);
 
   // As Schedule, but where nothing waits for its turn, the first slice runs before this returns, on this thread: a
   // small piece of a live stream is done sooner than a thread is woken.
-  void RunOrSchedule(int caller, int64_t samples_left, Slice slice);
+  void RunOrSchedule(int caller, int weight, int64_t samples_left, Slice slice);
 
  private:
   struct Task : Turn {

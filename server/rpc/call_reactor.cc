@@ -31,6 +31,7 @@ void CallReactor::Run(CallRequest request, const AudioClips& clips, absl::Durati
   request.deadline = std::min(ReadDeadline(context_->raw_deadline()), account_.start() + max_deadline);
   for (const LaneRequest& lane : request.lanes) works_.push_back(lane.work);
   request.caller = account_.caller().name;
+  request.caller_weight = account_.caller().weight;
   request.reply = writer_->size();
   request.sink = this;
   has_begun_ = true;

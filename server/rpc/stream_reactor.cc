@@ -154,6 +154,7 @@ void StreamReactor::TakeStart() {
     request.call.request_bytes = 3 * parts_.limits.max_piece_bytes + 2 * kFullBytes + writer_->MostBytesAhead();
     request.call.deadline = ReadDeadline(context_->raw_deadline());
     request.call.caller = account_.caller().name;
+    request.call.caller_weight = account_.caller().weight;
     request.format = plan_.format;
     request.first_sample = plan_.first_sample;
     request.sink = shared_from_this();

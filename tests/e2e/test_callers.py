@@ -205,6 +205,32 @@ def test_a_trusted_proxy_names_callers_and_nobody_else_does():
         assert server.metric("hearwire_caller_calls_total", caller="127.0.0.1") == 2
 
 
+def test_callers_that_compete_get_by_their_weight(tmp_path):
+    """Each wants more than it gets, all the time."""
+    file = tmp_path / "tokens"
+    file.write_text(line("a", "light") + line("b", "heavy weight=8"))
+    request = pb.GetTagsRequest(clips=[pcm(chirp(20))], top_k=1)
+    with Server(f"--tokens-file={file}", "--workers=1", "--max-queue-time=1h") as server:
+        answered = {"a": 0, "b": 0}
+        over = threading.Event()
+
+        def call(token: str) -> None:
+            while not over.is_set():
+                server.stub.GetTags(request, timeout=60 * PATIENCE, metadata=bearer(token))
+                answered[token] += 1
+
+        with concurrent.futures.ThreadPoolExecutor(24) as pool:
+            calls = [pool.submit(call, token) for token in "ab" for _ in range(12)]
+            try:
+                wait_until(lambda: sum(answered.values()) >= 100, 60, "the end of 100 calls")
+                counts = dict(answered)
+            finally:
+                over.set()
+            for ended in calls:
+                ended.result()
+        assert counts["b"] > 3 * counts["a"], counts
+
+
 def test_a_refused_caller_gets_in_again_when_it_was_told():
     with Server("--caller-calls-per-minute=60") as server:
         for _ in range(60):

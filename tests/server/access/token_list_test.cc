@@ -39,13 +39,15 @@ TEST(TokenListTest, KnowsTheSha256OfItsTokens) {
 TEST(TokenListTest, ReadsLimitsMethodsAndComments) {
   const TokenList list = Parse(absl::StrCat("# our callers\n\n  ", absl::AsciiStrToUpper(Sha256Of("a")),
                                             "\tingest calls-per-minute=600  bytes-per-minute=1000000 "
-                                            "audio-seconds-per-minute=3600 # the night job\r\n",
+                                            "audio-seconds-per-minute=3600 weight=4 # the night job\r\n",
                                             Sha256Of("b"), " search methods=GetTags,ListConfigs"))
                              .value();
   ASSERT_EQ(list.entries().size(), 2u);
   EXPECT_EQ(list.Find("a")->caller.limits, (CallerLimits{600, 1000000, 3600}));
+  EXPECT_EQ(list.Find("a")->caller.weight, 4);
   EXPECT_TRUE(list.Find("a")->methods.empty());
   EXPECT_EQ(list.Find("b")->caller.limits, CallerLimits{});
+  EXPECT_EQ(list.Find("b")->caller.weight, 1);
   EXPECT_THAT(list.Find("b")->methods, ElementsAre("GetTags", "ListConfigs"));
 }
 
@@ -55,7 +57,9 @@ TEST(TokenListTest, GivesACallerSeveralTokensWithOneSetOfLimits) {
   const std::string both = Sha256Of("old") + " ingest calls-per-minute=5\n" + Sha256Of("new") + " ingest ";
   const TokenList list = Parse(both + "calls-per-minute=5").value();
   EXPECT_EQ(list.Find("old")->caller.name, list.Find("new")->caller.name);
-  EXPECT_THAT(Fault(both + "calls-per-minute=6"), AllOf(HasSubstr("line 2"), HasSubstr("limits of ingest")));
+  EXPECT_THAT(Fault(both + "calls-per-minute=6"),
+              AllOf(HasSubstr("line 2"), HasSubstr("limits or the weight of ingest")));
+  EXPECT_THAT(Fault(both + "calls-per-minute=5 weight=2"), HasSubstr("limits or the weight of ingest"));
 }
 
 TEST(TokenListTest, SaysWhichLineIsWrongAndHow) {
@@ -69,6 +73,8 @@ TEST(TokenListTest, SaysWhichLineIsWrongAndHow) {
   EXPECT_THAT(Fault(digest + " a calls-per-minute=0"), HasSubstr("from 1 to"));
   EXPECT_THAT(Fault(digest + " a calls-per-minute=5/min"), HasSubstr("from 1 to"));
   EXPECT_THAT(Fault(digest + " a calls-per-minute"), HasSubstr("from 1 to"));
+  EXPECT_THAT(Fault(digest + " a weight=0"), HasSubstr("weight= takes a whole number from 1 to 1000"));
+  EXPECT_THAT(Fault(digest + " a weight=1001"), HasSubstr("weight= takes a whole number from 1 to 1000"));
   EXPECT_THAT(Fault(digest + " a methods=GetTags,Nothing"), HasSubstr("of GetTags, ListConfigs"));
 }
 
