@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "proto/guarded_messages.h"
 #include "server/address_space.h"
 #include "server/concurrency/border.h"
 #include "server/concurrency/mutex.h"
@@ -23,6 +22,7 @@
 #include "server/listening/connection_limits.h"
 #include "server/machine.h"
 #include "server/memory_return.h"
+#include "server/rpc/read_message.h"
 #include "server/stop_signals.h"
 #include "server/telemetry/exposer.h"
 #include "server/telemetry/log.h"

@@ -46,6 +46,7 @@ class CallAccount {
   void set_clips(int clips) { clips_ = clips; }
   // Of the messages on the wire, for the access log.
   void set_request_bytes(int64_t bytes) { request_bytes_ = bytes; }
+  int64_t request_bytes() const { return request_bytes_; }
   void set_reply_bytes(int64_t bytes) { reply_bytes_ = bytes; }
   // How long it takes is up to the client: it is never a slow call. And its audio is counted as it comes.
   void set_is_stream() { is_stream_ = true; }

@@ -4,11 +4,13 @@
 #include <utility>
 
 #include "server/rpc/deadline.h"
+#include "server/rpc/read_message.h"
 
 namespace hearwire {
 
-CallReactor::CallReactor(grpc::CallbackServerContext* context, std::string_view method, CallSinks sinks)
-    : context_(context), account_(context, method, sinks) {}
+CallReactor::CallReactor(grpc::CallbackServerContext* context, std::string_view method, grpc::ByteBuffer* reply,
+                         CallSinks sinks)
+    : context_(context), account_(context, method, sinks), reply_bytes_(reply) {}
 
 void CallReactor::Fail(const RequestFault& fault) {
   has_begun_ = true;
@@ -18,9 +20,16 @@ void CallReactor::Fail(const RequestFault& fault) {
 
 void CallReactor::Succeed() {
   has_begun_ = true;
-  if (reply_ != nullptr) account_.set_reply_bytes(static_cast<int64_t>(reply_->ByteSizeLong()));
+  WriteReply();
   account_.Succeed(CallReport{});
   Finish(grpc::Status::OK);
+}
+
+void CallReactor::WriteReply() {
+  request_.reset();
+  WriteMessage(*reply_, reply_bytes_);
+  reply_.reset();
+  account_.set_reply_bytes(static_cast<int64_t>(reply_bytes_->Length()));
 }
 
 void CallReactor::Run(CallRequest request, const AudioClips& clips, absl::Duration max_deadline,
@@ -57,7 +66,7 @@ void CallReactor::OnEnd(const CallError* error, const CallReport& report, std::u
     return;
   }
   writer_->WriteEnd(SteadyTime::Now() - account_.start(), report.times);
-  if (reply_ != nullptr) account_.set_reply_bytes(static_cast<int64_t>(reply_->ByteSizeLong()));
+  WriteReply();
   account_.Succeed(report);
   Finish(grpc::Status::OK);
 }

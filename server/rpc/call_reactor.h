@@ -24,16 +24,30 @@ namespace hearwire {
 // Made by a handler and returned by it; deletes itself. Exactly one of Fail, Succeed and Run is called, by the handler.
 class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
  public:
-  // Counts the time from here. method: a literal.
-  CallReactor(grpc::CallbackServerContext* context, std::string_view method, CallSinks sinks);
+  // Counts the time from here. method: a literal. reply: gRPC's, for the bytes of the answer.
+  CallReactor(grpc::CallbackServerContext* context, std::string_view method, grpc::ByteBuffer* reply, CallSinks sinks);
 
-  // As CallAccount's. The request's and the reply's message live as long as this.
-  std::optional<RequestFault> PassDoor() { return account_.PassDoor(); }
-  void set_messages(int64_t request_bytes, const google::protobuf::Message* reply) {
-    account_.set_request_bytes(request_bytes);
-    reply_ = reply;
+  // The call's messages are the reactor's, so that each goes when it has been used: the request before the reply is put
+  // into bytes, and the reply then. What they are made from and into is gRPC's.
+  template <typename Request>
+  Request* NewRequest(int64_t bytes) {
+    account_.set_request_bytes(bytes);
+    auto request = std::make_unique<Request>();
+    Request* const made = request.get();
+    request_ = std::move(request);
+    return made;
   }
+  template <typename Reply>
+  Reply* NewReply() {
+    auto reply = std::make_unique<Reply>();
+    Reply* const made = reply.get();
+    reply_ = std::move(reply);
+    return made;
+  }
+
+  std::optional<RequestFault> PassDoor() { return account_.PassDoor(); }
   const Caller& caller() const { return account_.caller(); }
+  int64_t request_bytes() const { return account_.request_bytes(); }
 
   // Whether one of them has been called.
   bool has_begun() const { return has_begun_; }
@@ -42,8 +56,7 @@ class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
   void Fail(const RequestFault& fault);
   void Succeed();
 
-  // Hands the call to the pipeline. The message that `clips` is of lives as long as the reactor, and so does the one
-  // that `writer` writes into.
+  // Hands the call to the pipeline. `clips` is of the request, and `writer` writes into the reply.
   void Run(CallRequest request, const AudioClips& clips, absl::Duration max_deadline,
            std::unique_ptr<ReplyWriter> writer, Pipeline* pipeline);
 
@@ -65,13 +78,18 @@ class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
     delete this;
   }
 
+  // The reply into bytes; both messages are gone then.
+  void WriteReply();
+
   std::optional<CallError> OnRows(const WindowRows& rows) override;
   void OnEnd(const CallError* error, const CallReport& report, std::unique_ptr<Admission::Share> held) override;
 
   grpc::CallbackServerContext* const context_;
   CallAccount account_;
+  grpc::ByteBuffer* const reply_bytes_;
+  std::unique_ptr<google::protobuf::Message> request_;
+  std::unique_ptr<google::protobuf::Message> reply_;
   const AudioClips* clips_ = nullptr;
-  const google::protobuf::Message* reply_ = nullptr;
   std::unique_ptr<ReplyWriter> writer_;
   std::string fault_field_;                 // Of what the writer refused.
   std::unique_ptr<Admission::Share> held_;  // Until the reply has left.

@@ -10,6 +10,7 @@
 #include "server/pipeline/lane_plan.h"
 #include "server/rpc/call_reactor.h"
 #include "server/rpc/classify_writer.h"
+#include "server/rpc/read_message.h"
 #include "server/rpc/read_request.h"
 #include "server/rpc/reply_writer.h"
 #include "server/rpc/stream_watch.h"
@@ -84,6 +85,17 @@ bool Take(std::variant<T, RequestFault> result, T* value, CallReactor* call) {
   return true;
 }
 
+// What every handler of a unary call begins with: who calls and whether they may, and then the request. Null: the call
+// has failed. gRPC shows the bytes as constant; they are this call's, and nobody reads them again.
+template <typename Request>
+const Request* Enter(const grpc::ByteBuffer* bytes, CallReactor* call) {
+  auto* const message = call->NewRequest<Request>(static_cast<int64_t>(bytes->Length()));
+  std::optional<RequestFault> fault = call->PassDoor();
+  if (!fault) fault = ReadMessage(const_cast<grpc::ByteBuffer*>(bytes), message);
+  if (fault) call->Fail(*fault);
+  return fault ? nullptr : message;
+}
+
 // What calls of heads are counted under: the network that computes for all of them.
 std::string_view NetworkLabel(const std::vector<const LoadedHead*>& heads) {
   const LoadedNetwork* network = heads.front()->network;
@@ -133,8 +145,9 @@ EmbeddingServiceImpl::EmbeddingServiceImpl(const EmbeddingServiceOptions& option
 
 EmbeddingServiceImpl::~EmbeddingServiceImpl() = default;
 
-CallReactor* EmbeddingServiceImpl::NewCall(grpc::CallbackServerContext* context, std::string_view method) const {
-  return new CallReactor(context, method, sinks());
+CallReactor* EmbeddingServiceImpl::NewCall(grpc::CallbackServerContext* context, std::string_view method,
+                                           grpc::ByteBuffer* reply) const {
+  return new CallReactor(context, method, reply, sinks());
 }
 
 std::optional<RequestFault> EmbeddingServiceImpl::CountIn(Needs needs) {
@@ -157,41 +170,35 @@ CallReactor* EmbeddingServiceImpl::Handle(CallReactor* call, Handler handler) no
   return call;
 }
 
-bool EmbeddingServiceImpl::Admit(CallReactor* call, const google::protobuf::Message& message,
-                                 const google::protobuf::Message* reply, Needs needs) {
-  const auto bytes = static_cast<int64_t>(message.ByteSizeLong());
-  call->set_messages(bytes, reply);
-  std::optional<RequestFault> fault = call->PassDoor();
+bool EmbeddingServiceImpl::Admit(CallReactor* call, Needs needs) {
+  std::optional<RequestFault> fault = CountIn(needs);
   if (!fault) {
-    fault = CountIn(needs);
-    if (!fault) {
-      call->CountOut(&in_flight_);
-      fault = door_->TakeCall(call->caller(), bytes);
-      if (!fault && IsUnread(message)) fault = {OutOfMemory(), ""};
-    }
+    call->CountOut(&in_flight_);
+    fault = door_->TakeCall(call->caller(), call->request_bytes());
   }
   if (fault) call->Fail(*fault);
   return !fault;
 }
 
-template <typename Request>
-void EmbeddingServiceImpl::Run(CallReactor* call, const Request& message, CallRequest request,
+void EmbeddingServiceImpl::Run(CallReactor* call, const AudioClips& clips, CallRequest request,
                                std::unique_ptr<ReplyWriter> writer) {
-  request.request_bytes = static_cast<int64_t>(message.ByteSizeLong());
-  call->Run(std::move(request), message.clips(), options_.max_deadline, std::move(writer), pipeline_);
+  request.request_bytes = call->request_bytes();
+  call->Run(std::move(request), clips, options_.max_deadline, std::move(writer), pipeline_);
 }
 
 template <typename Request, typename Response>
-void EmbeddingServiceImpl::Embed(CallReactor* call, LaneKind kind, const Request& message, Response* response) {
-  const std::string& name = message.config().empty() ? options_.default_config : message.config();
+void EmbeddingServiceImpl::Embed(CallReactor* call, LaneKind kind, const grpc::ByteBuffer* bytes) {
+  const auto* message = Enter<Request>(bytes, call);
+  if (message == nullptr) return;
+  const std::string& name = message->config().empty() ? options_.default_config : message->config();
   call->set_config(name);
-  if (!Admit(call, message, response)) return;
+  if (!Admit(call)) return;
   ServedConfig served;
   v1::ElementType element_type;
   CallRequest request;
   if (!Take(ReadConfig(name, *networks_), &served, call) ||
-      !Take(ReadElementType(message.element_type()), &element_type, call) ||
-      !Take(ReadClips(message.clips(), options_.max_clips), &request.clips, call)) {
+      !Take(ReadElementType(message->element_type()), &element_type, call) ||
+      !Take(ReadClips(message->clips(), options_.max_clips), &request.clips, call)) {
     return;
   }
   const Config& config = *served.config;
@@ -201,32 +208,35 @@ void EmbeddingServiceImpl::Embed(CallReactor* call, LaneKind kind, const Request
        .readouts = {config.readout},
        .timestamp_window_samples = config.timestamp_window_samples,
        .min_samples = kind == LaneKind::kTimestamps ? config.min_timestamp_samples() : config.min_scene_samples()});
-  Run(call, message, std::move(request),
-      NewReplyWriter({config.name, served.network, options_.precision}, config.embedding_size(), message.clips_size(),
-                     element_type, response));
+  Run(call, message->clips(), std::move(request),
+      NewReplyWriter({config.name, served.network, options_.precision}, config.embedding_size(), message->clips_size(),
+                     element_type, call->NewReply<Response>()));
 }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetSceneEmbeddings(grpc::CallbackServerContext* context,
-                                                                   const v1::GetSceneEmbeddingsRequest* request,
-                                                                   v1::GetSceneEmbeddingsResponse* response) {
-  return Handle(NewCall(context, "GetSceneEmbeddings"),
-                [&](CallReactor* call) { Embed(call, LaneKind::kScene, *request, response); });
+                                                                   const grpc::ByteBuffer* request,
+                                                                   grpc::ByteBuffer* reply) {
+  return Handle(NewCall(context, "GetSceneEmbeddings", reply), [&](CallReactor* call) {
+    Embed<v1::GetSceneEmbeddingsRequest, v1::GetSceneEmbeddingsResponse>(call, LaneKind::kScene, request);
+  });
 }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTimestampEmbeddings(grpc::CallbackServerContext* context,
-                                                                       const v1::GetTimestampEmbeddingsRequest* request,
-                                                                       v1::GetTimestampEmbeddingsResponse* response) {
-  return Handle(NewCall(context, "GetTimestampEmbeddings"),
-                [&](CallReactor* call) { Embed(call, LaneKind::kTimestamps, *request, response); });
+                                                                       const grpc::ByteBuffer* request,
+                                                                       grpc::ByteBuffer* reply) {
+  return Handle(NewCall(context, "GetTimestampEmbeddings", reply), [&](CallReactor* call) {
+    Embed<v1::GetTimestampEmbeddingsRequest, v1::GetTimestampEmbeddingsResponse>(call, LaneKind::kTimestamps, request);
+  });
 }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTags(grpc::CallbackServerContext* context,
-                                                        const v1::GetTagsRequest* message,
-                                                        v1::GetTagsResponse* response) {
-  return Handle(NewCall(context, "GetTags"), [&](CallReactor* call) {
+                                                        const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
+  return Handle(NewCall(context, "GetTags", reply), [&](CallReactor* call) {
+    const auto* message = Enter<v1::GetTagsRequest>(bytes, call);
+    if (message == nullptr) return;
     const std::string& name = message->network().empty() ? default_network_ : message->network();
     call->set_config(name);
-    if (!Admit(call, *message, response)) return;
+    if (!Admit(call)) return;
     CallRequest request;
     ServedConfig served;
     if (!Take(ReadNetwork(name, *networks_), &served, call) ||
@@ -240,13 +250,14 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTags(grpc::CallbackServerCont
                              .network = served.network,
                              .readouts = {LogitsReadout()},
                              .min_samples = served.config->min_scene_samples()});
-    Run(call, *message, std::move(request),
-        NewTagsWriter({"", served.network, options_.precision}, message->clips_size(), top_k, response));
+    Run(call, message->clips(), std::move(request),
+        NewTagsWriter({"", served.network, options_.precision}, message->clips_size(), top_k,
+                      call->NewReply<v1::GetTagsResponse>()));
   });
 }
 
-grpc::ServerBidiReactor<v1::StreamEmbeddingsRequest, v1::StreamEmbeddingsResponse>*
-EmbeddingServiceImpl::StreamEmbeddings(grpc::CallbackServerContext* context) {
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* EmbeddingServiceImpl::StreamEmbeddings(
+    grpc::CallbackServerContext* context) {
   const auto stream = StreamReactor::Create(context, sinks(), stream_parts_);
   std::optional<RequestFault> fault = stream->PassDoor();
   if (!fault && !(fault = CountIn(Needs::kNetworks))) {
@@ -288,13 +299,14 @@ void EmbeddingServiceImpl::ReportStreams() {
 void EmbeddingServiceImpl::EndStreams() { watch_->StopAll(Draining().error); }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListConfigs(grpc::CallbackServerContext* context,
-                                                            const v1::ListConfigsRequest* request,
-                                                            v1::ListConfigsResponse* response) {
-  return Handle(NewCall(context, "ListConfigs"), [&](CallReactor* call) {
-    if (!Admit(call, *request, response, Needs::kNothing)) return;
+                                                            const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
+  return Handle(NewCall(context, "ListConfigs", reply), [&](CallReactor* call) {
+    const auto* message = Enter<v1::ListConfigsRequest>(bytes, call);
+    if (message == nullptr || !Admit(call, Needs::kNothing)) return;
+    auto* const response = call->NewReply<v1::ListConfigsResponse>();
     for (const Config& config : Configs()) {
       const LoadedNetwork* loaded = networks_->Find(config.network->name);
-      if (loaded == nullptr && request->loaded_only()) continue;
+      if (loaded == nullptr && message->loaded_only()) continue;
       WriteConfig(config, loaded, config.name == options_.default_config, options_.precision, response->add_configs());
     }
     WriteLimits(options_, response->mutable_limits());
@@ -303,10 +315,10 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListConfigs(grpc::CallbackServer
 }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::Classify(grpc::CallbackServerContext* context,
-                                                         const v1::ClassifyRequest* message,
-                                                         v1::ClassifyResponse* response) {
-  return Handle(NewCall(context, "Classify"), [&](CallReactor* call) {
-    if (!Admit(call, *message, response)) return;
+                                                         const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
+  return Handle(NewCall(context, "Classify", reply), [&](CallReactor* call) {
+    const auto* message = Enter<v1::ClassifyRequest>(bytes, call);
+    if (message == nullptr || !Admit(call)) return;
     std::vector<const LoadedHead*> heads;
     CallRequest request;
     if (!Take(ReadHeads(message->heads(), *heads_), &heads, call)) return;
@@ -314,17 +326,18 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::Classify(grpc::CallbackServerCon
     if (!Take(ReadClips(message->clips(), options_.max_clips), &request.clips, call)) return;
     LanePlan plan;
     std::vector<PlannedHead> planned = PlanHeads(heads, &plan);
-    auto writer = NewClassifyWriter(std::move(planned), plan, message->top_k(), message->clips_size(), response);
+    auto writer = NewClassifyWriter(std::move(planned), plan, message->top_k(), message->clips_size(),
+                                    call->NewReply<v1::ClassifyResponse>());
     request.lanes = std::move(plan).TakeLanes();
-    Run(call, *message, std::move(request), std::move(writer));
+    Run(call, message->clips(), std::move(request), std::move(writer));
   });
 }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListHeads(grpc::CallbackServerContext* context,
-                                                          const v1::ListHeadsRequest* request,
-                                                          v1::ListHeadsResponse* response) {
-  return Handle(NewCall(context, "ListHeads"), [&](CallReactor* call) {
-    if (!Admit(call, *request, response, Needs::kNothing)) return;
+                                                          const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
+  return Handle(NewCall(context, "ListHeads", reply), [&](CallReactor* call) {
+    if (Enter<v1::ListHeadsRequest>(bytes, call) == nullptr || !Admit(call, Needs::kNothing)) return;
+    auto* const response = call->NewReply<v1::ListHeadsResponse>();
     for (const LoadedHead& loaded : heads_->heads()) WriteHead(loaded, options_.precision, response->add_heads());
     call->Succeed();
   });

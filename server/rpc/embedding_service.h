@@ -56,8 +56,25 @@ struct EmbeddingServiceOptions {
   std::function<void(const CallRecord&)> on_call;
 };
 
+namespace rpc_internal {
+
+// Messages come and go as bytes: read_message.h says why.
+template <typename Base>
+using RawEmbeddings = v1::EmbeddingService::WithRawCallbackMethod_GetSceneEmbeddings<
+    v1::EmbeddingService::WithRawCallbackMethod_GetTimestampEmbeddings<
+        v1::EmbeddingService::WithRawCallbackMethod_StreamEmbeddings<Base>>>;
+template <typename Base>
+using RawAnswers =
+    v1::EmbeddingService::WithRawCallbackMethod_GetTags<v1::EmbeddingService::WithRawCallbackMethod_Classify<Base>>;
+template <typename Base>
+using RawLists = v1::EmbeddingService::WithRawCallbackMethod_ListConfigs<
+    v1::EmbeddingService::WithRawCallbackMethod_ListHeads<Base>>;
+using RawMethods = RawEmbeddings<RawAnswers<RawLists<v1::EmbeddingService::Service>>>;
+
+}  // namespace rpc_internal
+
 // Thread-safe. Must outlive the gRPC server that it is registered with.
-class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService {
+class EmbeddingServiceImpl final : public rpc_internal::RawMethods {
  public:
   // INVALID_ARGUMENT: an option out of range, or a default config that is not known (the nearest names are given).
   // FAILED_PRECONDITION: its network is not loaded. The pointers must outlive the service.
@@ -86,22 +103,20 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
   // Calls that were taken and whose answers have not been sent. One that is refused counts for that moment.
   int64_t calls_in_flight() const { return in_flight_.load(); }
 
-  grpc::ServerUnaryReactor* GetSceneEmbeddings(grpc::CallbackServerContext* context,
-                                               const v1::GetSceneEmbeddingsRequest* request,
-                                               v1::GetSceneEmbeddingsResponse* response) override;
+  grpc::ServerUnaryReactor* GetSceneEmbeddings(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                               grpc::ByteBuffer* reply) override;
   grpc::ServerUnaryReactor* GetTimestampEmbeddings(grpc::CallbackServerContext* context,
-                                                   const v1::GetTimestampEmbeddingsRequest* request,
-                                                   v1::GetTimestampEmbeddingsResponse* response) override;
-  grpc::ServerUnaryReactor* GetTags(grpc::CallbackServerContext* context, const v1::GetTagsRequest* request,
-                                    v1::GetTagsResponse* response) override;
-  grpc::ServerBidiReactor<v1::StreamEmbeddingsRequest, v1::StreamEmbeddingsResponse>* StreamEmbeddings(
+                                                   const grpc::ByteBuffer* request, grpc::ByteBuffer* reply) override;
+  grpc::ServerUnaryReactor* GetTags(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                    grpc::ByteBuffer* reply) override;
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* StreamEmbeddings(
       grpc::CallbackServerContext* context) override;
-  grpc::ServerUnaryReactor* ListConfigs(grpc::CallbackServerContext* context, const v1::ListConfigsRequest* request,
-                                        v1::ListConfigsResponse* response) override;
-  grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context, const v1::ClassifyRequest* request,
-                                     v1::ClassifyResponse* response) override;
-  grpc::ServerUnaryReactor* ListHeads(grpc::CallbackServerContext* context, const v1::ListHeadsRequest* request,
-                                      v1::ListHeadsResponse* response) override;
+  grpc::ServerUnaryReactor* ListConfigs(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* reply) override;
+  grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* reply) override;
+  grpc::ServerUnaryReactor* ListHeads(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                      grpc::ByteBuffer* reply) override;
 
  private:
   enum class State { kStarting, kOpen, kDraining };
@@ -109,7 +124,7 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
   EmbeddingServiceImpl(const EmbeddingServiceOptions& options, const NetworkCatalog* networks, const HeadCatalog* heads,
                        Pipeline* pipeline, Metrics* metrics, std::string default_network);
 
-  CallReactor* NewCall(grpc::CallbackServerContext* context, std::string_view method) const;
+  CallReactor* NewCall(grpc::CallbackServerContext* context, std::string_view method, grpc::ByteBuffer* reply) const;
   CallSinks sinks() const { return {metrics_, door_, options_.on_call, options_.calls_by_peer}; }
 
   // Where a call goes that the door has let in.
@@ -119,10 +134,9 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
   };
   // Counts the call in; who counts it out is told. Else says why not.
   std::optional<RequestFault> CountIn(Needs needs);
-  // What every handler of a unary call begins with: who calls and whether they may, whether the server takes calls,
-  // and the caller's limits, in this order. False: the call has been failed.
-  bool Admit(CallReactor* call, const google::protobuf::Message& message, const google::protobuf::Message* reply,
-             Needs needs = Needs::kNetworks);
+  // What every handler of a unary call goes on with when it knows the caller and has read the message: whether the
+  // server takes calls, and the caller's limits. False: the call has been failed.
+  bool Admit(CallReactor* call, Needs needs = Needs::kNetworks);
 
   // False: as many streams are open as may be.
   bool CountStreamIn();
@@ -134,11 +148,10 @@ class EmbeddingServiceImpl final : public v1::EmbeddingService::CallbackService 
 
   // Both methods of embeddings: `call` then runs or has failed.
   template <typename Request, typename Response>
-  void Embed(CallReactor* call, LaneKind kind, const Request& message, Response* response);
+  void Embed(CallReactor* call, LaneKind kind, const grpc::ByteBuffer* bytes);
 
   // Hands a call whose request has been read to the pipeline.
-  template <typename Request>
-  void Run(CallReactor* call, const Request& message, CallRequest request, std::unique_ptr<ReplyWriter> writer);
+  void Run(CallReactor* call, const AudioClips& clips, CallRequest request, std::unique_ptr<ReplyWriter> writer);
 
   const EmbeddingServiceOptions options_;
   const std::string default_network_;

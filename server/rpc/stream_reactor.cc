@@ -9,6 +9,7 @@
 #include "server/concurrency/border.h"
 #include "server/pipeline/call_errors.h"
 #include "server/rpc/deadline.h"
+#include "server/rpc/read_message.h"
 
 namespace hearwire {
 namespace {
@@ -111,7 +112,7 @@ void StreamReactor::Read() {
   if (end_ || finished_) return;
   reading_ = true;
   reading_since_ = SteadyTime::Now();
-  StartRead(&request_);
+  StartRead(&read_bytes_);
 }
 
 void StreamReactor::OnReadDone(bool ok) {
@@ -128,18 +129,21 @@ void StreamReactor::OnReadDone(bool ok) {
     }
   }
   if (!ok) return stream->EndAudio();
-  const absl::Status thrown = Contain([&] { stream == nullptr ? TakeStart() : TakePiece(); });
+  const absl::Status thrown = Contain([&] {
+    const std::optional<RequestFault> unread = ReadMessage(&read_bytes_, &request_);
+    stream == nullptr ? TakeStart(unread) : TakePiece(unread);
+  });
   if (!thrown.ok()) Stop(FromContained(thrown));
 }
 
-void StreamReactor::TakeStart() {
+void StreamReactor::TakeStart(const std::optional<RequestFault>& unread) {
   StreamRequest request;
   {
     MutexLock lock(&mu_);
     std::variant<StreamPlan, RequestFault> read =
         InvalidRequest("start", "the first message of a stream is its start, and this one has none");
-    if (IsUnread(request_)) {
-      read = RequestFault{OutOfMemory(), ""};
+    if (unread) {
+      read = *unread;
     } else if (request_.has_start()) {
       const v1::StreamStart& start = request_.start();
       account_.set_config(start.config().empty() ? parts_.default_config : std::string_view(start.config()));
@@ -176,10 +180,10 @@ void StreamReactor::TakeStart() {
   stream->Abandon();
 }
 
-void StreamReactor::TakePiece() {
+void StreamReactor::TakePiece(std::optional<RequestFault> unread) {
   std::shared_ptr<StreamCall> stream;
   std::string piece;
-  std::optional<RequestFault> misuse = FindMisuse();
+  std::optional<RequestFault> misuse = unread ? std::move(unread) : FindMisuse();
   {
     MutexLock lock(&mu_);
     stream = stream_;
@@ -203,7 +207,6 @@ std::optional<RequestFault> StreamReactor::CountPiece(size_t bytes) {
 }
 
 std::optional<RequestFault> StreamReactor::FindMisuse() const {
-  if (IsUnread(request_)) return RequestFault{OutOfMemory(), ""};
   if (request_.has_start())
     return InvalidRequest("start", "the stream has one already: all messages behind it are samples");
   if (!request_.has_samples()) return InvalidRequest("request", "the message is empty: set samples");
@@ -293,7 +296,9 @@ void StreamReactor::GoOn() {
   if (!messages_.empty()) {
     writing_ = true;
     writing_since_ = SteadyTime::Now();
-    StartWrite(messages_.front().get());
+    written_bytes_.Clear();
+    WriteMessage(*messages_.front(), &written_bytes_);
+    StartWrite(&written_bytes_);
   } else if (end_) {
     finished_ = true;
     Finish(*end_);

@@ -51,7 +51,7 @@ struct StreamParts {
 // ahead of what the pipeline has taken.
 //
 // gRPC's operations are started under mu_: none of their reactions runs on the thread that starts them.
-class StreamReactor final : public grpc::ServerBidiReactor<v1::StreamEmbeddingsRequest, v1::StreamEmbeddingsResponse>,
+class StreamReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                             public StreamSink,
                             public std::enable_shared_from_this<StreamReactor> {
  public:
@@ -90,8 +90,9 @@ class StreamReactor final : public grpc::ServerBidiReactor<v1::StreamEmbeddingsR
 
   // --- Reading.
   void Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void TakeStart() ABSL_LOCKS_EXCLUDED(mu_);
-  void TakePiece() ABSL_LOCKS_EXCLUDED(mu_);
+  // unread: why there is no message.
+  void TakeStart(const std::optional<RequestFault>& unread) ABSL_LOCKS_EXCLUDED(mu_);
+  void TakePiece(std::optional<RequestFault> unread) ABSL_LOCKS_EXCLUDED(mu_);
   // A piece counts as its caller's. The fault that the stream then ends with, if the caller may take no more.
   std::optional<RequestFault> CountPiece(size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // What the client may not send behind the start: the stream ends once the rows that are known have left.
@@ -122,7 +123,8 @@ class StreamReactor final : public grpc::ServerBidiReactor<v1::StreamEmbeddingsR
   std::string fault_field_ ABSL_GUARDED_BY(mu_);               // Of what the writer refused, or the client did.
   std::unique_ptr<Admission::Share> held_ ABSL_GUARDED_BY(mu_);
 
-  v1::StreamEmbeddingsRequest request_;  // The pending read's, else its reaction's.
+  grpc::ByteBuffer read_bytes_;          // The pending read's, else its reaction's.
+  v1::StreamEmbeddingsRequest request_;  // The reaction's.
   bool reading_ ABSL_GUARDED_BY(mu_) = false;
   SteadyTime reading_since_ ABSL_GUARDED_BY(mu_);
   int64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;  // Of samples, so far.
@@ -130,6 +132,7 @@ class StreamReactor final : public grpc::ServerBidiReactor<v1::StreamEmbeddingsR
   std::deque<Message> messages_ ABSL_GUARDED_BY(mu_);  // While writing_, the first is on its way.
   int64_t queued_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t reply_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // Of all messages so far.
+  grpc::ByteBuffer written_bytes_ ABSL_GUARDED_BY(mu_);
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   SteadyTime writing_since_ ABSL_GUARDED_BY(mu_);
   std::optional<grpc::Status> end_ ABSL_GUARDED_BY(mu_);

@@ -13,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "server/concurrency/steady_time.h"
 #include "server/rpc/embedding_service.h"
+#include "server/rpc/read_message.h"
 #include "tests/server/rpc/service_harness.h"
 
 namespace hearwire {
