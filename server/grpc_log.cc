@@ -1,5 +1,6 @@
 #include "server/grpc_log.h"
 
+#include <google/protobuf/stubs/common.h>
 #include <grpc/support/log.h>
 
 #include <utility>
@@ -7,6 +8,10 @@
 #include "absl/strings/ascii.h"
 #include "server/concurrency/mutex.h"
 #include "server/telemetry/log.h"
+
+#if GOOGLE_PROTOBUF_VERSION < 4022000
+#include <google/protobuf/stubs/logging.h>
+#endif
 
 namespace hearwire {
 namespace {
@@ -37,9 +42,21 @@ void LogFromGrpc(gpr_log_func_args* args) {
   Log(level, "gRPC", {{"text", ToLoggedText(args->message)}});
 }
 
+#if GOOGLE_PROTOBUF_VERSION < 4022000  // Later ones write by Abseil's log.
+void LogFromProtobuf(google::protobuf::LogLevel /*level*/, const char* /*file*/, int /*line*/,
+                     const std::string& message) {
+  if (LogEnabled(LogLevel::kDebug)) Log(LogLevel::kDebug, "protobuf", {{"text", ToLoggedText(message)}});
+}
+#endif
+
 }  // namespace
 
-void TakeGrpcLog() { gpr_set_log_function(LogFromGrpc); }
+void TakeGrpcLog() {
+  gpr_set_log_function(LogFromGrpc);
+#if GOOGLE_PROTOBUF_VERSION < 4022000
+  google::protobuf::SetLogHandler(LogFromProtobuf);
+#endif
+}
 
 std::string ToLoggedText(std::string_view message) {
   const std::string lower = absl::AsciiStrToLower(absl::string_view(message.data(), message.size()));

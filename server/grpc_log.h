@@ -1,4 +1,4 @@
-// gRPC's own messages in the program's log.
+// gRPC's and protobuf's own messages in the program's log.
 
 #ifndef HEARWIRE_SERVER_GRPC_LOG_H_
 #define HEARWIRE_SERVER_GRPC_LOG_H_
@@ -14,6 +14,7 @@ namespace hearwire {
 
 // From now on gRPC's errors are errors of the log, and the rest is at debug. gRPC has no warnings, and writes nothing
 // but errors unless GRPC_VERBOSITY says more.
+// What protobuf says of requests that it cannot read is at debug: their callers are told.
 void TakeGrpcLog();
 
 // What is logged of such a message. It may quote what a caller has sent: it is cut, and ends before anything that may
