@@ -100,6 +100,18 @@ TEST_F(BatcherEndTest, ACallOfWhichSomeRunsAtShutdownIsAnsweredWhenThatHasEnded)
   EXPECT_EQ(backend_.batches().size(), 1u);
 }
 
+TEST_F(BatcherEndTest, TheBatchThatLostTheDeviceIsNotCountedAsOneThatRan) {
+  Start(1);
+  TestCall good(0, 1, 1, 1), lost(0, 1, 1, 2);
+  FailWindow(lost, 0, absl::UnavailableError("fell off the bus"));
+  ASSERT_TRUE(batcher_->Submit(good.work()).ok());
+  EXPECT_TRUE(good.Wait().ok());
+  ASSERT_TRUE(batcher_->Submit(lost.work()).ok());
+  EXPECT_FALSE(lost.Wait().ok());
+  batcher_->Shutdown(absl::UnavailableError("end"));
+  EXPECT_EQ(observer_.batches().size(), 1u);
+}
+
 TEST_F(BatcherEndTest, ItsEndFailsWhatWaits) {
   Start(1);
   batcher_->BeginPreparation();

@@ -100,6 +100,38 @@ TEST_F(BatcherTest, ALongCallRunsOnAllWorkersAtOnce) {
   for (const FakeBatch& batch : backend_.batches()) EXPECT_EQ(batch.windows, 16);
 }
 
+// Whoever brings the call wakes two workers; each that takes a batch wakes the next.
+TEST_F(BatcherTest, WorkersThatSleepWakeEachOtherForALongCall) {
+  gated_ = true;
+  options_.queue.max_batch_frames = 4096;
+  Start(6);
+  absl::SleepFor(absl::Milliseconds(50));  // Until they sleep: one that does not needs no waking.
+  TestCall a(0, 96, 16);
+  ASSERT_TRUE(batcher_->Submit(a.work()).ok());
+  gate_.WaitForArrivals(6);
+  gate_.Open();
+  EXPECT_TRUE(a.Wait().ok());
+  EXPECT_TRUE(a.RowsAreRight());
+}
+
+TEST_F(BatcherTest, ABatchThatFailedSaysNothingOfThePace) {
+  Start(1);
+  TestCall bad(0, 1, 1, 1), good(0, 1, 1, 2);
+  FailWindow(bad, 0, absl::InternalError("bad window"));
+  ASSERT_TRUE(batcher_->Submit(bad.work()).ok());
+  EXPECT_FALSE(bad.Wait().ok());
+  batcher_->BeginPreparation();  // So that the next one waits.
+  ASSERT_TRUE(batcher_->Submit(good.work()).ok());
+  EXPECT_EQ(batcher_->RetryDelay(), absl::Seconds(1)) << "as long as none has ended well";
+  batcher_->EndPreparation();
+  EXPECT_TRUE(good.Wait().ok());
+  batcher_->BeginPreparation();
+  ASSERT_TRUE(batcher_->Submit(first_.work()).ok());
+  EXPECT_LT(batcher_->RetryDelay(), absl::Seconds(1));
+  batcher_->EndPreparation();
+  EXPECT_TRUE(first_.Wait().ok());
+}
+
 TEST_F(BatcherTest, AShortCallRunsBesideALongOne) {
   StartWithABusyWorker();
   TestCall a(0, 1000, 1, 1), b(0, 1, 1, 2);
