@@ -35,7 +35,7 @@ v1::GetSceneEmbeddingsRequest Request() {
   request.set_config("mn04_all_b_mel_avgs");
   request.add_clips()->set_encoded("a whole file");
   v1::Pcm* pcm = request.add_clips()->mutable_pcm();
-  pcm->set_encoding(v1::Pcm::LINEAR16);
+  pcm->set_encoding(v1::Pcm::ENCODING_LINEAR16);
   pcm->set_sample_rate_hertz(44100);
   pcm->set_samples("samples of a clip");
   request.add_clips();
