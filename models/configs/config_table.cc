@@ -13,7 +13,7 @@ using enum HeadKind;
 using enum Pooling;
 
 constexpr std::string_view kMn04AsSha256 = "899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c";
-constexpr std::string_view kHearwireMn01Sha256 = "bbc47ba0fcf1dbc4e58311c3922b4e42cecb4118488080fdb6c1549b9b6b3efb";
+constexpr std::string_view kHearwireMn01Sha256 = "1e8aa5b334f90e26ef4350a7ccb3c70e005ad87c17d049c5c239f60e174dc28a";
 
 // clang-format off
 constexpr NetworkInfo kNetworks[] = {

@@ -126,7 +126,7 @@ TEST(ConfigTableTest, ServesTheReferencesSlipsAsTheReferenceComputesThem) {
 }
 
 TEST(ConfigTableTest, KnowsTheHashOfTheDefaultAndOfMn04) {
-  EXPECT_EQ(FindNetwork("hearwire_mn01")->sha256, "bbc47ba0fcf1dbc4e58311c3922b4e42cecb4118488080fdb6c1549b9b6b3efb");
+  EXPECT_EQ(FindNetwork("hearwire_mn01")->sha256, "1e8aa5b334f90e26ef4350a7ccb3c70e005ad87c17d049c5c239f60e174dc28a");
   EXPECT_EQ(FindNetwork("mn04_as")->sha256, "899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c");
   EXPECT_EQ(FindNetwork("mn10_as")->sha256, "");
 }
