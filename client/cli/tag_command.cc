@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <string>
 #include <utility>
@@ -20,6 +22,16 @@ struct TagOptions {
   std::string format = "text";
 };
 
+constexpr int kBarWidth = 30;
+
+// A probability as a bar, padded to kBarWidth columns: what is left of it is dots.
+std::string Bar(float probability) {
+  const int filled = std::clamp(static_cast<int>(std::lround(probability * kBarWidth)), 0, kBarWidth);
+  std::string bar;
+  for (int i = 0; i < kBarWidth; ++i) bar += i < filled ? "█" : "·";
+  return bar;
+}
+
 std::string TagsText(const std::string& name, const std::vector<client::Tag>& tags, const std::string& format) {
   std::string text;
   if (format == "csv") {
@@ -35,8 +47,10 @@ std::string TagsText(const std::string& name, const std::vector<client::Tag>& ta
     text = absl::StrCat("{\"file\":", JsonString(name), ",\"tags\":[", text, "]}\n");
   } else {
     text = absl::StrCat(Printable(name), "\n");
-    for (const client::Tag& tag : tags)
-      absl::StrAppend(&text, absl::StrFormat("  %.3f  %s\n", tag.probability, Printable(tag.name)));
+    for (const client::Tag& tag : tags) {
+      const std::string bar = format == "bars" ? Bar(tag.probability) + "  " : "";
+      absl::StrAppend(&text, absl::StrFormat("  %.3f  %s%s\n", tag.probability, bar, Printable(tag.name)));
+    }
   }
   return text;
 }
@@ -81,9 +95,11 @@ void AddTagCommand(CLI::App& program, Command& chosen) {
       ->type_name("N");
   command.add_option("--network", options->network, "Such as mn10_as; default: the server's default config's")
       ->type_name("NAME");
-  command.add_option("--format", options->format, "text, csv (a line for each tag) or json (an array of files)")
+  command
+      .add_option("--format", options->format,
+                  "text, bars (text with bars), csv (a line for each tag) or json (an array of files)")
       ->capture_default_str()
-      ->check(CLI::IsMember({"text", "csv", "json"}))
+      ->check(CLI::IsMember({"text", "bars", "csv", "json"}))
       ->type_name("FORMAT");
   command.footer("Files that fail are reported; the others are done, and the exit code is 1.");
   command.callback([options, &chosen] { chosen = [options] { return TagFiles(*options); }; });

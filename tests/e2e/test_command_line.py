@@ -1,13 +1,18 @@
 """The command hearwire against a real server: the same numbers as any other client."""
 
 import json
+import pathlib
+import re
 import subprocess
+import sys
 import wave
 
 import numpy as np
 import pytest
 
 from hearwire_server import BIN, PATIENCE, array, chirp, pb
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def hearwire(server, *arguments, check=True, stdin=None):
@@ -86,6 +91,16 @@ def test_tags_configs_and_health(server, sound):
     assert len(lines) == 4
     assert "hearwire_mn01_all_b_mel_avgs" in hearwire(server, "configs").stdout.decode()
     assert hearwire(server, "health").stdout.decode().strip() == "SERVING"
+
+
+def test_the_quick_start_names_the_siren_that_it_makes(server, tmp_path):
+    siren = tmp_path / "siren.wav"
+    subprocess.run([sys.executable, ROOT / "scripts" / "make_siren.py", siren], check=True)
+    lines = hearwire(server, "tag", siren, "--top-k", 2, "--format", "bars").stdout.decode().splitlines()
+    first, second = (re.fullmatch(r"  (0\.\d{3})  (█*)(·*)  (.+)", line).groups() for line in lines[1:])
+    assert first[3] == "Siren" and second[3] == "Emergency vehicle"
+    for probability, bar, rest, _ in (first, second):
+        assert len(bar) == round(30 * float(probability)) and len(bar + rest) == 30
 
 
 def test_without_a_server_it_says_how_to_start_one(sound):

@@ -60,4 +60,20 @@ expect "a failed step shows what is wrong without retries" "==> fetch it … fai
 fetch: fetch it failed (exit code 1; all of its output: .cache/logs/fetch-it.log). Is the network there?" \
   bash "$work/fetch" "$scripts" "$work"
 
+# A build by Ninja and a download, each two seconds long, looked at every half second.
+cat >"$work/long" <<'EOF'
+. "$1/steps.sh"
+root=$2
+progress_period=0.5
+build() { echo "[7/662] Building CXX object a.o"; sleep 2; }
+step "build" build
+fetch() { head -c 3000000 /dev/urandom >"$root/downloads/wheel"; sleep 2; }
+mkdir "$root/downloads"
+growing=$root/downloads
+step "fetch" fetch
+EOF
+without_seconds() { bash "$@" 2>&1 | sed 's/[0-9]* s$/… s/'; return 1; }
+expect "a long step says how far it is, once for each change" "==> build … 7 of 662 … … s
+==> fetch … 3 MB … … s" without_seconds "$work/long" "$scripts" "$work"
+
 [ $failures = 0 ]
