@@ -88,10 +88,10 @@ bool Take(std::variant<T, RequestFault> result, T* value, CallReactor* call) {
 // What every handler of a unary call begins with: who calls and whether they may, and then the request. Null: the call
 // has failed. gRPC shows the bytes as constant; they are this call's, and nobody reads them again.
 template <typename Request>
-const Request* Enter(const grpc::ByteBuffer* bytes, CallReactor* call) {
+const Request* Enter(const grpc::ByteBuffer* bytes, int max_clips, CallReactor* call) {
   auto* const message = call->NewRequest<Request>(static_cast<int64_t>(bytes->Length()));
   std::optional<RequestFault> fault = call->PassDoor();
-  if (!fault) fault = ReadMessage(const_cast<grpc::ByteBuffer*>(bytes), message);
+  if (!fault) fault = ReadMessage(const_cast<grpc::ByteBuffer*>(bytes), MostFields(max_clips), message);
   if (fault) call->Fail(*fault);
   return fault ? nullptr : message;
 }
@@ -188,7 +188,7 @@ void EmbeddingServiceImpl::Run(CallReactor* call, const AudioClips& clips, CallR
 
 template <typename Request, typename Response>
 void EmbeddingServiceImpl::Embed(CallReactor* call, LaneKind kind, const grpc::ByteBuffer* bytes) {
-  const auto* message = Enter<Request>(bytes, call);
+  const auto* message = Enter<Request>(bytes, options_.max_clips, call);
   if (message == nullptr) return;
   const std::string& name = message->config().empty() ? options_.default_config : message->config();
   call->set_config(name);
@@ -232,7 +232,7 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTimestampEmbeddings(grpc::Cal
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTags(grpc::CallbackServerContext* context,
                                                         const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
   return Handle(NewCall(context, "GetTags", reply), [&](CallReactor* call) {
-    const auto* message = Enter<v1::GetTagsRequest>(bytes, call);
+    const auto* message = Enter<v1::GetTagsRequest>(bytes, options_.max_clips, call);
     if (message == nullptr) return;
     const std::string& name = message->network().empty() ? default_network_ : message->network();
     call->set_config(name);
@@ -301,7 +301,7 @@ void EmbeddingServiceImpl::EndStreams() { watch_->StopAll(Draining().error); }
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListConfigs(grpc::CallbackServerContext* context,
                                                             const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
   return Handle(NewCall(context, "ListConfigs", reply), [&](CallReactor* call) {
-    const auto* message = Enter<v1::ListConfigsRequest>(bytes, call);
+    const auto* message = Enter<v1::ListConfigsRequest>(bytes, options_.max_clips, call);
     if (message == nullptr || !Admit(call, Needs::kNothing)) return;
     auto* const response = call->NewReply<v1::ListConfigsResponse>();
     for (const Config& config : Configs()) {
@@ -317,7 +317,7 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListConfigs(grpc::CallbackServer
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::Classify(grpc::CallbackServerContext* context,
                                                          const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
   return Handle(NewCall(context, "Classify", reply), [&](CallReactor* call) {
-    const auto* message = Enter<v1::ClassifyRequest>(bytes, call);
+    const auto* message = Enter<v1::ClassifyRequest>(bytes, options_.max_clips, call);
     if (message == nullptr || !Admit(call)) return;
     std::vector<const LoadedHead*> heads;
     CallRequest request;
@@ -336,7 +336,8 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::Classify(grpc::CallbackServerCon
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListHeads(grpc::CallbackServerContext* context,
                                                           const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
   return Handle(NewCall(context, "ListHeads", reply), [&](CallReactor* call) {
-    if (Enter<v1::ListHeadsRequest>(bytes, call) == nullptr || !Admit(call, Needs::kNothing)) return;
+    if (Enter<v1::ListHeadsRequest>(bytes, options_.max_clips, call) == nullptr || !Admit(call, Needs::kNothing))
+      return;
     auto* const response = call->NewReply<v1::ListHeadsResponse>();
     for (const LoadedHead& loaded : heads_->heads()) WriteHead(loaded, options_.precision, response->add_heads());
     call->Succeed();

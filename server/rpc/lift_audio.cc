@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "hearwire/v1/embedding.pb.h"
+#include "server/rpc/wire_type.h"
 
 namespace hearwire {
 namespace {
@@ -14,12 +15,6 @@ namespace {
 using google::protobuf::io::CodedInputStream;
 using google::protobuf::io::CodedOutputStream;
 using google::protobuf::io::StringOutputStream;
-
-// https://protobuf.dev/programming-guides/encoding: a tag is a field's number and how its value is written.
-enum WireType : uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kGroup = 3, kGroupEnd = 4, kFixed32 = 5 };
-constexpr uint32_t kWireTypeBits = 3;
-
-constexpr uint32_t BytesTag(int field) { return (static_cast<uint32_t>(field) << kWireTypeBits) | kBytes; }
 
 constexpr uint32_t kClips = BytesTag(v1::GetTagsRequest::kClipsFieldNumber);
 static_assert(kClips == BytesTag(v1::GetSceneEmbeddingsRequest::kClipsFieldNumber));
@@ -44,36 +39,36 @@ void WriteBytes(uint32_t tag, const std::string& bytes, CodedOutputStream* outpu
 // Copies a field that is none of ours, whatever it is.
 bool CopyField(uint32_t tag, CodedInputStream* input, CodedOutputStream* output) {
   if (tag >> kWireTypeBits == 0) return false;
-  switch (tag & ((1U << kWireTypeBits) - 1)) {
-    case kVarint: {
+  switch (WireTypeOf(tag)) {
+    case WireType::kVarint: {
       uint64_t value;
       if (!input->ReadVarint64(&value)) return false;
       output->WriteTag(tag);
       output->WriteVarint64(value);
       return true;
     }
-    case kFixed64: {
+    case WireType::kFixed64: {
       uint64_t value;
       if (!input->ReadLittleEndian64(&value)) return false;
       output->WriteTag(tag);
       output->WriteLittleEndian64(value);
       return true;
     }
-    case kFixed32: {
+    case WireType::kFixed32: {
       uint32_t value;
       if (!input->ReadLittleEndian32(&value)) return false;
       output->WriteTag(tag);
       output->WriteLittleEndian32(value);
       return true;
     }
-    case kBytes: {
+    case WireType::kBytes: {
       std::string bytes;
       if (!ReadBytes(input, &bytes)) return false;
       WriteBytes(tag, bytes, output);
       return true;
     }
-    case kGroup: {
-      const uint32_t end = tag - kGroup + kGroupEnd;
+    case WireType::kGroup: {
+      const uint32_t end = EndOfGroup(tag);
       output->WriteTag(tag);
       if (!input->IncrementRecursionDepth()) return false;
       for (uint32_t inner = input->ReadTag(); inner != end; inner = input->ReadTag()) {

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/pipeline/call_errors.h"
 #include "server/rpc/lift_audio.h"
+#include "server/rpc/message_fields.h"
 
 namespace hearwire {
 namespace {
@@ -75,43 +76,58 @@ bool ParseLarge(grpc::ByteBuffer* bytes, Request* message) {
   return ParseInParts(&stream, message);
 }
 
+MessageFields FieldsOf(grpc::ByteBuffer* bytes, const google::protobuf::Descriptor& type, int64_t most) {
+  grpc::ProtoBufferReader reader(bytes);
+  return reader.status().ok() ? CountFields(&reader, type, most) : MessageFields();
+}
+
 template <typename Parse>
-std::optional<RequestFault> Read(grpc::ByteBuffer* bytes, google::protobuf::Message* message, Parse parse) {
+std::optional<RequestFault> Read(grpc::ByteBuffer* bytes, int64_t most_fields, google::protobuf::Message* message,
+                                 Parse parse) {
   const auto has_room = has_room_for_message.load(std::memory_order_relaxed);
   if (has_room != nullptr && !has_room(static_cast<int64_t>(bytes->Length()))) {
     bytes->Clear();
     return RequestFault{OutOfMemory(), ""};
   }
-  const bool parsed = parse();
+  const MessageFields fields = FieldsOf(bytes, *message->GetDescriptor(), most_fields);
+  const bool parsed = fields.is_message && parse();
   bytes->Clear();
-  if (parsed) return std::nullopt;
-  return InvalidRequest("", absl::StrCat("the bytes are no message ", message->GetTypeName()));
+  if (fields.has_too_many) {
+    return InvalidRequest("", absl::StrCat("the message has more than ", most_fields,
+                                           " fields, the most that this server reads: split it"));
+  }
+  if (!parsed) return InvalidRequest("", absl::StrCat("the bytes are no message ", message->GetTypeName()));
+  if (fields.has_unknown) message->DiscardUnknownFields();
+  return std::nullopt;
 }
 
 template <typename Request>
-std::optional<RequestFault> ReadWithAudio(grpc::ByteBuffer* bytes, Request* message) {
-  return Read(bytes, message, [&] {
+std::optional<RequestFault> ReadWithAudio(grpc::ByteBuffer* bytes, int64_t most_fields, Request* message) {
+  return Read(bytes, most_fields, message, [&] {
     return bytes->Length() < kLargeMessage ? ParseAtOnce(bytes, message) : ParseLarge(bytes, message);
   });
 }
 
 }  // namespace
 
-std::optional<RequestFault> ReadMessage(grpc::ByteBuffer* bytes, google::protobuf::Message* message) {
-  return Read(bytes, message, [&] { return ParseAtOnce(bytes, message); });
+std::optional<RequestFault> ReadMessage(grpc::ByteBuffer* bytes, int64_t most_fields,
+                                        google::protobuf::Message* message) {
+  return Read(bytes, most_fields, message, [&] { return ParseAtOnce(bytes, message); });
 }
 
-std::optional<RequestFault> ReadMessage(grpc::ByteBuffer* bytes, v1::GetSceneEmbeddingsRequest* message) {
-  return ReadWithAudio(bytes, message);
+std::optional<RequestFault> ReadMessage(grpc::ByteBuffer* bytes, int64_t most_fields,
+                                        v1::GetSceneEmbeddingsRequest* message) {
+  return ReadWithAudio(bytes, most_fields, message);
 }
-std::optional<RequestFault> ReadMessage(grpc::ByteBuffer* bytes, v1::GetTimestampEmbeddingsRequest* message) {
-  return ReadWithAudio(bytes, message);
+std::optional<RequestFault> ReadMessage(grpc::ByteBuffer* bytes, int64_t most_fields,
+                                        v1::GetTimestampEmbeddingsRequest* message) {
+  return ReadWithAudio(bytes, most_fields, message);
 }
-std::optional<RequestFault> ReadMessage(grpc::ByteBuffer* bytes, v1::GetTagsRequest* message) {
-  return ReadWithAudio(bytes, message);
+std::optional<RequestFault> ReadMessage(grpc::ByteBuffer* bytes, int64_t most_fields, v1::GetTagsRequest* message) {
+  return ReadWithAudio(bytes, most_fields, message);
 }
-std::optional<RequestFault> ReadMessage(grpc::ByteBuffer* bytes, v1::ClassifyRequest* message) {
-  return ReadWithAudio(bytes, message);
+std::optional<RequestFault> ReadMessage(grpc::ByteBuffer* bytes, int64_t most_fields, v1::ClassifyRequest* message) {
+  return ReadWithAudio(bytes, most_fields, message);
 }
 
 void WriteMessage(const google::protobuf::Message& message, grpc::ByteBuffer* bytes) {

@@ -37,6 +37,14 @@ CallError ConnectionTooOld() {
           .reason = reason::kStreamTooLong};
 }
 
+// What a message of a stream may have beside samples: a start names heads.
+constexpr int64_t kMostBesideAPiece = 64 << 10;
+
+RequestFault TooLarge(int64_t bytes, int64_t most) {
+  return InvalidRequest("samples", absl::StrCat("a piece of ", bytes, " bytes is more than this server takes (", most,
+                                                " bytes, its --max-piece-bytes): send smaller ones"));
+}
+
 }  // namespace
 
 std::shared_ptr<StreamReactor> StreamReactor::Create(grpc::CallbackServerContext* context, CallSinks sinks,
@@ -130,7 +138,7 @@ void StreamReactor::OnReadDone(bool ok) {
   }
   if (!ok) return stream->EndAudio();
   const absl::Status thrown = Contain([&] {
-    const std::optional<RequestFault> unread = ReadMessage(&read_bytes_, &request_);
+    const std::optional<RequestFault> unread = ReadStreamMessage();
     stream == nullptr ? TakeStart(unread) : TakePiece(unread);
   });
   if (!thrown.ok()) Stop(FromContained(thrown));
@@ -206,15 +214,22 @@ std::optional<RequestFault> StreamReactor::CountPiece(size_t bytes) {
   return door_->Take(account_.caller(), static_cast<int64_t>(bytes), absl::Seconds(seconds));
 }
 
+std::optional<RequestFault> StreamReactor::ReadStreamMessage() {
+  const auto size = static_cast<int64_t>(read_bytes_.Length());
+  if (size > parts_.limits.max_piece_bytes + kMostBesideAPiece) {
+    read_bytes_.Clear();
+    return TooLarge(size, parts_.limits.max_piece_bytes);
+  }
+  return ReadMessage(&read_bytes_, MostFields(0), &request_);
+}
+
 std::optional<RequestFault> StreamReactor::FindMisuse() const {
   if (request_.has_start())
     return InvalidRequest("start", "the stream has one already: all messages behind it are samples");
   if (!request_.has_samples()) return InvalidRequest("request", "the message is empty: set samples");
   const auto size = static_cast<int64_t>(request_.samples().size());
   if (size <= parts_.limits.max_piece_bytes) return std::nullopt;
-  return InvalidRequest(
-      "samples", absl::StrCat("a piece of ", size, " bytes is more than this server takes (",
-                              parts_.limits.max_piece_bytes, " bytes, its --max-piece-bytes): send smaller ones"));
+  return TooLarge(size, parts_.limits.max_piece_bytes);
 }
 
 void StreamReactor::OnPieceTaken() {

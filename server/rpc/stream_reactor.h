@@ -90,6 +90,8 @@ class StreamReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
 
   // --- Reading.
   void Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // From read_bytes_ into request_; or why not.
+  std::optional<RequestFault> ReadStreamMessage();
   // unread: why there is no message.
   void TakeStart(const std::optional<RequestFault>& unread) ABSL_LOCKS_EXCLUDED(mu_);
   void TakePiece(std::optional<RequestFault> unread) ABSL_LOCKS_EXCLUDED(mu_);

@@ -7,6 +7,7 @@ import pathlib
 import sys
 import threading
 
+import grpc
 import hearwire_server
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench"))
 
 import long_audio
 import slow_readers
+from processes import memory
 
 pytestmark = pytest.mark.skipif(
     bool(os.environ.get("HEARWIRE_SANITIZE")), reason="a sanitizer's own memory is larger than what is measured")
@@ -40,6 +42,56 @@ def test_unread_replies_are_refused_by_the_count_of_their_bytes() -> None:
     assert outcome.peak_kb * 1024 < 0.75 * outcome.limit_bytes, outcome
     assert outcome.metrics_answer, outcome
     assert outcome.call_after == "OK", outcome
+
+
+# Messages of 20 MB of which protobuf would make 0.2 to 1.3 GB: empty clips, heads without names, unknown fields of each
+# kind, nested ones. And one whose unknown field is large.
+BOMBS = {
+    "empty clips": b"\x12\x00" * (10 << 20),
+    "empty names": b"\x0a\x00" * (10 << 20),
+    "unknown bytes": b"\x7a\x00" * (10 << 20),
+    "unknown numbers": b"\x78\x00" * (10 << 20),
+    "unknown groups": b"\x7b\x7c" * (10 << 20),
+    "a clip of unknown fields": b"\x12\x80\x80\x80\x05" + b"\x7a\x00" * (5 << 20),
+}
+METHODS = ["GetTags", "Classify", "ListConfigs", "StreamEmbeddings"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_message_of_small_fields_takes_no_more_than_its_bytes(method: str) -> None:
+    with hearwire_server.Server("--device=cpu") as server:
+        make = server.channel.stream_unary if method.startswith("Stream") else server.channel.unary_unary
+        call = make(f"/hearwire.v1.EmbeddingService/{method}")
+        calm = memory(server.process.pid)["VmHWM"]
+        for name, bomb in BOMBS.items():
+            if method == "ListConfigs" and name == "a clip of unknown fields":
+                continue  # It knows no clips: one field.
+            with pytest.raises(grpc.RpcError) as error:
+                call(iter([bomb]) if method.startswith("Stream") else bomb, timeout=60)
+            assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT, (name, error.value)
+        # A message comes in slices, which are twice its bytes for a while; several may wait to be given back.
+        assert memory(server.process.pid)["VmHWM"] - calm < 100_000, "kB"
+
+
+def test_an_open_stream_keeps_no_unknown_bytes() -> None:
+    padding = b"\x7a\x80\x80\x20" + bytes(512 << 10)  # 0.5 MB in a field that no version has.
+    start = hearwire_server.pb.StreamEmbeddingsRequest(start=dict(
+        encoding=1, sample_rate_hertz=32000, timestamps=True)).SerializeToString() + padding
+    with hearwire_server.Server("--device=cpu") as server:
+        calm = memory(server.process.pid)["VmRSS"]
+        over = threading.Event()
+
+        def messages():
+            yield start
+            over.wait(60)
+
+        make = server.channel.stream_stream("/hearwire.v1.EmbeddingService/StreamEmbeddings")
+        calls = [make(messages(), timeout=120) for _ in range(40)]
+        for call in calls:
+            next(call)
+        held = memory(server.process.pid)["VmRSS"] - calm
+        over.set()
+        assert held < 12_000, "kB: 40 times the padding is 20 MB"
 
 
 def test_memory_goes_back_after_a_storm() -> None:
