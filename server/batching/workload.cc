@@ -13,7 +13,7 @@ constexpr double kLongMemory = 0.98;
 // The share of the batches' time that this cost may be: beyond, it is noise.
 constexpr double kMostOfTime = 0.9;
 
-constexpr absl::Duration kTrustHalves = absl::Seconds(10);
+constexpr absl::Duration kTrustHalves = absl::Seconds(2);
 
 }  // namespace
 

@@ -43,7 +43,7 @@ class Workload {
   int64_t FrameCost(int network) const;
 
   // How long one worker needs for a call of so many frames in so many batches, by what batches of that network took: so
-  // much per frame and so much per batch. Zero while none of the network has ended. Halved for each 10 s since the last
+  // much per frame and so much per batch. Zero while none of the network has ended. Halved for each 2 s since the last
   // one: a pace that was measured in a bad moment must not keep calls out, and itself from being measured, for ever.
   absl::Duration CautiousTimeFor(int network, int64_t frames, int64_t batches, SteadyTime now) const;
 
