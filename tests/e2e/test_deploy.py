@@ -7,7 +7,7 @@ import grpc
 import pytest
 import yaml
 
-from hearwire_server import REPOSITORY
+from hearwire_server import PATIENCE, REPOSITORY, chirp, pb, pcm
 
 DEPLOY = REPOSITORY / "deploy"
 # Labels that Prometheus adds.
@@ -28,7 +28,8 @@ EXPRESSIONS = [rule["expr"] for rule in RULES] + [
 
 @pytest.fixture(scope="module")
 def series(server):
-    """Metric name: its labels and their values, as a server that has answered nothing yet exports them."""
+    """Metric name: its labels and their values, as a server exports them that has answered one call."""
+    server.stub.GetTags(pb.GetTagsRequest(clips=[pcm(chirp(0.5))]), timeout=60 * PATIENCE)
     found = {}
     for line in server.metrics().splitlines():
         if match := re.match(r"([a-z_]+)(?:\{(.*)\})? ", line):

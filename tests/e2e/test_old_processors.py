@@ -27,13 +27,12 @@ def scene_and_timestamps(server):
 
 # With SSE3 at most; without AVX; with AVX, without AVX2.
 @pytest.mark.parametrize("processor, kernels", [("qemu64", "SCALAR"), ("Westmere", "SSE4"), ("SandyBridge", "SSE4")])
-def test_the_server_runs_and_warns_once(server, tmp_path, monkeypatch, processor, kernels):
+def test_the_server_runs_and_warns_once(server, tmp_path, processor, kernels):
     expected = scene_and_timestamps(server)
     program = tmp_path / "hearwire-server"
     program.write_text(f'#!/bin/sh\nexec {QEMU} -cpu {processor} {hearwire_server.BIN}/hearwire-server "$@"\n')
     program.chmod(0o755)
-    monkeypatch.setattr(hearwire_server, "BIN", tmp_path)
-    with Server("--device=cpu") as emulated:
+    with Server("--device=cpu", program=program) as emulated:
         for found, wanted in zip(scene_and_timestamps(emulated), expected):
             assert found.shape == wanted.shape
             assert np.abs(found - wanted).max() <= 1e-5 * np.abs(wanted).max()
