@@ -20,27 +20,43 @@ int64_t ReadLimit() {
   return static_cast<int64_t>(limit.rlim_cur);
 }
 
-// A number of /proc/self/statm, of pages: 0 is what is mapped, 1 what is resident. 0 when it cannot be read.
-int64_t ReadPages(int number) {
+// The first numbers of /proc/self/statm, in bytes: what is mapped, what is resident, what of it files back. 0 when they
+// cannot be read.
+struct Pages {
+  int64_t mapped = 0;
+  int64_t resident = 0;
+  int64_t of_files = 0;
+};
+
+Pages ReadPages() {
   const int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
+  if (fd < 0) return {};
   std::array<char, 64> text = {};
   const ssize_t count = read(fd, text.data(), text.size() - 1);
   close(fd);
-  if (count <= 0) return 0;
+  if (count <= 0) return {};
+  const int64_t page = sysconf(_SC_PAGESIZE);
   char* at = text.data();
-  for (; number > 0; --number) std::strtoll(at, &at, 10);
-  return std::strtoll(at, nullptr, 10) * sysconf(_SC_PAGESIZE);
+  Pages pages;
+  pages.mapped = std::strtoll(at, &at, 10) * page;
+  pages.resident = std::strtoll(at, &at, 10) * page;
+  pages.of_files = std::strtoll(at, &at, 10) * page;
+  return pages;
 }
 
 }  // namespace
 
 bool AddressSpaceHasRoomFor(int64_t bytes) {
   static const int64_t limit = ReadLimit();
-  return limit < 0 || ReadPages(0) + bytes + kSpareAddressSpace <= limit;
+  return limit < 0 || ReadPages().mapped + bytes + kSpareAddressSpace <= limit;
 }
 
-int64_t ResidentBytes() { return ReadPages(1); }
+int64_t ResidentBytes() { return ReadPages().resident; }
+
+int64_t AnonymousBytes() {
+  const Pages pages = ReadPages();
+  return pages.resident - pages.of_files;
+}
 
 absl::Status CheckAddressSpaceToServe() {
   if (AddressSpaceHasRoomFor(kToServe)) return absl::OkStatus();

@@ -21,6 +21,9 @@ bool AddressSpaceHasRoomFor(int64_t bytes);
 // What the process has of physical memory; 0 when the system does not say.
 int64_t ResidentBytes();
 
+// Likewise without what files back, which the system may take away.
+int64_t AnonymousBytes();
+
 // RESOURCE_EXHAUSTED: there is too little left for gRPC's threads and buffers, let alone for calls.
 absl::Status CheckAddressSpaceToServe();
 

@@ -59,30 +59,33 @@ std::vector<Socket> ServerSockets(int64_t first) {
 }
 
 // None: it has closed.
-std::optional<int64_t> CallsOf(int64_t socket) {
+std::optional<ConnectionHandler::Calls> CallsOf(int64_t socket) {
   const nlohmann::json found = Ask([=] { return grpc_channelz_get_socket(socket); });
   if (!found.contains("socket")) return std::nullopt;
   const nlohmann::json& data = found["socket"]["data"];
-  return Number(data, "streamsStarted") - Number(data, "streamsSucceeded") - Number(data, "streamsFailed");
+  const int64_t so_far = Number(data, "streamsStarted");
+  const int64_t ended = Number(data, "streamsSucceeded") + Number(data, "streamsFailed");
+  return ConnectionHandler::Calls{.open = so_far - ended, .so_far = so_far};
 }
 
 }  // namespace
 
 int64_t CountCallsInFlight() {
   int64_t in_flight = 0;
-  for (const Socket& socket : ServerSockets(0)) in_flight += CallsOf(socket.id).value_or(0);
+  for (const Socket& socket : ServerSockets(0))
+    in_flight += CallsOf(socket.id).value_or(ConnectionHandler::Calls()).open;
   // A call that ends meanwhile may be missing above and still counted here.
   return std::max<int64_t>(in_flight - CountOtherCalls(), 0);
 }
 
-int64_t CallsOfConnections::Count(const PeerAddress& peer) {
+ConnectionHandler::Calls CallsOfConnections::Count(const PeerAddress& peer) {
   MutexLock lock(&mu_);
   LearnNewSockets();
   const auto found = sockets_.find(peer);
-  if (found == sockets_.end()) return 0;
-  if (const std::optional<int64_t> calls = CallsOf(found->second)) return *calls;
+  if (found == sockets_.end()) return {};
+  if (const auto calls = CallsOf(found->second)) return *calls;
   sockets_.erase(found);
-  return 0;
+  return {};
 }
 
 void CallsOfConnections::LearnNewSockets() {

@@ -10,6 +10,7 @@
 #include <map>
 
 #include "server/concurrency/mutex.h"
+#include "server/listening/connection_handler.h"
 #include "server/listening/peer_address.h"
 
 namespace hearwire {
@@ -22,8 +23,8 @@ int64_t CountCallsInFlight();
 // where they have several addresses. Thread-safe.
 class CallsOfConnections {
  public:
-  // 0 where it is not open, or has not spoken HTTP/2 yet.
-  int64_t Count(const PeerAddress& peer) ABSL_LOCKS_EXCLUDED(mu_);
+  // None where it is not open, or has not spoken HTTP/2 yet.
+  ConnectionHandler::Calls Count(const PeerAddress& peer) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   void LearnNewSockets() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -11,7 +11,7 @@ constexpr absl::Duration kLinePeriod = absl::Minutes(1);
 
 // In the order of the enumerations.
 constexpr std::array<const char*, 4> kRefused = {"limit", "address_limit", "descriptors", "memory"};
-constexpr std::array<const char*, 4> kClosed = {"ended", "made_room", "request_timeout", "age"};
+constexpr std::array<const char*, 5> kClosed = {"ended", "made_room", "request_timeout", "age", "memory"};
 
 template <size_t Count>
 void AddCounters(const char* name, const char* help, const std::array<const char*, Count>& reasons,
@@ -40,17 +40,27 @@ ConnectionMetrics::ConnectionMetrics(prometheus::Registry* registry)
 
 void ConnectionMetrics::OnRefused(Refused reason) {
   refused_[static_cast<size_t>(reason)]->Increment();
-  int64_t refusals = 0;
-  {
-    MutexLock lock(&mu_);
-    ++refusals_;
-    const SteadyTime now = SteadyTime::Now();
-    if (now < next_line_) return;
-    next_line_ = now + kLinePeriod;
-    refusals = std::exchange(refusals_, 0);
+  if (const int64_t refusals = Count(&refusals_)) {
+    Log(LogLevel::kWarning, "connections refused",
+        {{"reason", kRefused[static_cast<size_t>(reason)]}, {"connections", refusals}});
   }
-  Log(LogLevel::kWarning, "connections refused",
-      {{"reason", kRefused[static_cast<size_t>(reason)]}, {"connections", refusals}});
+}
+
+void ConnectionMetrics::OnClosed(Closed reason) {
+  closed_[static_cast<size_t>(reason)]->Increment();
+  if (reason != Closed::kMemory) return;
+  if (const int64_t closings = Count(&closings_)) {
+    Log(LogLevel::kWarning, "memory is short: connections closed that took most of it", {{"connections", closings}});
+  }
+}
+
+int64_t ConnectionMetrics::Count(Lines* lines) {
+  MutexLock lock(&mu_);
+  ++lines->count;
+  const SteadyTime now = SteadyTime::Now();
+  if (now < lines->next) return 0;
+  lines->next = now + kLinePeriod;
+  return std::exchange(lines->count, 0);
 }
 
 }  // namespace hearwire

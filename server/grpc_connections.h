@@ -37,7 +37,7 @@ class GrpcConnections final : public ConnectionHandler {
 
   // Only while the server runs.
   void Serve(FileDescriptor socket, std::optional<uid_t> uid) override ABSL_LOCKS_EXCLUDED(mu_);
-  int64_t CountCalls(const PeerAddress& peer) override { return calls_.Count(peer); }
+  Calls CountCalls(const PeerAddress& peer) override { return calls_.Count(peer); }
 
  private:
   using Acceptor = std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor>;

@@ -26,6 +26,7 @@ struct ConnectionSinks {
   ConnectionEvents* events;
   // Whose connections only count in all: addresses without ports, "unix:1000".
   std::function<bool(std::string_view address)> is_exempt;
+  int64_t memory_bytes = 0;  // That the machine has. 0: not known, and nobody is closed for it.
 };
 
 // Its members use those above them.

@@ -290,7 +290,8 @@ absl::Status ComposedServer::Start() {
   connection_metrics_ = std::make_unique<ConnectionMetrics>(registry_.get());
   const ConnectionSinks sinks = {.calls = &calls_by_peer_,
                                  .events = connection_metrics_.get(),
-                                 .is_exempt = [this](std::string_view address) { return door_->TrustsProxy(address); }};
+                                 .is_exempt = [this](std::string_view address) { return door_->TrustsProxy(address); },
+                                 .memory_bytes = seams_.machine.memory_bytes};
   absl::StatusOr<ListeningServer> grpc =
       StartGrpcServer(options_, capacity, {service_.get(), health_.get()}, tls_, sinks);
   if (!grpc.ok()) return grpc.status();

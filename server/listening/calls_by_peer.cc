@@ -9,20 +9,46 @@ CallsByPeer::Counted::Counted(CallsByPeer* calls, std::string_view peer) {
   calls_ = calls;
   peer_ = *address;
   MutexLock lock(&calls_->mu_);
-  ++calls_->calls_[peer_];
+  Known& known = calls_->peers_[peer_].known;
+  ++known.calls;
+  ++known.calls_so_far;
 }
 
 CallsByPeer::Counted::~Counted() {
   if (calls_ == nullptr) return;
   MutexLock lock(&calls_->mu_);
-  const auto found = calls_->calls_.find(peer_);
-  if (--found->second == 0) calls_->calls_.erase(found);
+  const auto found = calls_->peers_.find(peer_);
+  --found->second.known.calls;
+  calls_->EraseUnused(found);
 }
 
-int64_t CallsByPeer::CountOf(const PeerAddress& peer) const {
+void CallsByPeer::Counted::TakeMessage(int64_t bytes) const {
+  if (calls_ == nullptr) return;
+  MutexLock lock(&calls_->mu_);
+  calls_->peers_.find(peer_)->second.known.message_bytes += bytes;
+}
+
+void CallsByPeer::Keep(const PeerAddress& peer) {
   MutexLock lock(&mu_);
-  const auto found = calls_.find(peer);
-  return found == calls_.end() ? 0 : found->second;
+  peers_[peer].is_kept = true;
+}
+
+void CallsByPeer::Forget(const PeerAddress& peer) {
+  MutexLock lock(&mu_);
+  const auto found = peers_.find(peer);
+  if (found == peers_.end()) return;
+  found->second.is_kept = false;
+  EraseUnused(found);
+}
+
+CallsByPeer::Known CallsByPeer::Find(const PeerAddress& peer) const {
+  MutexLock lock(&mu_);
+  const auto found = peers_.find(peer);
+  return found == peers_.end() ? Known() : found->second.known;
+}
+
+void CallsByPeer::EraseUnused(std::map<PeerAddress, Entry>::iterator at) {
+  if (!at->second.is_kept && at->second.known.calls == 0) peers_.erase(at);
 }
 
 }  // namespace hearwire

@@ -1,4 +1,4 @@
-// How many calls services work on, by connection.
+// What services know of the calls of each connection.
 
 #ifndef HEARWIRE_SERVER_LISTENING_CALLS_BY_PEER_H_
 #define HEARWIRE_SERVER_LISTENING_CALLS_BY_PEER_H_
@@ -27,16 +27,39 @@ class CallsByPeer {
     Counted& operator=(Counted&&) = delete;
     ~Counted();
 
+    // The service was given a message of so many bytes.
+    void TakeMessage(int64_t bytes) const;
+
    private:
     CallsByPeer* calls_ = nullptr;
     PeerAddress peer_;
   };
 
-  int64_t CountOf(const PeerAddress& peer) const ABSL_LOCKS_EXCLUDED(mu_);
+  // Of a connection.
+  struct Known {
+    int64_t calls = 0;  // Now.
+    // In all, while it is kept.
+    int64_t calls_so_far = 0;
+    int64_t message_bytes = 0;
+  };
+
+  // Sums are kept from here on, until Forget. Without it only the calls of now are known.
+  void Keep(const PeerAddress& peer) ABSL_LOCKS_EXCLUDED(mu_);
+  void Forget(const PeerAddress& peer) ABSL_LOCKS_EXCLUDED(mu_);
+
+  Known Find(const PeerAddress& peer) const ABSL_LOCKS_EXCLUDED(mu_);
+  int64_t CountOf(const PeerAddress& peer) const { return Find(peer).calls; }
 
  private:
+  struct Entry {
+    Known known;
+    bool is_kept = false;
+  };
+
+  void EraseUnused(std::map<PeerAddress, Entry>::iterator at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   mutable Mutex mu_;
-  std::map<PeerAddress, int64_t> calls_ ABSL_GUARDED_BY(mu_);  // None is 0.
+  std::map<PeerAddress, Entry> peers_ ABSL_GUARDED_BY(mu_);  // Those that are kept or have calls.
 };
 
 }  // namespace hearwire

@@ -16,12 +16,18 @@ namespace hearwire {
 // Who serves connections. Thread-safe.
 class ConnectionHandler {
  public:
+  // Of a connection, from their headers on.
+  struct Calls {
+    int64_t open = 0;
+    int64_t so_far = 0;  // Open ones too.
+  };
+
   virtual ~ConnectionHandler() = default;
 
   // Takes a connected, non-blocking socket over. uid: whose process is at the other end, of a socket of the machine.
   virtual void Serve(FileDescriptor socket, std::optional<uid_t> uid) = 0;
-  // Calls in flight on that connection, from their headers on. May take a fraction of a millisecond.
-  virtual int64_t CountCalls(const PeerAddress& peer) = 0;
+  // May take a fraction of a millisecond.
+  virtual Calls CountCalls(const PeerAddress& peer) = 0;
 };
 
 // Who is told of connections. Thread-safe; never blocks.
@@ -31,13 +37,14 @@ class ConnectionEvents {
     kLimit,         // Of all; no connection could go.
     kAddressLimit,  // Likewise of its address.
     kDescriptors,   // The process or the system has none left.
-    kMemory,        // Likewise memory.
+    kMemory,        // Likewise memory, or it is short.
   };
   enum class Closed {
     kEnded,           // By the other end, or by its handler.
     kMadeRoom,        // For another one.
     kRequestTimeout,  // A request on it had begun and did not arrive.
     kAge,             // It was too old, and did not end by itself.
+    kMemory,          // It held more than others of what was left.
   };
 
   virtual ~ConnectionEvents() = default;

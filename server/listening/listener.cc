@@ -57,14 +57,15 @@ absl::Duration RoundOf(const ListenerOptions& options) {
 
 class EpollListener final : public Listener {
  public:
-  EpollListener(ListenerOptions options, ConnectionHandler* handler, const CallsByPeer* calls, ConnectionEvents* events)
+  EpollListener(ListenerOptions options, ConnectionHandler* handler, CallsByPeer* calls, ConnectionEvents* events)
       : options_(std::move(options)),
         round_(RoundOf(options_)),
         handler_(handler),
         events_(events),
         connections_({{options_.max_connections, options_.max_connections_per_address},
                       options_.request_timeout,
-                      options_.most_age},
+                      options_.most_age,
+                      options_.memory},
                      handler, calls, events) {}
   ~EpollListener() override;
 
@@ -105,6 +106,7 @@ class EpollListener final : public Listener {
   std::optional<SocketFile> unix_file_;
   std::optional<SteadyTime> paused_until_;
   SteadyTime next_round_;
+  SteadyTime next_memory_look_;
 
   Mutex mu_;
   CondVar changed_;
@@ -134,6 +136,7 @@ void EpollListener::Start(std::vector<FileDescriptor> tcp, FileDescriptor unix_s
   if (unix_socket.is_open()) sockets_.push_back({std::move(unix_socket), /*is_unix=*/true});
   unix_file_ = std::move(unix_file);
   next_round_ = SteadyTime::Now() + round_;
+  next_memory_look_ = options_.memory.resident ? SteadyTime::Now() : SteadyTime::InfiniteFuture();
   Watch(wake_.get(), kWake);
   Watch(connections_.ended(), kEnded);
   WatchSockets();
@@ -171,7 +174,8 @@ void EpollListener::Wake() const {
 }
 
 int EpollListener::WaitMilliseconds() const {
-  const SteadyTime next = paused_until_ ? std::min(*paused_until_, next_round_) : next_round_;
+  const SteadyTime round = std::min(next_round_, next_memory_look_);
+  const SteadyTime next = paused_until_ ? std::min(*paused_until_, round) : round;
   const absl::Duration wait = std::clamp(next - SteadyTime::Now(), absl::ZeroDuration(), kLongestRound);
   return static_cast<int>(absl::ToInt64Milliseconds(wait)) + 1;
 }
@@ -191,6 +195,12 @@ void EpollListener::Run() {
       if (found[i].data.u64 == kEnded) connections_.ForgetEnded();
     }
     const SteadyTime now = SteadyTime::Now();
+    // Before others come in.
+    if (now >= next_memory_look_) {
+      absl::Duration wait = MemoryGuard::kLook;
+      (void)Contain([&] { wait = connections_.GuardMemory(); });
+      next_memory_look_ = SteadyTime::Now() + wait;
+    }
     if (paused_until_ && now >= *paused_until_) {
       paused_until_.reset();
       WatchSockets();
@@ -286,8 +296,8 @@ void EpollListener::Pause() {
 
 }  // namespace
 
-std::unique_ptr<Listener> Listener::Create(ListenerOptions options, ConnectionHandler* handler,
-                                           const CallsByPeer* calls, ConnectionEvents* events) {
+std::unique_ptr<Listener> Listener::Create(ListenerOptions options, ConnectionHandler* handler, CallsByPeer* calls,
+                                           ConnectionEvents* events) {
   return std::make_unique<EpollListener>(std::move(options), handler, calls, events);
 }
 

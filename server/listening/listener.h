@@ -22,6 +22,7 @@
 #include "server/listening/connection_handler.h"
 #include "server/listening/file_descriptor.h"
 #include "server/listening/listening_sockets.h"
+#include "server/listening/open_connections.h"
 #include "server/listening/peer_address.h"
 
 namespace hearwire {
@@ -37,13 +38,15 @@ struct ListenerOptions {
   absl::Duration unacknowledged_timeout = absl::ZeroDuration();
   // Whose connections the limit of an address does not count: addresses without ports, "unix:1000". May be empty.
   std::function<bool(std::string_view address)> is_exempt = {};
+  // Connections end before it is used up.
+  GuardedMemory memory = {};
 };
 
 // Thread-safe.
 class Listener {
  public:
   // Listens on nothing before Start. All pointers must outlive it; calls: those that services work on.
-  static std::unique_ptr<Listener> Create(ListenerOptions options, ConnectionHandler* handler, const CallsByPeer* calls,
+  static std::unique_ptr<Listener> Create(ListenerOptions options, ConnectionHandler* handler, CallsByPeer* calls,
                                           ConnectionEvents* events);
   // Connections stay as they are.
   virtual ~Listener() = default;

@@ -47,6 +47,8 @@ class CallAccount {
   // Of the messages on the wire, for the access log.
   void set_request_bytes(int64_t bytes) { request_bytes_ = bytes; }
   int64_t request_bytes() const { return request_bytes_; }
+  // A message of so many bytes has come.
+  void TakeMessage(int64_t bytes) const { counted_.TakeMessage(bytes); }
   void set_reply_bytes(int64_t bytes) { reply_bytes_ = bytes; }
   // How long it takes is up to the client: it is never a slow call. And its audio is counted as it comes.
   void set_is_stream() { is_stream_ = true; }

@@ -32,6 +32,7 @@ class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
   template <typename Request>
   Request* NewRequest(int64_t bytes) {
     account_.set_request_bytes(bytes);
+    account_.TakeMessage(bytes);
     auto request = std::make_unique<Request>();
     Request* const made = request.get();
     request_ = std::move(request);

@@ -194,6 +194,7 @@ void StreamReactor::TakePiece(std::optional<RequestFault> unread) {
   std::optional<RequestFault> misuse = unread ? std::move(unread) : FindMisuse();
   {
     MutexLock lock(&mu_);
+    account_.TakeMessage(static_cast<int64_t>(request_.samples().size()));
     stream = stream_;
     if (misuse) {
       fault_field_ = misuse->field;

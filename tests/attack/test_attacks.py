@@ -6,7 +6,9 @@ import os
 
 import pytest
 import trial
+from hearwire_server import Server
 from measured import percentile
+from slow_readers import can_lie_about_memory, machine_of
 
 # What an attack may add to the server's resident memory: calls that are being answered.
 FLAT_MB = 64
@@ -69,3 +71,23 @@ def test_headers_without_a_message_end_at_the_front(front):
     assert found.counts["streams_ended"] == 100 * 2 * trial.ATTACKERS
     victims = len(found.calm) + len(found.during)
     assert front.server.metric("hearwire_requests_total") - calls <= victims + 1
+
+
+# Each kills a server that closes nobody, or takes more than there is.
+@pytest.mark.skipif(not can_lie_about_memory(), reason="mounting over /proc/meminfo takes root")
+@pytest.mark.skipif(bool(os.environ.get("HEARWIRE_SANITIZE")), reason="a sanitizer's own memory is larger than what is measured")
+@pytest.mark.parametrize("attack", [
+    trial.Attack("rapid_reset", 6, mbytes=64, nice=0),
+    trial.Attack("continuation", 5, mbytes=300, nice=0),
+    trial.Attack("headers_without_data", 5, connections=250, nice=0),
+], ids=lambda attack: attack.name)
+def test_a_bare_server_closes_who_takes_its_memory(attack, capsys):
+    with machine_of(768) as prefix, Server("--log-level=warning", prefix=prefix) as server:
+        aim = trial.Target("small", server, server.address)
+        found = trial.run(aim, attack, "127.3.2", calm_seconds=1, after_seconds=0.5)
+        with capsys.disabled():
+            print(f"\n  resident {found.before_mb:.0f}, {found.peak_mb:.0f}, {found.after_mb:.0f} MB; {found.counts}")
+        assert found.peak_mb < 768
+        assert server.metric("hearwire_closed_connections_total", reason="memory") >= 1
+        assert not found.failures and found.after == "OK"
+        assert "memory is short" in server.log()

@@ -14,6 +14,7 @@
 #include <array>
 #include <atomic>
 #include <map>
+#include <memory>
 #include <new>
 #include <string>
 #include <thread>
@@ -39,9 +40,9 @@ class KeptConnections final : public ConnectionHandler {
     sockets_.push_back(std::move(socket));
     uids_.push_back(uid);
   }
-  int64_t CountCalls(const PeerAddress& peer) override {
+  Calls CountCalls(const PeerAddress& peer) override {
     MutexLock lock(&mu_);
-    return calls_[peer];
+    return {.open = calls_[peer], .so_far = calls_[peer]};
   }
   void SetCalls(const PeerAddress& peer, int64_t calls) {
     MutexLock lock(&mu_);
@@ -90,7 +91,7 @@ class CountedEvents final : public ConnectionEvents {
   std::atomic<int> accepted = 0;
   std::atomic<int64_t> open = 0;
   std::array<std::atomic<int>, 4> refused = {};
-  std::array<std::atomic<int>, 4> closed = {};
+  std::array<std::atomic<int>, 5> closed = {};
 };
 
 using Closed = ConnectionEvents::Closed;
@@ -341,6 +342,43 @@ TEST_F(ListenerTest, StopsListeningAndKeepsWhoHasConnected) {
   for (const FileDescriptor& client : clients) EXPECT_FALSE(HasEnded(client));
   listener_->StopListening();
   EXPECT_TRUE(ListenOnTcp("127.0.0.1", port_).ok());
+}
+
+TEST_F(ListenerTest, EndsWhoTakesTheMemoryAndLetsNobodyInFromThereForAWhile) {
+  const auto resident = std::make_shared<std::atomic<int64_t>>(0);
+  ListenerOptions options;
+  options.memory = {.resident = [resident] { return resident->load(); },
+                    .give_back = nullptr,
+                    .limits = {.limit_bytes = 1 << 30, .max_message_bytes = 1 << 20, .max_calls = 1024}};
+  Start(std::move(options));
+  const FileDescriptor flood = Connect();
+  const FileDescriptor other = Connect();
+  ASSERT_TRUE(Comes([&] { return events_.open == 2; }));
+  connections_.SetCalls(AddressOf(flood), 2049);
+  *resident = 512 << 20;
+  EXPECT_TRUE(Comes([&] { return HasEnded(flood); }));
+  EXPECT_EQ(events_.Count(Closed::kMemory), 1);
+  EXPECT_FALSE(HasEnded(other));
+  const FileDescriptor again = Connect();
+  EXPECT_TRUE(Comes([&] { return HasEnded(again); }));
+  EXPECT_EQ(events_.Count(Refused::kMemory), 1);
+}
+
+TEST_F(ListenerTest, LetsNobodyInWhileMemoryIsHigh) {
+  const auto resident = std::make_shared<std::atomic<int64_t>>(900 << 20);
+  ListenerOptions options;
+  options.memory = {.resident = [resident] { return resident->load(); },
+                    .give_back = nullptr,
+                    .limits = {.limit_bytes = 1 << 30, .max_message_bytes = 1 << 20, .max_calls = 1024}};
+  Start(std::move(options));
+  const FileDescriptor early = Connect();
+  EXPECT_TRUE(Comes([&] { return HasEnded(early); }));
+  EXPECT_EQ(events_.Count(Refused::kMemory), 1);
+  *resident = 0;
+  EXPECT_TRUE(Comes([&] {
+    const FileDescriptor later = Connect();
+    return events_.accepted == 1;
+  }));
 }
 
 }  // namespace

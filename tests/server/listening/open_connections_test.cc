@@ -12,7 +12,7 @@ namespace {
 class NoHandler final : public ConnectionHandler {
  public:
   void Serve(FileDescriptor /*socket*/, std::optional<uid_t> /*uid*/) override {}
-  int64_t CountCalls(const PeerAddress& /*peer*/) override { return 0; }
+  Calls CountCalls(const PeerAddress& /*peer*/) override { return {}; }
 };
 
 class Counts final : public ConnectionEvents {
