@@ -36,6 +36,7 @@ ELSEWHERE = {
     "ssh ": "tests/gpu/kit_test.py",
     "./run_on_device": "tests/gpu/kit_test.py",
     ".deps/python/bin/python tests/bench/": "tests/bench, by hand: minutes each",
+    "build/dev/tests/head_bench": "tests/bench, by hand: it measures",
     "HEARWIRE_BIN=build/dev/bin .deps/python/bin/python tests/bench/": "tests/bench, by hand: minutes each",
     "sudo ": "tests/attack/test_front.py: the proxy, as this page sets it up",
     "cat tls.crt tls.key | sudo ": "tests/attack/test_front.py",
