@@ -152,8 +152,8 @@ TEST_F(BatchAdmissionTest, TimeRefusesNobodyWhileNoPaceIsKnown) {
 TEST_F(BatchAdmissionTest, AnOldPaceIsTrustedLess) {
   QueueDriver driver(Options());
   driver.Learn(0, 1, 1000, -1000);  // The machine was busy otherwise.
-  EXPECT_FALSE(driver.Push('A', {.window_frames = {1}, .deadline = At(9999 + 600)}, 9999).ok());
-  EXPECT_TRUE(driver.Push('B', {.window_frames = {1}, .deadline = At(10000 + 600)}, 10000).ok());
+  EXPECT_FALSE(driver.Push('A', {.window_frames = {1}, .deadline = At(1999 + 600)}, 1999).ok());
+  EXPECT_TRUE(driver.Push('B', {.window_frames = {1}, .deadline = At(2000 + 600)}, 2000).ok());
 }
 
 TEST_F(BatchAdmissionTest, AReservationCountsBeforeItsWindowsCome) {

@@ -110,7 +110,7 @@ TEST(WorkloadTest, FindsWhatABatchCostsBesideItsFrames) {
   EXPECT_NEAR(absl::ToDoubleSeconds(workload.CautiousTimeFor(0, 1000, 2, At(0.5))), 1.2, 0.05);
   EXPECT_NEAR(absl::ToDoubleSeconds(workload.CautiousTimeFor(0, 10, 1, At(0.5))), 0.11, 0.01);
   EXPECT_NEAR(static_cast<double>(workload.BatchCostInFrames(0)), 77, 3) << "of frames with their part of it";
-  EXPECT_NEAR(absl::ToDoubleSeconds(workload.CautiousTimeFor(0, 1000, 2, At(21))), 0.3, 0.02) << "20 s later";
+  EXPECT_NEAR(absl::ToDoubleSeconds(workload.CautiousTimeFor(0, 1000, 2, At(5))), 0.3, 0.02) << "4 s later";
 }
 
 TEST(WorkloadTest, NumbersOfEndedBatchesAreReused) {
