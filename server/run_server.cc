@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -79,6 +80,7 @@ class StopRequest {
 struct Life {
   StopRequest stop;
   std::atomic<bool> serving = false;
+  std::unique_ptr<MemoryReturn> memory_return;
 };
 
 sigset_t HandledSignals() {
@@ -212,8 +214,9 @@ int RunServer(const ServerOptions& options, ServerSeams seams, const std::vector
   Server* const server = started->server;
 
   // Left behind too.
-  const absl::Status returning =
-      Contain([server] { new MemoryReturn([server] { return server->calls_in_flight(); }); });
+  const absl::Status returning = Contain([life, server] {
+    life->memory_return = std::make_unique<MemoryReturn>([server] { return server->calls_in_flight(); });
+  });
   if (!returning.ok()) return CannotStart(options, returning);
 
   life->serving = true;

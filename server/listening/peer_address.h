@@ -19,6 +19,7 @@ struct PeerAddress {
   std::array<uint8_t, 16> ip = {};  // IPv4 as ::ffff:a.b.c.d.
   uint16_t port = 0;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): a false finding of Clang 14 on what is generated.
   friend auto operator<=>(const PeerAddress&, const PeerAddress&) = default;
 };
 
