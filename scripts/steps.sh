@@ -11,6 +11,7 @@ fail() {
 progress_period=60
 watch_progress() {
   local name=$1 log=$2 said='' now period=$progress_period
+  set +e  # Of this subshell: what is not there yet says nothing, and ends nothing.
   [ ! -t 2 ] || period=1
   # The sleep outlives this by a moment and must not keep a pipe open. An interrupted script leaves this running: it looks.
   while sleep "$period" >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do

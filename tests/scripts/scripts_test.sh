@@ -60,8 +60,10 @@ expect "a failed step shows what is wrong without retries" "==> fetch it … fai
 fetch: fetch it failed (exit code 1; all of its output: .cache/logs/fetch-it.log). Is the network there?" \
   bash "$work/fetch" "$scripts" "$work"
 
-# A build by Ninja and a download, each two seconds long, looked at every half second.
+# A build by Ninja and a download whose second folder is not there yet, each two seconds long, looked at every half
+# second.
 cat >"$work/long" <<'EOF'
+set -euo pipefail
 . "$1/steps.sh"
 root=$2
 progress_period=0.5
@@ -69,7 +71,7 @@ build() { echo "[7/662] Building CXX object a.o"; sleep 2; }
 step "build" build
 fetch() { head -c 3000000 /dev/urandom >"$root/downloads/wheel"; sleep 2; }
 mkdir "$root/downloads"
-growing=$root/downloads
+growing="$root/downloads $root/not-yet"
 step "fetch" fetch
 EOF
 without_seconds() { bash "$@" 2>&1 | sed 's/[0-9]* s$/… s/'; return 1; }
