@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hearwire/v1/embedding.pb.h"
+#include "tests/server/rpc/damaged_bytes.h"
 
 namespace hearwire {
 namespace {
@@ -121,10 +122,7 @@ TEST(LiftAudioTest, AgreesWithProtobufOnDamagedMessages) {
   const std::string whole = Request().SerializeAsString();
   int read = 0;
   for (int i = 0; i < 100'000; ++i) {
-    std::string bytes = i % 2 == 0 ? whole : whole + whole;
-    for (int damage = static_cast<int>(random() % 4); damage >= 0; --damage) {
-      bytes[random() % bytes.size()] = static_cast<char>(random());
-    }
+    const std::string bytes = DamagedBytes(whole, i, &random);
     const std::optional<std::string> expected = ByProtobuf(bytes);
     read += expected.has_value();
     ASSERT_EQ(InParts(bytes, 1 + static_cast<int>(random() % 40)), expected) << testing::PrintToString(bytes);

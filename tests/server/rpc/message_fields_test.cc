@@ -8,6 +8,7 @@
 #include <string>
 
 #include "hearwire/v1/embedding.pb.h"
+#include "tests/server/rpc/damaged_bytes.h"
 
 namespace hearwire {
 namespace {
@@ -55,10 +56,7 @@ TEST(MessageFieldsTest, RefusesNothingThatProtobufReads) {
   const std::string whole = Request().SerializeAsString();
   int read = 0;
   for (int i = 0; i < 100'000; ++i) {
-    std::string bytes = i % 2 == 0 ? whole : whole + whole;
-    for (int damage = static_cast<int>(random() % 4); damage >= 0; --damage) {
-      bytes[random() % bytes.size()] = static_cast<char>(random());
-    }
+    const std::string bytes = DamagedBytes(whole, i, &random);
     v1::GetTagsRequest message;
     if (!message.ParseFromString(bytes)) continue;
     ++read;
