@@ -1,24 +1,18 @@
 #include "server/address_space.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdlib>
+
+#include "server/machine.h"
 
 namespace hearwire {
 namespace {
 
 // What gRPC takes before the first call, beside what is to be spare.
 constexpr int64_t kToServe = int64_t{64} << 20;
-
-// -1: unlimited, or not known.
-int64_t ReadLimit() {
-  rlimit limit;
-  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return -1;
-  return static_cast<int64_t>(limit.rlim_cur);
-}
 
 // The first numbers of /proc/self/statm, in bytes: what is mapped, what is resident, what of it files back. 0 when they
 // cannot be read.
@@ -47,8 +41,8 @@ Pages ReadPages() {
 }  // namespace
 
 bool AddressSpaceHasRoomFor(int64_t bytes) {
-  static const int64_t limit = ReadLimit();
-  return limit < 0 || ReadPages().mapped + bytes + kSpareAddressSpace <= limit;
+  static const int64_t limit = ReadResourceLimits().address_space_bytes;
+  return limit == 0 || ReadPages().mapped + bytes + kSpareAddressSpace <= limit;
 }
 
 int64_t ResidentBytes() { return ReadPages().resident; }
