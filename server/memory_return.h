@@ -39,9 +39,14 @@ class ReturnPolicy {
   bool idle_ = false;
 };
 
-// Tells the allocator to keep little of what is freed. Left to itself it learns from the largest blocks that it should
-// keep up to 64 MiB at the top of each of its arenas, which malloc_trim does not give back. Before there are threads.
-void KeepLittleMemory();
+// How many arenas the allocator gets: as few as its locks allow. All that is freed in one serves the next call, and
+// malloc_trim gives the top of the first alone back. Of each, address space takes 64 MiB.
+int AllocatorArenas(int cpus, bool address_space_is_limited);
+
+// Tells the allocator what to keep of what is freed: at most 16 MiB at the top of each arena, which the next call takes
+// without asking the system for pages, and nothing of blocks of 32 MiB and more. Left to itself it has eight arenas a
+// CPU, and learns from the largest blocks to keep up to 64 MiB in each. Before there are threads.
+void ArrangeAllocator(int arenas);
 
 // Looks every second, on a thread of its own.
 class MemoryReturn {

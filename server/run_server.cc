@@ -1,7 +1,6 @@
 #include "server/run_server.h"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -36,9 +35,6 @@ constexpr absl::Duration kFailureDrain = absl::Seconds(1);
 
 // Before any are tried: the main one, and the signals'.
 constexpr int kThreadsBefore = 2;
-
-// Where the address space is limited.
-constexpr int kArenasUnderALimit = 2;
 
 // For the log's last lines; whoever reads them may not.
 constexpr absl::Duration kLogFlush = absl::Milliseconds(500);
@@ -174,14 +170,12 @@ struct Started {
 
 absl::StatusOr<Started> Start(const ServerOptions& options, ServerSeams seams, const std::vector<std::string>& warnings,
                               Life* life) {
-  KeepLittleMemory();
   const ResourceLimits limits = ReadResourceLimits();
-  // Each of the allocator's arenas reserves 64 MiB of address space, and there are eight for each CPU.
-  if (limits.address_space_bytes > 0) mallopt(M_ARENA_MAX, kArenasUnderALimit);
+  seams.machine = ReadMachine("", ReadAffinity(), limits);
+  ArrangeAllocator(AllocatorArenas(seams.machine.cpus, limits.address_space_bytes > 0));
   StartSignalThread(life);
   StartLog(options.log_format, options.log_level);
   for (const std::string& warning : warnings) Log(LogLevel::kWarning, warning);
-  seams.machine = ReadMachine("", ReadAffinity(), limits);
   const DescriptorLimit descriptors = RaiseDescriptorLimit();
   seams.machine.descriptors = descriptors.now;
   if (absl::Status status = CheckThreads(seams.machine, options); !status.ok()) return status;

@@ -49,5 +49,12 @@ TEST_F(ReturnPolicyTest, LeavesALittleAlone) {
   for (int second = 0; second < 90; ++second) EXPECT_FALSE(Look(48, second % 3));
 }
 
+TEST(AllocatorArenasTest, AreAsFewAsTheirLocksAllow) {
+  EXPECT_EQ(AllocatorArenas(2, false), 1);
+  EXPECT_EQ(AllocatorArenas(16, false), 2);
+  EXPECT_EQ(AllocatorArenas(128, false), 16);
+  EXPECT_EQ(AllocatorArenas(128, true), 1);
+}
+
 }  // namespace
 }  // namespace hearwire
