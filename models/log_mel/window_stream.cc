@@ -136,18 +136,24 @@ void WindowStream::Plan() {
 }
 
 absl::Status WindowStream::Compute(std::vector<StreamWindow>* windows) {
-  if (!kernel_.Compute(targets_)) {
-    const int64_t held = samples_.end() - samples_.begin();
-    std::vector<float> scratch(static_cast<size_t>(held));
-    return OverflowError({samples_.Read(samples_.begin(), held, scratch.data()), scratch.size()});
-  }
-  computed_frames_ += static_cast<int64_t>(targets_.size());
+  const bool is_finite = kernel_.Compute(targets_);
+  computed_frames_ += static_cast<int64_t>(is_finite ? targets_.size() : CountFinite());
   targets_.clear();
   while (!planned_.empty() && planned_.front().end_frame <= computed_frames_) {
     windows->push_back(std::move(planned_.front().window));
     planned_.pop_front();
   }
-  return absl::OkStatus();
+  if (is_finite) return absl::OkStatus();
+  const int64_t held = samples_.end() - samples_.begin();
+  std::vector<float> scratch(static_cast<size_t>(held));
+  return OverflowError({samples_.Read(samples_.begin(), held, scratch.data()), scratch.size()});
+}
+
+size_t WindowStream::CountFinite() {
+  // The kernel overwrites the samples behind those of the frames that it computes.
+  size_t count = targets_.size() - 1;
+  while (count > 0 && !kernel_.Compute(absl::MakeConstSpan(targets_).first(count))) --count;
+  return count;
 }
 
 absl::StatusOr<WindowStream::Progress> WindowStream::Step(std::vector<StreamWindow>* windows) {

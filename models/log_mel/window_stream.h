@@ -79,7 +79,8 @@ class WindowStream {
 
   // Computes the next frames, kStepFrames at most, and appends the windows that are complete to *windows, in order.
   // INVALID_ARGUMENT: the spectrogram overflows because of the size of the samples, or one of them is not finite (the
-  // message names the largest of those that are held). The error stays.
+  // message names the largest of those that are held); the windows before the overflow have been given. The error
+  // stays.
   absl::StatusOr<Progress> Step(std::vector<StreamWindow>* windows);
 
   // Samples of the recording so far, those before first_sample included.
@@ -115,6 +116,8 @@ class WindowStream {
   // Copies frames into the kernel until it is full, or no window is known any more.
   void Plan();
   absl::Status Compute(std::vector<StreamWindow>* windows);
+  // Of targets_, how many frames come before the first that overflows, when one does.
+  size_t CountFinite();
 
   const Kind kind_;
   const WindowStreamOptions options_;

@@ -103,8 +103,9 @@ absl::Status PcmStream::AppendWhole(std::string_view bytes, std::vector<float>* 
     if (*count == 0) return absl::OkStatus();
     const absl::Span<float> values = absl::MakeSpan(values_).first(*count * format_.channel_count);
     const size_t before = samples->size();
-    if (absl::Status status = converter_->Append(values, samples); !status.ok()) return status;
+    const absl::Status status = converter_->Append(values, samples);
     LeaveOutUnsettled(before, samples);
+    if (!status.ok()) return status;
   }
 }
 
@@ -121,9 +122,9 @@ std::optional<AudioError> PcmStream::Finish(std::vector<float>* samples) {
     if (absl::Status status = CheckPcmBytes(format_, bytes); !status.ok()) return InSamples(std::move(status));
   }
   const size_t before = samples->size();
-  if (absl::Status status = converter_->Finish(samples); !status.ok()) return InSamples(std::move(status));
+  absl::Status status = converter_->Finish(samples);
   LeaveOutUnsettled(before, samples);
-  return std::nullopt;
+  return InSamples(std::move(status));
 }
 
 }  // namespace hearwire

@@ -45,8 +45,8 @@ class PcmStream {
 
   // Takes the next bytes, which may begin and end within a sample, and appends to *samples what is ready: about as much
   // as the bytes hold, later by the length of the resampler's filter.
-  // INVALID_ARGUMENT: a value is NaN or infinite (the message says which sample and channel, and its time). The samples
-  // before it may have been appended or not; nothing may follow.
+  // INVALID_ARGUMENT: a value is NaN or infinite (the message says which sample and channel, and its time). What is
+  // ready of the samples before it has been appended; nothing may follow.
   std::optional<AudioError> Append(std::string_view bytes, std::vector<float>* samples);
 
   // The audio has ended: appends the rest. Nothing may follow. INVALID_ARGUMENT: the bytes ended within a sample; there

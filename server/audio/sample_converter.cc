@@ -17,9 +17,12 @@ absl::Status NonFiniteError(float value, const SampleFormat& format, int64_t sam
       std::isnan(value) ? "NaN" : "infinite, or beyond the range of 32-bit floats"));
 }
 
-// The filter's overshoot can leave the range of floats where the samples were almost out of it.
-absl::Status CheckOvershoot(absl::Span<const float> resampled) {
-  if (FindNonFinite(resampled) < 0) return absl::OkStatus();
+// The filter's overshoot can leave the range of floats where the samples were almost out of it. What was appended to
+// the first `before` ends where it does.
+absl::Status CheckOvershoot(size_t before, std::vector<float>* samples) {
+  const int64_t bad = FindNonFinite(absl::MakeConstSpan(*samples).subspan(before));
+  if (bad < 0) return absl::OkStatus();
+  samples->resize(before + static_cast<size_t>(bad));
   return absl::InvalidArgumentError("the samples are too large: resampled, they are beyond the range of 32-bit floats");
 }
 
@@ -39,9 +42,17 @@ absl::StatusOr<std::unique_ptr<SampleConverter>> SampleConverter::Create(const S
 absl::Status SampleConverter::Append(absl::Span<float> values, std::vector<float>* samples) {
   const int64_t channels = format_.channel_count;
   if (const int64_t bad = format_.is_always_finite ? -1 : FindNonFinite(values); bad >= 0) {
-    return NonFiniteError(values[bad], format_, format_.first_sample + samples_taken_ + bad / channels, bad % channels);
+    const int64_t good = bad / channels;
+    const absl::Status error =
+        NonFiniteError(values[bad], format_, format_.first_sample + samples_taken_ + good, bad % channels);
+    const absl::Status before = AppendFinite(values.first(static_cast<size_t>(good * channels)), samples);
+    return before.ok() ? error : before;
   }
-  const absl::Span<const float> mono = MixDown(values, channels);
+  return AppendFinite(values, samples);
+}
+
+absl::Status SampleConverter::AppendFinite(absl::Span<float> values, std::vector<float>* samples) {
+  const absl::Span<const float> mono = MixDown(values, format_.channel_count);
   samples_taken_ += static_cast<int64_t>(mono.size());
   if (resampler_ == nullptr) {
     samples->insert(samples->end(), mono.begin(), mono.end());
@@ -49,14 +60,14 @@ absl::Status SampleConverter::Append(absl::Span<float> values, std::vector<float
   }
   const size_t before = samples->size();
   if (absl::Status status = resampler_->Append(mono, samples); !status.ok()) return status;
-  return CheckOvershoot(absl::MakeConstSpan(*samples).subspan(before));
+  return CheckOvershoot(before, samples);
 }
 
 absl::Status SampleConverter::Finish(std::vector<float>* samples) {
   if (resampler_ == nullptr) return absl::OkStatus();
   const size_t before = samples->size();
   if (absl::Status status = resampler_->Finish(samples); !status.ok()) return status;
-  return CheckOvershoot(absl::MakeConstSpan(*samples).subspan(before));
+  return CheckOvershoot(before, samples);
 }
 
 }  // namespace hearwire

@@ -33,7 +33,8 @@ class SampleConverter {
   // Takes whole samples, overwrites them, and appends to *samples what is ready. Where the rate stays, that is as many
   // as were taken; else they come later, by the length of the filter.
   // INVALID_ARGUMENT: a value is NaN or infinite (the message says which sample and channel, and its time), or the
-  // samples are so large that resampling leaves the range of floats. Nothing may follow an error.
+  // samples are so large that resampling leaves the range of floats. What is ready of the samples before has been
+  // appended then. Nothing may follow an error.
   absl::Status Append(absl::Span<float> values, std::vector<float>* samples);
 
   // Appends the rest. Nothing may follow.
@@ -44,6 +45,8 @@ class SampleConverter {
  private:
   SampleConverter(const SampleFormat& format, std::unique_ptr<Resampler> resampler)
       : format_(format), resampler_(std::move(resampler)) {}
+
+  absl::Status AppendFinite(absl::Span<float> values, std::vector<float>* samples);
 
   const SampleFormat format_;
   const std::unique_ptr<Resampler> resampler_;  // Null: the rate stays.

@@ -210,17 +210,23 @@ bool CallRun::IsAllDelivered() const {
 
 std::optional<CallError> CallRun::GiveRows(size_t lane, const PreparedWindows::Piece& piece) {
   const absl::Span<const float> rows(piece.rows.get(), static_cast<size_t>(piece.values));
-  if (FindNonFinite(rows) >= 0) {
-    return BadClip(request_, piece.clip,
-                   "its embedding is not finite: the network overflows on samples as large as these; 1.0 is full "
-                   "scale");
+  WindowRows given{.lane = static_cast<int>(lane),
+                   .clip = piece.clip,
+                   .first_window = piece.first_of_clip,
+                   .rows = rows,
+                   .last = piece.last_of_clip};
+  const int64_t bad = FindNonFinite(rows);
+  if (bad >= 0) {
+    const int64_t row_size = piece.values / piece.windows;
+    given.rows = rows.first(static_cast<size_t>(bad / row_size * row_size));
+    given.last = false;
   }
-  const WindowRows given{.lane = static_cast<int>(lane),
-                         .clip = piece.clip,
-                         .first_window = piece.first_of_clip,
-                         .rows = rows,
-                         .last = piece.last_of_clip};
-  return ContainCall([&] { return request_.sink->OnRows(given); });
+  if (!given.rows.empty() || given.last) {
+    if (auto error = ContainCall([&] { return request_.sink->OnRows(given); })) return error;
+  }
+  if (bad < 0) return std::nullopt;
+  return BadClip(request_, piece.clip,
+                 "its embedding is not finite: the network overflows on samples as large as these; 1.0 is full scale");
 }
 
 void CallRun::EndWhilePreparing(CallError error) {

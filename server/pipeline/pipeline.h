@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -50,9 +51,10 @@ class StreamCall {
   // The next bytes of the audio, which may begin and end within a sample. Only once OnPieceTaken has come for the one
   // before.
   virtual void AppendPiece(std::string bytes) = 0;
-  // There are none any more.
-  virtual void EndAudio() = 0;
-  // Ends the stream with the error once the rows that are known by then have been given to the sink. The error gets
+  // There are none any more. fault: because of an error of the client's, with which the stream ends once the rows have
+  // been given that the pieces before it tell; nothing of the end itself is then.
+  virtual void EndAudio(std::optional<CallError> fault) = 0;
+  // Ends the stream with the error once the rows that are prepared by then have been given to the sink. The error gets
   // the facts by which another stream can go on: resume_sample (its first_sample) and timestamp_rows (how many this
   // one has given).
   virtual void Stop(CallError error) = 0;

@@ -38,10 +38,11 @@ void StreamFeed::Append(std::string bytes) {
 std::variant<StreamFeed::Progress, CallError> StreamFeed::Step(LaneWindows* windows) {
   if (!cutter_.is_waiting()) {
     if (absl::Status status = cutter_.Step(windows); !status.ok()) return BadSamples(std::move(status));
-  } else if (!has_ended_) {
+  } else if (!has_ended_ && !fault_) {
     if (is_waiting()) return Progress::kWaiting;
     if (std::optional<CallError> error = Decode()) return *std::move(error);
   }
+  if (fault_ && cutter_.is_waiting()) return *fault_;
   if (is_waiting()) return Progress::kWaiting;
   return has_ended_ && cutter_.is_waiting() ? Progress::kEnd : Progress::kMore;
 }
@@ -57,10 +58,10 @@ std::optional<CallError> StreamFeed::Decode() {
     bytes_taken_ += step.size();
     error = pcm_->Append(step, &piece_);
   }
-  if (error) return Bad(*std::move(error));
+  if (error) fault_ = Bad(*std::move(error));
   samples_ += static_cast<int64_t>(piece_.size());
   absl::Status status = cutter_.Append(piece_);
-  if (status.ok() && at_end) {
+  if (status.ok() && at_end && !fault_) {
     has_ended_ = true;
     status = cutter_.Finish();
   }

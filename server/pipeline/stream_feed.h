@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -26,16 +27,19 @@ class StreamFeed {
                                                                      const AudioLimits& limits);
 
   // Whether Step has nothing to do before Append or Finish.
-  bool is_waiting() const { return bytes_left().empty() && !is_last_ && cutter_.is_waiting(); }
+  bool is_waiting() const { return bytes_left().empty() && !is_last_ && !fault_ && cutter_.is_waiting(); }
   // The next bytes. Only when it is waiting.
   void Append(std::string bytes);
   // There are none any more. Only when it is waiting.
   void Finish() { is_last_ = true; }
+  // There are none any more because of an error of the client's, which Step is to give. Only when it is waiting.
+  void Fail(CallError error) { fault_ = std::move(error); }
 
   enum class Progress { kMore, kWaiting, kEnd };
 
   // Goes on by a few milliseconds of work at most, and appends the windows that are complete to those of their lane.
-  // The errors are the audio's; nothing may follow.
+  // The errors are the audio's, or Fail's: given once all windows have been that the samples before the fault tell.
+  // Nothing may follow.
   std::variant<Progress, CallError> Step(LaneWindows* windows);
 
   // Taken so far, at kSampleRateHz.
@@ -49,6 +53,7 @@ class StreamFeed {
   StreamFeed(const StreamRequest& request, std::unique_ptr<PcmStream> pcm);
 
   std::string_view bytes_left() const { return std::string_view(bytes_).substr(bytes_taken_); }
+  // The errors that windows cannot come before; others are fault_.
   std::optional<CallError> Decode();
 
   const int64_t sample_rate_hz_;  // The input's.
@@ -56,8 +61,9 @@ class StreamFeed {
   WindowCutter cutter_;
   std::string bytes_;
   size_t bytes_taken_ = 0;
-  bool is_last_ = false;    // No bytes come behind bytes_.
-  bool has_ended_ = false;  // All has been given to the cutter.
+  bool is_last_ = false;            // No bytes come behind bytes_.
+  bool has_ended_ = false;          // All has been given to the cutter.
+  std::optional<CallError> fault_;  // Behind what has been given to it.
   std::vector<float> piece_;
   int64_t samples_ = 0;
 };

@@ -65,11 +65,12 @@ void StreamRun::AppendPiece(std::string bytes) {
   if (resumed > 0) RunOrSchedule(0);
 }
 
-void StreamRun::EndAudio() {
+void StreamRun::EndAudio(std::optional<CallError> fault) {
   int resumed;
   {
     MutexLock lock(&mu_);
     audio_has_ended_ = true;
+    audio_fault_ = std::move(fault);
     resumed = Resume();
   }
   Wake(resumed);
@@ -125,7 +126,12 @@ bool StreamRun::FillFeed() {
     feed_->Append(*std::exchange(piece_, std::nullopt));
     return true;
   }
-  if (audio_has_ended_) feed_->Finish();
+  if (!audio_has_ended_) return false;
+  if (audio_fault_) {
+    feed_->Fail(*std::exchange(audio_fault_, std::nullopt));
+  } else {
+    feed_->Finish();
+  }
   return false;
 }
 

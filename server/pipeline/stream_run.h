@@ -1,8 +1,9 @@
 // A call whose audio comes in pieces without end: a stream.
 //
 // Plan: one task prepares it while there is audio, credit, and room at the sink; else it is paused, and whatever it
-// waits for makes it run again. One piece is prepared and one waits; a third is not asked for. A fault, or Stop, ends
-// the audio where it is: what is prepared is computed and delivered, then the stream ends with the error.
+// waits for makes it run again. One piece is prepared and one waits; a third is not asked for. A fault ends the audio
+// where it lies, Stop ends it where preparation is: what is prepared is computed and delivered, then the stream ends
+// with the error.
 
 #ifndef HEARWIRE_SERVER_PIPELINE_STREAM_RUN_H_
 #define HEARWIRE_SERVER_PIPELINE_STREAM_RUN_H_
@@ -27,7 +28,7 @@ class StreamRun final : public CallRun, public StreamCall {
   bool Start() ABSL_LOCKS_EXCLUDED(mu_);
 
   void AppendPiece(std::string bytes) override ABSL_LOCKS_EXCLUDED(mu_);
-  void EndAudio() override ABSL_LOCKS_EXCLUDED(mu_);
+  void EndAudio(std::optional<CallError> fault) override ABSL_LOCKS_EXCLUDED(mu_);
   void Stop(CallError error) override ABSL_LOCKS_EXCLUDED(mu_);
   void Abandon() override ABSL_LOCKS_EXCLUDED(mu_);
   void OnSinkHasRoom() override ABSL_LOCKS_EXCLUDED(mu_);
@@ -57,7 +58,8 @@ class StreamRun final : public CallRun, public StreamCall {
 
   std::optional<std::string> piece_ ABSL_GUARDED_BY(mu_);  // That waits.
   bool audio_has_ended_ ABSL_GUARDED_BY(mu_) = false;
-  bool is_complete_ ABSL_GUARDED_BY(mu_) = false;  // No windows come any more.
+  std::optional<CallError> audio_fault_ ABSL_GUARDED_BY(mu_);  // That it has ended with.
+  bool is_complete_ ABSL_GUARDED_BY(mu_) = false;              // No windows come any more.
   std::optional<CallError> stop_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -53,8 +53,9 @@ absl::Status WindowCutter::Step(LaneWindows* windows) {
   LaneCut& lane = (*windows)[lane_];
   const absl::StatusOr<WindowStream::Progress> progress = streams_[lane_]->Step(&lane.windows);
   if (progress.ok() && *progress == WindowStream::Progress::kEnd) lane.has_ended = true;
-  if (progress.ok() && *progress != WindowStream::Progress::kMore) ++lane_;
-  return progress.status();
+  status_.Update(progress.status());
+  if (!progress.ok() || *progress != WindowStream::Progress::kMore) ++lane_;
+  return is_waiting() ? status_ : absl::OkStatus();
 }
 
 int64_t WindowCutter::resume_sample() const {

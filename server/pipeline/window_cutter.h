@@ -42,14 +42,15 @@ class WindowCutter {
   bool is_waiting() const { return lane_ == streams_.size(); }
 
   // Goes on by WindowStream::kStepFrames, and appends the windows that are complete to those of their lane. has_ended
-  // is set with the lane's last window. As WindowStream::Step.
+  // is set with the lane's last window. The errors are WindowStream::Step's: given when all lanes have come to theirs
+  // or wait. Nothing may follow.
   absl::Status Step(LaneWindows* windows);
 
   // As WindowStream's, of the lane that is furthest behind.
   int64_t resume_sample() const;
 
  private:
-  absl::Status status_;  // Why there are no streams.
+  absl::Status status_;  // Why there are no streams, or the first that failed.
   std::vector<std::unique_ptr<WindowStream>> streams_;
   size_t lane_ = 0;  // That is cut; those before it wait for samples, or have ended.
 };

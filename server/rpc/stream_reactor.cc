@@ -136,7 +136,7 @@ void StreamReactor::OnReadDone(bool ok) {
       return End(&fault, CallReport{});
     }
   }
-  if (!ok) return stream->EndAudio();
+  if (!ok) return stream->EndAudio(std::nullopt);
   const absl::Status thrown = Contain([&] {
     const std::optional<RequestFault> unread = ReadStreamMessage();
     stream == nullptr ? TakeStart(unread) : TakePiece(unread);
@@ -205,8 +205,10 @@ void StreamReactor::TakePiece(std::optional<RequestFault> unread) {
       misuse = CountPiece(piece.size());
     }
   }
-  if (misuse) return stream->Stop(std::move(misuse->error));
-  stream->AppendPiece(std::move(piece));
+  if (!misuse) return stream->AppendPiece(std::move(piece));
+  // What the client did wrong ends its audio there. Other errors pass: another stream may go on where this one is.
+  if (absl::IsInvalidArgument(misuse->error.status)) return stream->EndAudio(std::move(misuse->error));
+  stream->Stop(std::move(misuse->error));
 }
 
 std::optional<RequestFault> StreamReactor::CountPiece(size_t bytes) {
@@ -270,8 +272,9 @@ void StreamReactor::OnEnd(const CallError* error, const CallReport& report, std:
   MutexLock lock(&mu_);
   if (!finished_) held_ = std::move(held);
   if (error == nullptr) return EndWell(report);
-  const bool is_audio = error->reason == reason::kInvalidAudio;
-  const RequestFault fault{*error, is_audio ? StreamField(error->field) : fault_field_};
+  RequestFault fault{*error, ""};
+  if (error->reason == reason::kInvalidAudio) fault.field = StreamField(error->field);
+  if (error->reason == reason::kInvalidRequest) fault.field = fault_field_;
   End(&fault, report);
 }
 

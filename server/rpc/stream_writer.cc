@@ -69,16 +69,18 @@ std::optional<RequestFault> StreamWriter::WriteRows(const WindowRows& rows, Mess
   const LaneKind kind = plan_.lanes.lanes()[static_cast<size_t>(rows.lane)].kind;
   if (kind == LaneKind::kScene) return WriteScenes(rows, messages);
   timestamp_rows_ += static_cast<int64_t>(rows.rows.size()) / plan_.lanes.row_size(rows.lane);
-  if (auto fault = WriteTimestamps(rows, messages)) return fault;
-  WriteHeadRows(rows, messages);
-  return std::nullopt;
+  WindowRows good = rows;
+  std::optional<RequestFault> fault = WriteTimestamps(&good, messages);
+  WriteHeadRows(good, messages);
+  return fault;
 }
 
-std::optional<RequestFault> StreamWriter::WriteTimestamps(const WindowRows& rows, Messages* messages) {
+std::optional<RequestFault> StreamWriter::WriteTimestamps(WindowRows* rows, Messages* messages) {
   if (!plan_.timestamps) return std::nullopt;
-  const auto size = static_cast<size_t>(plan_.lanes.row_size(rows.lane));
-  int64_t window = rows.first_window;
-  for (absl::Span<const float> left = rows.rows; !left.empty();) {
+  const auto size = static_cast<size_t>(plan_.lanes.row_size(rows->lane));
+  int64_t window = rows->first_window;
+  std::optional<RequestFault> fault;
+  for (absl::Span<const float> left = rows->rows; !left.empty() && !fault;) {
     const size_t count = std::min(left.size() / size, kMostRowsOfMessage);
     auto message = std::make_unique<v1::StreamEmbeddingsResponse>();
     v1::TimestampEmbeddings& timestamps = *message->mutable_timestamps();
@@ -87,14 +89,19 @@ std::optional<RequestFault> StreamWriter::WriteTimestamps(const WindowRows& rows
     for (size_t i = 0; i < count; ++i, left.remove_prefix(size)) {
       const double ms = static_cast<double>(window++) * kTimestampHopMs;
       const absl::Span<const float> row = plan_.timestamps->Of(left.first(size));
+      const size_t written = matrix.data().size();
       if (const auto beyond = AppendElements(row, plan_.element_type, matrix.mutable_data())) {
-        return Beyond(*beyond, absl::StrCat("the window at ", ms, " ms"));
+        fault = Beyond(*beyond, absl::StrCat("the window at ", ms, " ms"));
+        matrix.set_rows(static_cast<uint32_t>(i));
+        matrix.mutable_data()->resize(written);
+        rows->rows.remove_suffix(left.size());
+        break;
       }
       timestamps.add_timestamps_ms(ms);
     }
-    messages->push_back(std::move(message));
+    if (matrix.rows() > 0) messages->push_back(std::move(message));
   }
-  return std::nullopt;
+  return fault;
 }
 
 void StreamWriter::WriteHeadRows(const WindowRows& rows, Messages* messages) {

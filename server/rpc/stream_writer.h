@@ -32,14 +32,16 @@ class StreamWriter {
   // The first message.
   void WriteStarted(v1::StreamEmbeddingsResponse* message) const;
 
-  // Appends the messages that these rows make. INVALID_ARGUMENT: a value is beyond what float16 holds.
+  // Appends the messages that these rows make. INVALID_ARGUMENT: a value is beyond what float16 holds; the rows before
+  // it have been written.
   std::optional<RequestFault> WriteRows(const WindowRows& rows, Messages* messages);
 
   // The last message. audio_ms: the recording's length. As WriteRows.
   std::optional<RequestFault> WriteSummary(double audio_ms, v1::StreamEmbeddingsResponse* message);
 
  private:
-  std::optional<RequestFault> WriteTimestamps(const WindowRows& rows, Messages* messages);
+  // Takes off *rows those that were not written.
+  std::optional<RequestFault> WriteTimestamps(WindowRows* rows, Messages* messages);
   std::optional<RequestFault> WriteScenes(const WindowRows& rows, Messages* messages);
   void WriteHeadRows(const WindowRows& rows, Messages* messages);
   // Writes what was asked for of a row of the scene lane. embedding: of the message.

@@ -169,6 +169,27 @@ def test_rows_before_a_bad_sample_arrive(server):
     np.testing.assert_array_equal(answer.rows, array(whole.embeddings)[:known])
 
 
+@pytest.mark.parametrize("size", [1 << 20, 12800, 4004])
+def test_as_many_rows_come_before_a_bad_sample_however_it_is_cut(server, size):
+    samples = chirp(9)
+    samples[8 * 32000 + 17] = np.nan
+    answer = stream(server, [start(timestamps=True), *pieces(bytes_of(samples), size)])
+    assert answer.code == "INVALID_ARGUMENT"
+    assert "at 8.001 s" in answer.error.details()
+    # A row is known when half its window, 80 ms and a sample, has come behind its centre.
+    assert answer.timestamps_ms == [50 * i for i in range((8 * 32000 + 17 - 1 - 2560) // 1600 + 1)]
+
+
+@pytest.mark.parametrize(
+    "bad", [start(timestamps=True), pb.StreamEmbeddingsRequest(), piece(bytes((1 << 20) + 4))], ids=lambda _: ""
+)
+def test_all_rows_before_a_message_that_may_not_be_arrive(server, bad):
+    answer = stream(server, [start(timestamps=True), *pieces(bytes_of(chirp(24)), 1 << 20), bad])
+    assert answer.code == "INVALID_ARGUMENT"
+    assert answer.timestamps_ms == [50 * i for i in range((24 * 32000 - 1 - 2560) // 1600 + 1)]
+    assert not answer.of("summary")
+
+
 def test_a_client_that_vanishes_is_forgotten(server):
     for _ in range(5):
         call = OpenStream(server, start(timestamps=True))

@@ -248,5 +248,26 @@ TEST(WindowStreamBoundsTest, RefusesAnOverflowAndStaysRefused) {
   }
 }
 
+TEST(WindowStreamBoundsTest, GivesTheWindowsBeforeAnOverflowHoweverItIsCut) {
+  std::vector<float> clip = Noise(80000);
+  clip[40000] = -2.5e25f;
+  for (const int window : {514, 5120}) {
+    std::vector<std::vector<StreamWindow>> answers(2);
+    for (const size_t most : {size_t{80000}, size_t{100}}) {
+      const auto stream = Open({window, {}});
+      std::vector<StreamWindow>& windows = answers[most == 100 ? 1 : 0];
+      absl::StatusOr<Progress> progress = Progress::kWaiting;
+      for (size_t at = 0; progress.ok() && at < clip.size(); at += most) {
+        ASSERT_TRUE(stream->Append(absl::MakeConstSpan(clip).subspan(at, most)).ok());
+        do progress = stream->Step(&windows);
+        while (progress.ok() && *progress == Progress::kMore);
+      }
+      EXPECT_FALSE(progress.ok());
+    }
+    EXPECT_EQ(answers[0].size(), answers[1].size()) << window;
+    EXPECT_GE(answers[0].size(), 22u);
+  }
+}
+
 }  // namespace
 }  // namespace hearwire

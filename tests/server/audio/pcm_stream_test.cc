@@ -131,6 +131,24 @@ TEST(PcmStreamTest, CountsFromTheRecordingsStart) {
   EXPECT_THAT(std::string(error->status.message()), HasSubstr("at 86401.500 s"));
 }
 
+TEST(PcmStreamTest, GivesWhatIsReadyBeforeABadSample) {
+  for (const int rate_hz : {8000, kRateHz, 44100}) {
+    for (const int64_t first : {int64_t{0}, int64_t{rate_hz} / 2}) {
+      std::vector<float> values = MakeNoise(rate_hz, 2, 1).values;
+      const size_t bad = values.size() * 3 / 4 + 1;
+      values[bad] = std::numeric_limits<float>::quiet_NaN();
+      const std::string bytes = FloatBytes(values);
+      const PcmAudio format{Encoding::kFloat32, rate_hz, 2, {}};
+      std::vector<float> cut_before;
+      ASSERT_FALSE(Open(format, first)->Append(std::string_view(bytes).substr(0, bad / 2 * 8), &cut_before));
+      std::vector<float> samples;
+      ASSERT_TRUE(Open(format, first)->Append(bytes, &samples));
+      EXPECT_GT(samples.size(), kRateHz / 8);
+      EXPECT_EQ(samples, cut_before) << rate_hz;
+    }
+  }
+}
+
 TEST(PcmStreamTest, GoesOnWithTheSamplesOfTheWhole) {
   std::mt19937 random(4);
   for (const int rate_hz : {1000, 8000, 11025, 22050, 24000, kRateHz, 44100, 48000, 96000, 384000}) {

@@ -1,11 +1,8 @@
 // Streams through a pipeline over a fake backend.
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstring>
-#include <limits>
 #include <map>
 #include <random>
 #include <string>
@@ -13,156 +10,10 @@
 #include <vector>
 
 #include "absl/time/clock.h"
-#include "server/concurrency/mutex.h"
-#include "tests/server/pipeline/pipeline_harness.h"
+#include "tests/server/pipeline/stream_harness.h"
 
 namespace hearwire {
 namespace {
-
-using ::testing::HasSubstr;
-
-struct StreamEnd {
-  std::optional<CallError> error;
-  CallReport report;
-};
-
-// Keeps what a stream gives.
-class KeepingSink final : public StreamSink {
- public:
-  std::optional<CallError> OnRows(const WindowRows& rows) override {
-    MutexLock lock(&mu_);
-    Lane& lane = lanes_[rows.lane];
-    if (!rows.rows.empty()) lane.first_windows.push_back(rows.first_window);
-    lane.rows.insert(lane.rows.end(), rows.rows.begin(), rows.rows.end());
-    EXPECT_FALSE(lane.has_ended);
-    lane.has_ended = rows.last;
-    changed_.SignalAll();
-    return std::nullopt;
-  }
-  void OnEnd(const CallError* error, const CallReport& report, Held held) override {
-    held.reset();
-    MutexLock lock(&mu_);
-    ASSERT_FALSE(end_) << "ended twice";
-    end_ = StreamEnd{error == nullptr ? std::nullopt : std::optional(*error), report};
-    changed_.SignalAll();
-  }
-  void OnPieceTaken() override {
-    MutexLock lock(&mu_);
-    ++taken_;
-    changed_.SignalAll();
-  }
-  bool IsFull() const override { return is_full_.load(); }
-  void set_is_full(bool full) { is_full_.store(full); }
-
-  template <typename Condition>
-  void WaitUntil(Condition condition) {
-    const SteadyTime end = SteadyTime::Now() + absl::Seconds(20);
-    MutexLock lock(&mu_);
-    while (!condition()) {
-      ASSERT_LT(SteadyTime::Now(), end) << "it did not come";
-      changed_.WaitUntil(&mu_, end);
-    }
-  }
-  void WaitForPiecesTaken(int count) {
-    WaitUntil([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return taken_ >= count || end_; });
-  }
-  void WaitForValues(int lane, size_t count) {
-    WaitUntil([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return lanes_[lane].rows.size() >= count; });
-  }
-  StreamEnd End() {
-    WaitUntil([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return end_.has_value(); });
-    MutexLock lock(&mu_);
-    return *end_;
-  }
-  std::vector<float> rows(int lane) {
-    MutexLock lock(&mu_);
-    return lanes_[lane].rows;
-  }
-  std::vector<int64_t> first_windows(int lane) {
-    MutexLock lock(&mu_);
-    return lanes_[lane].first_windows;
-  }
-  bool has_ended(int lane) {
-    MutexLock lock(&mu_);
-    return lanes_[lane].has_ended;
-  }
-  int taken() {
-    MutexLock lock(&mu_);
-    return taken_;
-  }
-
- private:
-  struct Lane {
-    std::vector<float> rows;
-    std::vector<int64_t> first_windows;  // Of each piece that came.
-    bool has_ended = false;
-  };
-
-  std::atomic<bool> is_full_ = false;
-  Mutex mu_;
-  CondVar changed_;
-  std::map<int, Lane> lanes_ ABSL_GUARDED_BY(mu_);
-  std::optional<StreamEnd> end_ ABSL_GUARDED_BY(mu_);
-  int taken_ ABSL_GUARDED_BY(mu_) = 0;
-};
-
-std::string Bytes(const std::vector<float>& samples) {
-  return std::string(reinterpret_cast<const char*>(samples.data()), samples.size() * sizeof(float));
-}
-
-// A tone that rises, so that no two windows are alike.
-std::vector<float> Sweep(double seconds) {
-  std::vector<float> samples(static_cast<size_t>(seconds * kSampleRateHz));
-  for (size_t i = 0; i < samples.size(); ++i) {
-    const double t = static_cast<double>(i) / kSampleRateHz;
-    samples[i] = static_cast<float>(0.3 * std::sin(2 * M_PI * (100 * t + 20 * t * t)));
-  }
-  return samples;
-}
-
-class StreamTest : public testing::Test {
- protected:
-  // Timestamps, then scenes.
-  StreamRequest Request(int64_t first_sample = 0) {
-    StreamRequest request;
-    request.call.lanes = {harness_.Request({}, LaneKind::kTimestamps).lanes[0], harness_.Request({}).lanes[0]};
-    request.format = {.sample_rate_hz = kSampleRateHz};
-    request.first_sample = first_sample;
-    request.sink = sink_;
-    return request;
-  }
-  void Start(StreamRequest request) { stream_ = harness_.pipeline->StartStream(std::move(request)); }
-  void NewSink() { sink_ = std::make_shared<KeepingSink>(); }
-
-  // Gives all, in pieces of at most so many bytes, and waits for each.
-  void Give(std::string_view bytes, size_t most = 1 << 20) {
-    while (!bytes.empty()) {
-      const std::string_view piece = bytes.substr(0, most);
-      bytes.remove_prefix(piece.size());
-      stream_->AppendPiece(std::string(piece));
-      sink_->WaitForPiecesTaken(++pieces_);
-    }
-  }
-
-  // What the unary call answers: timestamps.
-  std::vector<float> Timestamps(const std::vector<float>& clip) {
-    return harness_.Run(harness_.Request({clip}, LaneKind::kTimestamps)).result().rows;
-  }
-  std::vector<float> Scene(const std::vector<float>& clip) {
-    return harness_.Run(harness_.Request({clip})).result().rows;
-  }
-  std::vector<float> MeanOfScenes() {
-    SceneMean mean;
-    mean.Add(sink_->rows(1), harness_.config.embedding_size());
-    const absl::Span<const float> row = mean.Mean();
-    return {row.begin(), row.end()};
-  }
-
-  PipelineHarness harness_;
-  std::shared_ptr<KeepingSink> sink_ = std::make_shared<KeepingSink>();
-  std::shared_ptr<StreamCall> stream_;
-  int pieces_ = 0;
-};
 
 TEST_F(StreamTest, GivesTheRowsOfTheWholeClipHoweverItIsCut) {
   std::mt19937 random(7);
@@ -180,7 +31,7 @@ TEST_F(StreamTest, GivesTheRowsOfTheWholeClipHoweverItIsCut) {
         Give(left.substr(0, size));
         left.remove_prefix(size);
       }
-      stream_->EndAudio();
+      stream_->EndAudio(std::nullopt);
       const StreamEnd end = sink_->End();
       ASSERT_FALSE(end.error) << end.error->status;
       ASSERT_EQ(sink_->rows(0), timestamps) << seconds << " s in pieces of at most " << most;
@@ -226,7 +77,7 @@ TEST_F(StreamTest, SaysWhereAnotherStreamGoesOn) {
   pieces_ = 0;
   Start(Request(resume));
   Give(std::string_view(bytes).substr(static_cast<size_t>(4 * resume)), 54321);
-  stream_->EndAudio();
+  stream_->EndAudio(std::nullopt);
   EXPECT_FALSE(sink_->End().error);
   // Scene windows reach further back than timestamps: rows that both streams have answered are the same.
   const int64_t again = static_cast<int64_t>(before.size()) / row - sink_->first_windows(0).front();
@@ -241,45 +92,6 @@ TEST_F(StreamTest, SaysWhereAnotherStreamGoesOn) {
   mean.Add(scenes_before, row);
   mean.Add(scenes_after, row);
   EXPECT_EQ(std::vector<float>(mean.Mean().begin(), mean.Mean().end()), Scene(clip));
-}
-
-TEST_F(StreamTest, GivesTheRowsBeforeABadSampleAndNamesIt) {
-  std::vector<float> clip = Sweep(3);
-  clip[64001] = std::numeric_limits<float>::quiet_NaN();
-  const std::string bytes = Bytes(clip);
-  Start(Request());
-  Give(bytes, 12800);  // 0.1 s.
-  const StreamEnd end = sink_->End();
-  ASSERT_TRUE(end.error);
-  EXPECT_TRUE(absl::IsInvalidArgument(end.error->status));
-  EXPECT_EQ(end.error->field, AudioField::kSamples);
-  EXPECT_THAT(std::string(end.error->status.message()), HasSubstr("64001"));
-  EXPECT_THAT(std::string(end.error->status.message()), HasSubstr("at 2.000 s"));
-  // Those whose windows end within the 20 pieces before.
-  const auto row = static_cast<size_t>(harness_.config.embedding_size());
-  const auto known = static_cast<size_t>((64000 - 1 - harness_.config.timestamp_window_samples / 2) / 1600 + 1);
-  EXPECT_EQ(sink_->rows(0).size(), known * row);
-}
-
-TEST_F(StreamTest, RefusesAudioThatIsTooShortOrCutWithinASample) {
-  const std::string bytes = Bytes(Sweep(0.05));
-  Start(Request());
-  Give(bytes);
-  stream_->EndAudio();
-  EXPECT_THAT(std::string(sink_->End().error->status.message()), HasSubstr("2561"));
-  EXPECT_TRUE(sink_->rows(1).empty()) << "nothing partial";
-
-  NewSink();
-  Start(Request());
-  stream_->EndAudio();
-  EXPECT_TRUE(absl::IsInvalidArgument(sink_->End().error->status));
-
-  NewSink();
-  pieces_ = 0;
-  Start(Request());
-  Give(Bytes(Sweep(1)).substr(0, 4 * 32000 - 1));
-  stream_->EndAudio();
-  EXPECT_TRUE(absl::IsInvalidArgument(sink_->End().error->status));
 }
 
 TEST_F(StreamTest, RefusesFormatsThatCannotBe) {
@@ -314,7 +126,7 @@ TEST_F(StreamTest, TakesNoMoreThanTwoPiecesWhileItsSinkIsFull) {
   sink_->set_is_full(false);
   stream_->OnSinkHasRoom();
   sink_->WaitForPiecesTaken(1);
-  stream_->EndAudio();
+  stream_->EndAudio(std::nullopt);
   EXPECT_FALSE(sink_->End().error);
 }
 
@@ -371,7 +183,7 @@ TEST_F(GatedStreamTest, TakesNoMoreAudioThanItsCreditWhileNothingIsComputed) {
   EXPECT_LE(given, 5);
   gate_.Open();
   sink->WaitForPiecesTaken(given);
-  stream->EndAudio();
+  stream->EndAudio(std::nullopt);
   EXPECT_FALSE(sink->End().error);
 }
 

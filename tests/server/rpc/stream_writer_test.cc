@@ -81,6 +81,33 @@ TEST_F(StreamWriterTest, TakesNothingForWhatIsNotAskedFor) {
   EXPECT_EQ(StreamWriter(plan_, "float32").MostBytesAhead(), 0);
 }
 
+TEST_F(StreamWriterTest, WritesTheRowsBeforeOneThatFloat16CannotHold) {
+  plan_.timestamps = plan_.lanes.Add(LaneKind::kTimestamps, network_, *config_, config_->readout);
+  plan_.element_type = v1::ELEMENT_TYPE_FLOAT16;
+  for (const int bad : {0, 1, 256, 299}) {
+    StreamWriter writer(plan_, "float32");
+    const auto size = static_cast<size_t>(plan_.lanes.row_size(0));
+    std::vector<float> values(300 * size, 0.5f);
+    values[static_cast<size_t>(bad) * size + 3] = 1e6f;
+    StreamWriter::Messages messages;
+    const auto fault = writer.WriteRows({.lane = 0, .first_window = 2, .rows = values, .last = true}, &messages);
+    ASSERT_TRUE(fault);
+    EXPECT_EQ(fault->field, "start.element_type");
+    int rows = 0;
+    int head_rows = 0;
+    for (const auto& message : messages) {
+      const v1::TimestampEmbeddings& timestamps = message->timestamps();
+      rows += timestamps.timestamps_ms_size();
+      EXPECT_EQ(timestamps.embeddings().rows(), static_cast<uint32_t>(timestamps.timestamps_ms_size()));
+      EXPECT_EQ(timestamps.embeddings().data().size(),
+                timestamps.embeddings().rows() * static_cast<size_t>(config_->embedding_size()) * 2);
+      if (message->has_head_rows()) head_rows += message->head_rows().heads(0).rows_size();
+    }
+    EXPECT_EQ(rows, bad);
+    EXPECT_EQ(head_rows, bad);
+  }
+}
+
 TEST_F(StreamWriterTest, KnowsWhatRowsAndTagsMayTakeInMemory) {
   plan_.heads.clear();
   plan_.lanes = {};
