@@ -1,6 +1,6 @@
 // What windows of a long scene compute again and again: windows of 10 s begin every 2.5 s, and up to the first
-// squeeze-excite (blocks 0 to 3) a column of a map depends on its neighbourhood alone. Prints which share of a scene's time
-// each of these is, and what sharing would save on 60 s.
+// squeeze-excite (blocks 0 to 3) a column of a map depends on its neighbourhood alone. Prints which share of a scene's
+// time each of these is, and what sharing would save on 60 s.
 //
 //   scene_shares [width …]
 
@@ -93,7 +93,9 @@ void Run(double width) {
       [&] { run_wide({.block2 = map.data()}); },
       [&] { embed({2}); },
       [&] { embed({3}); },
-      [&] { embed({5, 11, 13, 15}); },
+      [&] {
+        embed({5, 11, 13, 15});
+      },
   });
   const double all = seconds[6];
   const double stem = seconds[0];
