@@ -19,6 +19,7 @@ void AddTagCommand(CLI::App& program, Command& chosen);
 void AddConfigsCommand(CLI::App& program, Command& chosen);
 void AddHealthCommand(CLI::App& program, Command& chosen);
 void AddHeadsCommand(CLI::App& program, Command& chosen);
+void AddPlotCommand(CLI::App& program, Command& chosen);
 void AddCheckpointsCommand(CLI::App& program, Command& chosen);
 
 }  // namespace hearwire::cli

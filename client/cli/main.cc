@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   AddConfigsCommand(program, chosen);
   AddCheckpointsCommand(program, chosen);
   AddHeadsCommand(program, chosen);
+  AddPlotCommand(program, chosen);
   AddHealthCommand(program, chosen);
   try {
     program.parse(argc, argv);

@@ -111,13 +111,14 @@ def test_without_a_server_it_says_how_to_start_one(sound):
     assert b"hearwire-server" in ended.stderr
 
 
-def test_heads_are_the_python_package(tmp_path):
+@pytest.mark.parametrize("command", ["heads", "plot"])
+def test_what_needs_python_is_the_python_package(tmp_path, command):
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho \"$@\"\nexit 7\n")
     python.chmod(0o755)
-    arguments = [BIN / "hearwire", "heads", "train", "--help", "-x", "a b"]
+    arguments = [BIN / "hearwire", command, "train", "--help", "-x", "a b"]
     ended = subprocess.run(arguments, capture_output=True, text=True, env={"HEARWIRE_PYTHON": str(python)})
-    assert ended.stdout == "-m hearwire heads train --help -x a b\n"
+    assert ended.stdout == f"-m hearwire {command} train --help -x a b\n"
     assert ended.returncode == 7
     ended = subprocess.run(arguments, capture_output=True, text=True, env={"HEARWIRE_PYTHON": "no-such-python"})
     assert ended.returncode == 1

@@ -28,6 +28,8 @@ ELSEWHERE = {
     "protoc ": "tests/e2e/test_go_and_java.py",
     "pip ": "client/python/tests/run",
     "python -m heareval": "scripts/hear-eval",
+    "python -m hearwire plot": "client/python/tests/test_plot.py",
+    "python3 scripts/make_medley.py": "client/python/tests/test_plot.py",
     "HEARWIRE_TOKEN=… hearwire": "tests/e2e/test_secure_clients.py",
     "hear-validator": "scripts/hear-eval",
     "docker ": "scripts/image-test: there is no Docker here",

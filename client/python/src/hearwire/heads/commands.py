@@ -8,14 +8,9 @@ import math
 import pathlib
 from typing import Any, Callable
 
-from hearwire._channel import MOST_MESSAGE_BYTES
-from hearwire._connection import DEFAULT_SERVER
-from hearwire.client import Client
+from hearwire._command_line import add_server, open_client
 from hearwire.heads.errors import HeadError
 from hearwire.heads.head import KINDS
-
-# A server bounds it further by its --max-deadline.
-DEADLINE_SECONDS = 300.0
 
 _TRAIN = """\
 SOUNDS is a folder with a folder of sounds for each label, or a CSV file whose first
@@ -73,7 +68,7 @@ def _add_train(commands: Any) -> None:
     add("--l2", type=_penalty, default=1.0, metavar="PENALTY", help="on the squared weights; default: 1")
     add("--folds", type=_whole(2), default=5, metavar="N", help="for sounds whose file names none; default: 5")
     add("--seed", type=_whole(0), default=0, metavar="N", help="of folds and hidden layers; default: 0")
-    _add_server(command)
+    add_server(command)
     add("--in-flight", type=_whole(1), default=16, metavar="N", help="sounds sent at once, at most; default: 16")
     command.set_defaults(run=_train)
 
@@ -95,7 +90,7 @@ def _train(arguments: argparse.Namespace) -> None:
         in_flight=arguments.in_flight,
         force=arguments.force,
     )
-    with _client(arguments) as client:
+    with open_client(arguments) as client:
         train(training, client)
 
 
@@ -120,7 +115,7 @@ def _add_import(commands: Any) -> None:
     add("--split", metavar="NAME", help="which classifier, by the part that it was tested on, such as fold00")
     add("--config", metavar="NAME", help="whose embeddings it reads; default: as the folder above TASK says")
     add("--weights", type=pathlib.Path, metavar="FILE", help="the network's checkpoint; default: the server's")
-    _add_server(command)
+    add_server(command)
     command.set_defaults(run=_import)
 
 
@@ -136,7 +131,7 @@ def _import(arguments: argparse.Namespace) -> None:
         weights=arguments.weights,
         force=arguments.force,
     )
-    with _client(arguments) as client:
+    with open_client(arguments) as client:
         import_head(wanted, client)
 
 
@@ -149,21 +144,6 @@ def _add_output(command: argparse.ArgumentParser) -> None:
         help="NAME.safetensors: the head's name is the file's",
     )
     command.add_argument("--force", action="store_true", help="replace an output that exists")
-
-
-def _add_server(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--server", metavar="HOST:PORT", help=f"default: what HEARWIRE_SERVER names, else {DEFAULT_SERVER}"
-    )
-
-
-def _client(arguments: argparse.Namespace) -> Client:
-    # What is too large for it the server itself says.
-    most = MOST_MESSAGE_BYTES
-    try:
-        return Client(arguments.server, deadline=DEADLINE_SECONDS, max_message_bytes=most, max_reply_bytes=most)
-    except ValueError as error:
-        raise HeadError(str(error)) from None
 
 
 def _whole(least: int) -> Callable[[str], int]:

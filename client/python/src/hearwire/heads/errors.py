@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hearwire._command_line import CommandError
 
-class HeadError(Exception):
-    """Says what is wrong, where, and what would be right."""
+
+class HeadError(CommandError):
+    """Of a head, or of what one is made from."""

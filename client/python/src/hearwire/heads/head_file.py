@@ -7,12 +7,11 @@ SHA-256.
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import re
-import tempfile
 from typing import Any
 
+from hearwire._command_line import write_whole
 from hearwire.heads.errors import HeadError
 from hearwire.heads.head import Head
 
@@ -38,18 +37,7 @@ def check_output(path: pathlib.Path, force: bool) -> None:
 
 def write_head(head: Head, path: pathlib.Path) -> None:
     """A reader sees the whole file or none of it. Raises HeadError, OSError."""
-    content = encode_head(head)
-    descriptor, name = tempfile.mkstemp(prefix=".head-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)  # mkstemp's are the owner's alone; a server may run as another user.
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    write_whole(path, encode_head(head))
 
 
 def encode_head(head: Head) -> bytes:
