@@ -29,6 +29,7 @@
 #include "server/pipeline/head_catalog.h"
 #include "server/pipeline/metrics_observer.h"
 #include "server/pipeline/pipeline.h"
+#include "server/pipeline/served_models.h"
 #include "server/renewals.h"
 #include "server/rpc/embedding_service.h"
 #include "server/run_apart.h"
@@ -114,7 +115,7 @@ class ComposedServer final : public Server {
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<MetricsObserver> observer_;
   std::unique_ptr<Engines> engines_;
-  HeadCatalog heads_;
+  std::unique_ptr<ServedModels> models_;
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<EmbeddingServiceImpl> service_;
   std::shared_ptr<TlsStore> tls_;  // Null: no TLS.
@@ -167,23 +168,24 @@ absl::Status ComposedServer::LoadNetworks() {
   absl::StatusOr<HeadCatalog> heads = HeadCatalog::Load(
       {options_.heads, options_.head_mismatch == HeadMismatch::kWarn, engines_->precision()}, networks);
   if (!heads.ok()) return heads.status();
-  heads_ = *std::move(heads);
+  models_ = std::make_unique<ServedModels>(Models{networks, *std::move(heads)});
 
   MetricsOptions metrics;
   metrics.version = HEARWIRE_VERSION;
   for (const std::string& warning : networks.warnings()) Log(LogLevel::kWarning, warning);
-  for (const LoadedNetwork& network : networks.networks()) {
+  for (const auto& network : networks.networks()) {
     Log(LogLevel::kInfo, "network loaded",
-        {{"network", network.info->name}, {"source", network.source}, {"sha256", network.sha256}});
-    metrics.networks.emplace_back(network.info->name);
+        {{"network", network->info->name}, {"source", network->source}, {"sha256", network->sha256}});
+    metrics.networks.emplace_back(network->info->name);
   }
-  for (const std::string& warning : heads_.warnings()) Log(LogLevel::kWarning, warning);
-  for (const LoadedHead& loaded : heads_.heads()) {
+  const std::shared_ptr<const Models> models = models_->Get();
+  for (const std::string& warning : models->heads.warnings()) Log(LogLevel::kWarning, warning);
+  for (const auto& loaded : models->heads.heads()) {
     Log(LogLevel::kInfo, "head loaded",
-        {{"head", loaded.head.name},
-         {"config", loaded.head.config},
-         {"source", loaded.source},
-         {"sha256", loaded.head.sha256}});
+        {{"head", loaded->head.name},
+         {"config", loaded->head.config},
+         {"source", loaded->source},
+         {"sha256", loaded->head.sha256}});
   }
   for (const Config& config : Configs()) {
     if (networks.Find(config.network->name) != nullptr) metrics.configs.emplace_back(config.name);
@@ -241,7 +243,7 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
     });
   };
   absl::StatusOr<std::unique_ptr<EmbeddingServiceImpl>> service =
-      EmbeddingServiceImpl::Create(serving, &engines_->networks(), &heads_, pipeline_.get(), metrics_.get());
+      EmbeddingServiceImpl::Create(serving, models_.get(), pipeline_.get(), metrics_.get());
   if (!service.ok()) return service.status();
   service_ = *std::move(service);
   return absl::OkStatus();
@@ -331,7 +333,7 @@ void ComposedServer::OnBatchHung(const BatchWatch::Batch& batch) {
   device_lost_ = true;
   SetServing(false, "a batch hangs");
   Log(LogLevel::kError, "a batch hangs: ending",
-      {{"network", engines_->networks().networks().at(static_cast<size_t>(batch.network)).info->name},
+      {{"network", engines_->networks().networks().at(static_cast<size_t>(batch.network))->info->name},
        {"device", batch.device},
        {"windows", batch.windows},
        {"seconds", SteadyTime::Now() - batch.since}});

@@ -139,7 +139,7 @@ absl::Status PlacedEngines::Try(Engine* engine, absl::Duration trial, std::vecto
   const double workers = engine->backend->device() == "cpu" ? engine->batching.workers : 1;
   for (size_t i = 0; i < engine->indices.size(); ++i) {
     if (engine->indices[i] < 0) continue;
-    const LoadedNetwork& network = networks_->networks()[i];
+    const LoadedNetwork& network = *networks_->networks()[i];
     RateTrial asked{.network = engine->indices[i],
                     .shape = network.shape,
                     .mel = network.info->mel,
@@ -208,7 +208,7 @@ void PlacedEngines::LogPlacement(const std::vector<NetworkRates>& rates) const {
       scenes.push_back(rate ? text(rate->scenes_per_second) : device + " too little memory");
       if (!rate) shortages.push_back(absl::StrCat(device, ": ", engines_[engine].shortages[i].message()));
     }
-    std::vector<LogField> fields = {{"network", networks_->networks()[i].info->name},
+    std::vector<LogField> fields = {{"network", networks_->networks()[i]->info->name},
                                     {"device", engines_[places_[i]].backend->device()},
                                     {"windows_per_second", absl::StrJoin(windows, ", ")},
                                     {"scenes_per_second", absl::StrJoin(scenes, ", ")}};
@@ -284,7 +284,7 @@ std::vector<EngineInfo> PlacedEngines::InUse() const {
                     .batching = engine.batching,
                     .networks = {}};
     for (size_t network = 0; network < places_.size(); ++network) {
-      if (places_[network] == i) info.networks.emplace_back(networks_->networks()[network].info->name);
+      if (places_[network] == i) info.networks.emplace_back(networks_->networks()[network]->info->name);
     }
     infos.push_back(std::move(info));
   }

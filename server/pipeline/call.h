@@ -35,10 +35,10 @@ enum class LaneKind {
 // What one network makes of every clip of a call.
 struct LaneRequest {
   LaneKind kind = LaneKind::kScene;
-  const LoadedNetwork* network = nullptr;  // Placed.
-  std::vector<Readout> readouts = {};      // At least one; a row is theirs, one after the other.
-  int timestamp_window_samples = 0;        // kTimestamps only.
-  int64_t min_samples = 0;                 // The shortest clip that has a window.
+  std::shared_ptr<const LoadedNetwork> network = nullptr;  // Placed; the call's until it has ended.
+  std::vector<Readout> readouts = {};                      // At least one; a row is theirs, one after the other.
+  int timestamp_window_samples = 0;                        // kTimestamps only.
+  int64_t min_samples = 0;                                 // The shortest clip that has a window.
   // The sink's owner sets work->cancelled when nobody waits for the answer any more; the rest is the pipeline's.
   std::shared_ptr<CallWork> work = std::make_shared<CallWork>();
 };

@@ -84,7 +84,7 @@ absl::StatusOr<std::vector<HeadFile>> ListFiles(const std::string& folder) {
 
 std::string LoadedNames(const NetworkCatalog& networks) {
   return absl::StrJoin(networks.networks(), ", ",
-                       [](std::string* out, const LoadedNetwork& network) { out->append(network.info->name); });
+                       [](std::string* out, const auto& network) { out->append(network->info->name); });
 }
 
 // Ties a head to what it reads.
@@ -147,9 +147,10 @@ absl::StatusOr<HeadCatalog> HeadCatalog::Load(const HeadCatalogOptions& options,
       const std::string link = file.target == file.path ? "" : file.path + " -> ";
       return absl::Status(head.status().code(), absl::StrCat(link, head.status().message()));
     }
-    LoadedHead& loaded = catalog.heads_.emplace_back(LoadedHead{.head = *std::move(head), .source = file.path});
+    LoadedHead loaded{.head = *std::move(head), .source = file.path};
     if (absl::Status status = FindEmbeddings(networks, &loaded); !status.ok()) return status;
     const std::string mismatch = DescribeMismatch(loaded, options.precision);
+    catalog.heads_.push_back(std::make_shared<const LoadedHead>(std::move(loaded)));
     if (mismatch.empty()) continue;
     if (!options.allow_mismatch) {
       return absl::FailedPreconditionError(
@@ -165,11 +166,11 @@ absl::StatusOr<HeadCatalog> HeadCatalog::Load(const HeadCatalogOptions& options,
   return catalog;
 }
 
-const LoadedHead* HeadCatalog::Find(std::string_view name) const {
+std::shared_ptr<const LoadedHead> HeadCatalog::Find(std::string_view name) const {
   const auto found =
       std::lower_bound(heads_.begin(), heads_.end(), name,
-                       [](const LoadedHead& loaded, std::string_view wanted) { return loaded.head.name < wanted; });
-  return found == heads_.end() || found->head.name != name ? nullptr : &*found;
+                       [](const auto& loaded, std::string_view wanted) { return loaded->head.name < wanted; });
+  return found == heads_.end() || (*found)->head.name != name ? nullptr : *found;
 }
 
 }  // namespace hearwire

@@ -3,6 +3,7 @@
 #ifndef HEARWIRE_SERVER_PIPELINE_HEAD_CATALOG_H_
 #define HEARWIRE_SERVER_PIPELINE_HEAD_CATALOG_H_
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,7 @@ inline constexpr std::string_view kHeadFileEnding = ".safetensors";
 struct LoadedHead {
   Head head;
   const Config* config = nullptr;
-  const LoadedNetwork* network = nullptr;
+  std::shared_ptr<const LoadedNetwork> network = nullptr;
   std::string source;  // The file's path.
 };
 
@@ -31,13 +32,12 @@ struct HeadCatalogOptions {
   std::string precision = {};   // What the networks compute in, as EmbeddingSpace has it.
 };
 
-// Immutable; thread-safe.
+// Immutable; thread-safe. A copy has the same heads: whoever uses one holds it, and its network.
 class HeadCatalog {
  public:
   HeadCatalog() = default;  // No heads.
 
-  // Reads every head of the folder; other files and what is in folders of it are ignored. networks: outlives the
-  // catalog, and may be moved and placed meanwhile.
+  // Reads every head of the folder; other files and what is in folders of it are ignored. networks may be placed later.
   //
   // One bad head fails all of it, so that a server never runs without a head that its operator gave it; messages begin
   // with its path and say what would be right. NOT_FOUND: no such folder or linked file, or a config that is not known.
@@ -47,18 +47,17 @@ class HeadCatalog {
   // config's. A space is the checkpoint's SHA-256 and, where the head says them, front end and precision.
   static absl::StatusOr<HeadCatalog> Load(const HeadCatalogOptions& options, const NetworkCatalog& networks);
 
-  // Null when there is none of that name. The pointer is valid as long as the catalog is, and stays so when that is
-  // moved.
-  const LoadedHead* Find(std::string_view name) const;
+  // Null when there is none of that name.
+  std::shared_ptr<const LoadedHead> Find(std::string_view name) const;
 
   // By name.
-  absl::Span<const LoadedHead> heads() const { return heads_; }
+  absl::Span<const std::shared_ptr<const LoadedHead>> heads() const { return heads_; }
 
   // What an operator should know: a mismatch that was allowed, a folder without a head.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
-  std::vector<LoadedHead> heads_;
+  std::vector<std::shared_ptr<const LoadedHead>> heads_;
   std::vector<std::string> warnings_;
 };
 

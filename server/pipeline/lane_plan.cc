@@ -6,17 +6,18 @@
 
 namespace hearwire {
 
-RowSlice LanePlan::Add(LaneKind kind, const LoadedNetwork& network, const Config& config, const Readout& readout) {
+RowSlice LanePlan::Add(LaneKind kind, const std::shared_ptr<const LoadedNetwork>& network, const Config& config,
+                       const Readout& readout) {
   const bool timestamps = kind == LaneKind::kTimestamps;
   const int window_samples = timestamps ? config.timestamp_window_samples : 0;
   const int64_t min_samples = timestamps ? config.min_timestamp_samples() : config.min_scene_samples();
   auto lane = std::find_if(lanes_.begin(), lanes_.end(), [&](const LaneRequest& known) {
-    return known.kind == kind && known.network == &network && known.timestamp_window_samples == window_samples;
+    return known.kind == kind && known.network == network && known.timestamp_window_samples == window_samples;
   });
   if (lane == lanes_.end()) {
     lane = lanes_.insert(
         lanes_.end(),
-        {.kind = kind, .network = &network, .timestamp_window_samples = window_samples, .min_samples = min_samples});
+        {.kind = kind, .network = network, .timestamp_window_samples = window_samples, .min_samples = min_samples});
     row_sizes_.push_back(0);
   }
   // Windows of one kind and length need the same clips; were that to change, the shortest that all can take counts.
@@ -24,7 +25,9 @@ RowSlice LanePlan::Add(LaneKind kind, const LoadedNetwork& network, const Config
 
   RowSlice slice;
   slice.lane = static_cast<int>(lane - lanes_.begin());
-  const auto size_of = [&](const Readout& part) { return ReadoutSize(network.shape, network.info->mel.n_mels, part); };
+  const auto size_of = [&](const Readout& part) {
+    return ReadoutSize(network->shape, network->info->mel.n_mels, part);
+  };
   slice.size = size_of(readout);
   for (const Readout& known : lane->readouts) {
     if (known == readout) return slice;
@@ -35,12 +38,12 @@ RowSlice LanePlan::Add(LaneKind kind, const LoadedNetwork& network, const Config
   return slice;
 }
 
-std::vector<PlannedHead> PlanHeads(absl::Span<const LoadedHead* const> heads, LanePlan* plan) {
+std::vector<PlannedHead> PlanHeads(absl::Span<const std::shared_ptr<const LoadedHead>> heads, LanePlan* plan) {
   std::vector<PlannedHead> planned;
   planned.reserve(heads.size());
-  for (const LoadedHead* loaded : heads) {
+  for (const std::shared_ptr<const LoadedHead>& loaded : heads) {
     const LaneKind kind = loaded->head.kind == Head::Kind::kScene ? LaneKind::kScene : LaneKind::kTimestamps;
-    planned.push_back({loaded, plan->Add(kind, *loaded->network, *loaded->config, loaded->config->readout)});
+    planned.push_back({loaded, plan->Add(kind, loaded->network, *loaded->config, loaded->config->readout)});
   }
   return planned;
 }

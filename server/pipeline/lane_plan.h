@@ -3,6 +3,7 @@
 #ifndef HEARWIRE_SERVER_PIPELINE_LANE_PLAN_H_
 #define HEARWIRE_SERVER_PIPELINE_LANE_PLAN_H_
 
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -30,8 +31,9 @@ struct RowSlice {
 // timestamp windows one for each length, and a readout that several ask for is in a lane's rows once.
 class LanePlan {
  public:
-  // What `readout` makes of the windows of `config`, one of the network's. The network is placed and outlives the plan.
-  RowSlice Add(LaneKind kind, const LoadedNetwork& network, const Config& config, const Readout& readout);
+  // What `readout` makes of the windows of `config`, one of the network's. The network is placed.
+  RowSlice Add(LaneKind kind, const std::shared_ptr<const LoadedNetwork>& network, const Config& config,
+               const Readout& readout);
 
   const std::vector<LaneRequest>& lanes() const { return lanes_; }
 
@@ -47,12 +49,12 @@ class LanePlan {
 
 // A head, and where the embedding lies that it reads.
 struct PlannedHead {
-  const LoadedHead* loaded = nullptr;
+  std::shared_ptr<const LoadedHead> loaded = nullptr;
   RowSlice slice;
 };
 
-// Adds what the heads read to the plan. In their order; the heads outlive what is returned.
-std::vector<PlannedHead> PlanHeads(absl::Span<const LoadedHead* const> heads, LanePlan* plan);
+// Adds what the heads read to the plan. In their order.
+std::vector<PlannedHead> PlanHeads(absl::Span<const std::shared_ptr<const LoadedHead>> heads, LanePlan* plan);
 
 }  // namespace hearwire
 

@@ -76,9 +76,10 @@ absl::StatusOr<FoundFile> FindCheckpoint(const NetworkInfo& network, const std::
   return found;
 }
 
-absl::StatusOr<LoadedNetwork> LoadNetwork(const NetworkInfo& info, absl::StatusOr<Checkpoint> checkpoint,
-                                          std::string source, const NetworkCatalogOptions& options,
-                                          const NetworkCatalog::AddNetwork& add_network) {
+absl::StatusOr<std::shared_ptr<LoadedNetwork>> LoadNetwork(const NetworkInfo& info,
+                                                           absl::StatusOr<Checkpoint> checkpoint, std::string source,
+                                                           const NetworkCatalogOptions& options,
+                                                           const NetworkCatalog::AddNetwork& add_network) {
   if (!checkpoint.ok()) return checkpoint.status();
   absl::StatusOr<NetworkWeights> weights = MakeNetworkWeights(*checkpoint, source);
   if (!weights.ok()) return weights.status();
@@ -88,18 +89,22 @@ absl::StatusOr<LoadedNetwork> LoadNetwork(const NetworkInfo& info, absl::StatusO
         source, " holds a network of width ", weights->width, " with the ", HeadName(weights->head), " head; ",
         std::string(info.name), " has width ", info.width, " and the ", HeadName(info.head), " head"));
   }
-  LoadedNetwork loaded{.info = &info, .shape = weights->shape, .sha256 = weights->sha256, .source = std::move(source)};
+  auto loaded = std::make_shared<LoadedNetwork>();
+  loaded->info = &info;
+  loaded->shape = weights->shape;
+  loaded->sha256 = weights->sha256;
+  loaded->source = std::move(source);
   const auto shared = std::make_shared<const NetworkWeights>(*std::move(weights));
   if (options.make_reference) {
     absl::StatusOr<std::unique_ptr<Backend>> reference = options.make_reference();
     if (!reference.ok()) return reference.status();
     absl::StatusOr<std::vector<float>> row = ComputeReferenceRow(shared, info.mel, reference->get());
     if (!row.ok()) return row.status();
-    loaded.reference_row = *std::move(row);
+    loaded->reference_row = *std::move(row);
   }
   const absl::StatusOr<int> index = add_network(shared, info.mel);
   if (!index.ok()) return index.status();
-  loaded.index = *index;
+  loaded->index = *index;
   return loaded;
 }
 
@@ -119,7 +124,7 @@ absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions&
 
   NetworkCatalog catalog;
   const NetworkInfo& embedded = *FindNetwork(kEmbeddedNetworkName);
-  absl::StatusOr<LoadedNetwork> loaded =
+  absl::StatusOr<std::shared_ptr<LoadedNetwork>> loaded =
       LoadNetwork(embedded, ParseCheckpoint(EmbeddedCheckpoint(), "the embedded network"), std::string(kEmbeddedSource),
                   options, add_network);
   if (!loaded.ok()) return loaded.status();
@@ -147,9 +152,9 @@ absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions&
     }
     loaded = LoadNetwork(network, LoadCheckpoint(*file->path), *file->path, options, add_network);
     if (!loaded.ok()) return loaded.status();
-    if (!network.sha256.empty() && loaded->sha256 != network.sha256) {
+    if (!network.sha256.empty() && (*loaded)->sha256 != network.sha256) {
       catalog.warnings_.push_back(absl::StrCat(*file->path, " is not the published checkpoint: its SHA-256 is ",
-                                               loaded->sha256, ", the published file's is ",
+                                               (*loaded)->sha256, ", the published file's is ",
                                                std::string(network.sha256)));
     }
     catalog.networks_.push_back(*std::move(loaded));
@@ -169,18 +174,18 @@ absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions&
 }
 
 void NetworkCatalog::Place(size_t network, int index, Batcher* batcher) {
-  networks_[network].index = index;
-  networks_[network].batcher = batcher;
+  networks_[network]->index = index;
+  networks_[network]->batcher = batcher;
 }
 
 void NetworkCatalog::PlaceAll(Batcher* batcher) {
-  for (LoadedNetwork& network : networks_) network.batcher = batcher;
+  for (const auto& network : networks_) network->batcher = batcher;
 }
 
-const LoadedNetwork* NetworkCatalog::Find(std::string_view network) const {
+std::shared_ptr<const LoadedNetwork> NetworkCatalog::Find(std::string_view network) const {
   const auto found = std::find_if(networks_.begin(), networks_.end(),
-                                  [&](const LoadedNetwork& loaded) { return loaded.info->name == network; });
-  return found == networks_.end() ? nullptr : &*found;
+                                  [&](const auto& loaded) { return loaded->info->name == network; });
+  return found == networks_.end() ? nullptr : *found;
 }
 
 }  // namespace hearwire

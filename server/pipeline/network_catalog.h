@@ -42,7 +42,8 @@ struct NetworkCatalogOptions {
   std::function<absl::StatusOr<std::unique_ptr<Backend>>()> make_reference = {};
 };
 
-// Immutable once its networks are placed; thread-safe from then on.
+// Immutable once its networks are placed; thread-safe from then on. A copy has the same networks: whoever uses one
+// holds it, and it ends with the last of them.
 class NetworkCatalog {
  public:
   // Takes a network over, as Backend::AddNetwork does, and returns its index.
@@ -64,11 +65,11 @@ class NetworkCatalog {
   // All on one batcher; their indices stay.
   void PlaceAll(Batcher* batcher);
 
-  // Null when it is not loaded. The pointer is valid as long as the catalog is, and stays so when the catalog is moved.
-  const LoadedNetwork* Find(std::string_view network) const;
+  // Null when it is not loaded.
+  std::shared_ptr<const LoadedNetwork> Find(std::string_view network) const;
 
   // The embedded network first, then in the order of Networks().
-  absl::Span<const LoadedNetwork> networks() const { return networks_; }
+  absl::Span<const std::shared_ptr<LoadedNetwork>> networks() const { return networks_; }
 
   // What an operator should know: a file shadowed by another, weights that are not the published ones, a
   // repository with no checkpoint in it.
@@ -77,7 +78,7 @@ class NetworkCatalog {
  private:
   NetworkCatalog() = default;
 
-  std::vector<LoadedNetwork> networks_;
+  std::vector<std::shared_ptr<LoadedNetwork>> networks_;
   std::vector<std::string> warnings_;
 };
 

@@ -135,7 +135,8 @@ absl::StatusOr<SelfTestReport> RunSelfTest(const NetworkCatalog& networks, std::
     return absl::OkStatus();
   };
 
-  for (const LoadedNetwork& network : networks.networks()) {
+  for (const auto& loaded : networks.networks()) {
+    const LoadedNetwork& network = *loaded;
     if (network.batcher != batcher) continue;
     const MelSettings& mel = network.info->mel;
     if (absl::Status status =

@@ -97,18 +97,16 @@ const Request* Enter(const grpc::ByteBuffer* bytes, int max_clips, CallReactor* 
 }
 
 // What calls of heads are counted under: the network that computes for all of them.
-std::string_view NetworkLabel(const std::vector<const LoadedHead*>& heads) {
-  const LoadedNetwork* network = heads.front()->network;
-  const bool one =
-      std::all_of(heads.begin(), heads.end(), [&](const LoadedHead* head) { return head->network == network; });
+std::string_view NetworkLabel(const std::vector<std::shared_ptr<const LoadedHead>>& heads) {
+  const std::shared_ptr<const LoadedNetwork>& network = heads.front()->network;
+  const bool one = std::all_of(heads.begin(), heads.end(), [&](const auto& head) { return head->network == network; });
   return one ? network->info->name : kSeveralNetworks;
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<EmbeddingServiceImpl>> EmbeddingServiceImpl::Create(
-    const EmbeddingServiceOptions& options, const NetworkCatalog* networks, const HeadCatalog* heads,
-    Pipeline* pipeline, Metrics* metrics) {
+    const EmbeddingServiceOptions& options, const ServedModels* models, Pipeline* pipeline, Metrics* metrics) {
   if (options.max_clips < 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("service: max_clips is ", options.max_clips, "; it must be at least 1"));
@@ -118,7 +116,7 @@ absl::StatusOr<std::unique_ptr<EmbeddingServiceImpl>> EmbeddingServiceImpl::Crea
     return absl::InvalidArgumentError(
         absl::StrCat("service: max_deadline is ", absl::FormatDuration(options.max_deadline), "; it must be above 0"));
   }
-  const auto served = ReadConfig(options.default_config, *networks);
+  const auto served = ReadConfig(options.default_config, models->Get()->networks);
   if (const RequestFault* fault = std::get_if<RequestFault>(&served)) {
     const absl::Status& status = fault->error.status;
     const absl::StatusCode code =
@@ -126,21 +124,19 @@ absl::StatusOr<std::unique_ptr<EmbeddingServiceImpl>> EmbeddingServiceImpl::Crea
     return absl::Status(code, absl::StrCat("--default-config: ", status.message()));
   }
   return std::unique_ptr<EmbeddingServiceImpl>(new EmbeddingServiceImpl(
-      options, networks, heads, pipeline, metrics, std::string(std::get<ServedConfig>(served).network->info->name)));
+      options, models, pipeline, metrics, std::string(std::get<ServedConfig>(served).network->info->name)));
 }
 
-EmbeddingServiceImpl::EmbeddingServiceImpl(const EmbeddingServiceOptions& options, const NetworkCatalog* networks,
-                                           const HeadCatalog* heads, Pipeline* pipeline, Metrics* metrics,
-                                           std::string default_network)
+EmbeddingServiceImpl::EmbeddingServiceImpl(const EmbeddingServiceOptions& options, const ServedModels* models,
+                                           Pipeline* pipeline, Metrics* metrics, std::string default_network)
     : options_(options),
       default_network_(std::move(default_network)),
-      networks_(networks),
-      heads_(heads),
+      models_(models),
       pipeline_(pipeline),
       metrics_(metrics),
       open_door_(options_.door == nullptr ? std::make_unique<Door>() : nullptr),
       door_(options_.door == nullptr ? open_door_.get() : options_.door),
-      stream_parts_{pipeline, networks, heads, options_.streams, options_.default_config, options_.precision},
+      stream_parts_{pipeline, models, options_.streams, options_.default_config, options_.precision},
       watch_(std::make_unique<StreamWatch>(WatchPeriod(options_.streams))) {}
 
 EmbeddingServiceImpl::~EmbeddingServiceImpl() = default;
@@ -196,7 +192,7 @@ void EmbeddingServiceImpl::Embed(CallReactor* call, LaneKind kind, const grpc::B
   ServedConfig served;
   v1::ElementType element_type;
   CallRequest request;
-  if (!Take(ReadConfig(name, *networks_), &served, call) ||
+  if (!Take(ReadConfig(name, models_->Get()->networks), &served, call) ||
       !Take(ReadElementType(message->element_type()), &element_type, call) ||
       !Take(ReadClips(message->clips(), options_.max_clips), &request.clips, call)) {
     return;
@@ -239,7 +235,7 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTags(grpc::CallbackServerCont
     if (!Admit(call)) return;
     CallRequest request;
     ServedConfig served;
-    if (!Take(ReadNetwork(name, *networks_), &served, call) ||
+    if (!Take(ReadNetwork(name, models_->Get()->networks), &served, call) ||
         !Take(ReadClips(message->clips(), options_.max_clips), &request.clips, call)) {
       return;
     }
@@ -304,10 +300,12 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListConfigs(grpc::CallbackServer
     const auto* message = Enter<v1::ListConfigsRequest>(bytes, options_.max_clips, call);
     if (message == nullptr || !Admit(call, Needs::kNothing)) return;
     auto* const response = call->NewReply<v1::ListConfigsResponse>();
+    const std::shared_ptr<const Models> models = models_->Get();
     for (const Config& config : Configs()) {
-      const LoadedNetwork* loaded = networks_->Find(config.network->name);
+      const std::shared_ptr<const LoadedNetwork> loaded = models->networks.Find(config.network->name);
       if (loaded == nullptr && message->loaded_only()) continue;
-      WriteConfig(config, loaded, config.name == options_.default_config, options_.precision, response->add_configs());
+      WriteConfig(config, loaded.get(), config.name == options_.default_config, options_.precision,
+                  response->add_configs());
     }
     WriteLimits(options_, response->mutable_limits());
     call->Succeed();
@@ -319,9 +317,9 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::Classify(grpc::CallbackServerCon
   return Handle(NewCall(context, "Classify", reply), [&](CallReactor* call) {
     const auto* message = Enter<v1::ClassifyRequest>(bytes, options_.max_clips, call);
     if (message == nullptr || !Admit(call)) return;
-    std::vector<const LoadedHead*> heads;
+    std::vector<std::shared_ptr<const LoadedHead>> heads;
     CallRequest request;
-    if (!Take(ReadHeads(message->heads(), *heads_), &heads, call)) return;
+    if (!Take(ReadHeads(message->heads(), models_->Get()->heads), &heads, call)) return;
     call->set_config(NetworkLabel(heads));
     if (!Take(ReadClips(message->clips(), options_.max_clips), &request.clips, call)) return;
     LanePlan plan;
@@ -339,7 +337,8 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListHeads(grpc::CallbackServerCo
     if (Enter<v1::ListHeadsRequest>(bytes, options_.max_clips, call) == nullptr || !Admit(call, Needs::kNothing))
       return;
     auto* const response = call->NewReply<v1::ListHeadsResponse>();
-    for (const LoadedHead& loaded : heads_->heads()) WriteHead(loaded, options_.precision, response->add_heads());
+    const std::shared_ptr<const Models> models = models_->Get();
+    for (const auto& loaded : models->heads.heads()) WriteHead(*loaded, options_.precision, response->add_heads());
     call->Succeed();
   });
 }

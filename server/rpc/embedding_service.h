@@ -22,9 +22,8 @@
 #include "models/configs/config.h"
 #include "server/listening/calls_by_peer.h"
 #include "server/pipeline/call.h"
-#include "server/pipeline/head_catalog.h"
-#include "server/pipeline/network_catalog.h"
 #include "server/pipeline/pipeline.h"
+#include "server/pipeline/served_models.h"
 #include "server/rpc/door.h"
 #include "server/rpc/stream_reactor.h"
 #include "server/telemetry/call_log.h"
@@ -79,8 +78,7 @@ class EmbeddingServiceImpl final : public rpc_internal::RawMethods {
   // INVALID_ARGUMENT: an option out of range, or a default config that is not known (the nearest names are given).
   // FAILED_PRECONDITION: its network is not loaded. The pointers must outlive the service.
   static absl::StatusOr<std::unique_ptr<EmbeddingServiceImpl>> Create(const EmbeddingServiceOptions& options,
-                                                                      const NetworkCatalog* networks,
-                                                                      const HeadCatalog* heads, Pipeline* pipeline,
+                                                                      const ServedModels* models, Pipeline* pipeline,
                                                                       Metrics* metrics);
 
   ~EmbeddingServiceImpl() override;
@@ -121,8 +119,8 @@ class EmbeddingServiceImpl final : public rpc_internal::RawMethods {
  private:
   enum class State { kStarting, kOpen, kDraining };
 
-  EmbeddingServiceImpl(const EmbeddingServiceOptions& options, const NetworkCatalog* networks, const HeadCatalog* heads,
-                       Pipeline* pipeline, Metrics* metrics, std::string default_network);
+  EmbeddingServiceImpl(const EmbeddingServiceOptions& options, const ServedModels* models, Pipeline* pipeline,
+                       Metrics* metrics, std::string default_network);
 
   CallReactor* NewCall(grpc::CallbackServerContext* context, std::string_view method, grpc::ByteBuffer* reply) const;
   CallSinks sinks() const { return {metrics_, door_, options_.on_call, options_.calls_by_peer}; }
@@ -155,8 +153,7 @@ class EmbeddingServiceImpl final : public rpc_internal::RawMethods {
 
   const EmbeddingServiceOptions options_;
   const std::string default_network_;
-  const NetworkCatalog* const networks_;
-  const HeadCatalog* const heads_;
+  const ServedModels* const models_;
   Pipeline* const pipeline_;
   Metrics* const metrics_;
   const std::unique_ptr<Door> open_door_;  // Where the options have none.

@@ -58,20 +58,20 @@ RequestFault InvalidRequest(std::string field, std::string_view message, std::st
 std::variant<ServedConfig, RequestFault> ReadConfig(std::string_view name, const NetworkCatalog& networks) {
   const Config* config = FindConfig(name);
   if (config == nullptr) return Unknown("config", name, NamesOf(Configs()), "ListConfigs", reason::kUnknownConfig);
-  const LoadedNetwork* network = networks.Find(config->network->name);
+  std::shared_ptr<const LoadedNetwork> network = networks.Find(config->network->name);
   if (network == nullptr) return NotLoaded(absl::StrCat("config ", std::string(name)), *config->network);
-  return ServedConfig{config, network};
+  return ServedConfig{config, std::move(network)};
 }
 
 std::variant<ServedConfig, RequestFault> ReadNetwork(std::string_view name, const NetworkCatalog& networks) {
   const NetworkInfo* info = FindNetwork(name);
   if (info == nullptr) return Unknown("network", name, NamesOf(Networks()), "ListConfigs", reason::kUnknownNetwork);
-  const LoadedNetwork* network = networks.Find(name);
+  std::shared_ptr<const LoadedNetwork> network = networks.Find(name);
   if (network == nullptr) return NotLoaded(absl::StrCat("network ", std::string(name)), *info);
   const auto configs = Configs();
   const auto config =
       std::find_if(configs.begin(), configs.end(), [&](const Config& candidate) { return candidate.network == info; });
-  return ServedConfig{&*config, network};
+  return ServedConfig{&*config, std::move(network)};
 }
 
 std::variant<v1::ElementType, RequestFault> ReadElementType(v1::ElementType asked) {
@@ -88,7 +88,7 @@ std::variant<v1::ElementType, RequestFault> ReadElementType(v1::ElementType aske
   }
 }
 
-std::variant<std::vector<const LoadedHead*>, RequestFault> ReadHeads(
+std::variant<std::vector<std::shared_ptr<const LoadedHead>>, RequestFault> ReadHeads(
     const google::protobuf::RepeatedPtrField<std::string>& names, const HeadCatalog& heads) {
   if (heads.heads().empty()) {
     return RequestFault{{.status = absl::FailedPreconditionError(absl::StrCat(
@@ -97,24 +97,21 @@ std::variant<std::vector<const LoadedHead*>, RequestFault> ReadHeads(
                          .reason = reason::kNoHeads},
                         ""};
   }
-  std::vector<const LoadedHead*> found;
-  if (names.empty()) {
-    for (const LoadedHead& loaded : heads.heads()) found.push_back(&loaded);
-    return found;
-  }
+  if (names.empty()) return std::vector(heads.heads().begin(), heads.heads().end());
+  std::vector<std::shared_ptr<const LoadedHead>> found;
   std::map<const LoadedHead*, int> places;
   for (int i = 0; i < names.size(); ++i) {
-    const LoadedHead* loaded = heads.Find(names[i]);
+    std::shared_ptr<const LoadedHead> loaded = heads.Find(names[i]);
     const std::string field = absl::StrCat("heads[", i, "]");
     if (loaded == nullptr) {
       std::vector<std::string_view> known;
-      for (const LoadedHead& head : heads.heads()) known.push_back(head.head.name);
+      for (const auto& head : heads.heads()) known.push_back(head->head.name);
       return Unknown("head", names[i], known, "ListHeads", reason::kUnknownHead, field);
     }
-    const auto [place, is_new] = places.emplace(loaded, i);
+    const auto [place, is_new] = places.emplace(loaded.get(), i);
     if (!is_new)
       return InvalidRequest(field, absl::StrCat(names[i], " is named by heads[", place->second, "] already"));
-    found.push_back(loaded);
+    found.push_back(std::move(loaded));
   }
   return found;
 }

@@ -3,6 +3,7 @@
 #ifndef HEARWIRE_SERVER_RPC_READ_REQUEST_H_
 #define HEARWIRE_SERVER_RPC_READ_REQUEST_H_
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -29,7 +30,7 @@ RequestFault InvalidRequest(std::string field, std::string_view message,
 // A network that is loaded, and what a call reads out of it.
 struct ServedConfig {
   const Config* config = nullptr;
-  const LoadedNetwork* network = nullptr;
+  std::shared_ptr<const LoadedNetwork> network = nullptr;
 };
 
 // The config called `name`. NOT_FOUND, with the nearest names; FAILED_PRECONDITION when its network is not loaded: the
@@ -45,7 +46,7 @@ std::variant<v1::ElementType, RequestFault> ReadElementType(v1::ElementType aske
 // The heads of these names in their order; of no names, all that are loaded, by name. FAILED_PRECONDITION when none is
 // loaded: the message says how to load some. NOT_FOUND, with the nearest names; INVALID_ARGUMENT when one is there
 // twice.
-std::variant<std::vector<const LoadedHead*>, RequestFault> ReadHeads(
+std::variant<std::vector<std::shared_ptr<const LoadedHead>>, RequestFault> ReadHeads(
     const google::protobuf::RepeatedPtrField<std::string>& names, const HeadCatalog& heads);
 
 // The format that a Pcm or a StreamStart tells; without samples. Nothing of it is checked.

@@ -9,7 +9,7 @@
 namespace hearwire {
 namespace {
 
-using Heads = std::vector<const LoadedHead*>;
+using Heads = std::vector<std::shared_ptr<const LoadedHead>>;
 
 std::variant<Heads, RequestFault> ReadStartsHeads(const v1::StreamStart& start, const HeadCatalog& heads) {
   if (start.heads().empty()) return Heads();
@@ -29,7 +29,7 @@ std::variant<std::string_view, RequestFault> ChooseConfig(const v1::StreamStart&
   // Embeddings of a config that nobody named would be a surprise. Heads alone need none: the first one's stands for
   // the network and the length of window.
   const auto other =
-      std::find_if(heads.begin(), heads.end(), [&](const LoadedHead* head) { return head->config != first.config; });
+      std::find_if(heads.begin(), heads.end(), [&](const auto& head) { return head->config != first.config; });
   if (other != heads.end() && (start.timestamps() || start.scenes())) {
     return InvalidRequest(
         "start.config",
@@ -90,7 +90,7 @@ std::variant<StreamPlan, RequestFault> ReadStreamStart(const v1::StreamStart& st
   plan.format = PcmFormatOf(start);
 
   const auto add = [&](LaneKind kind, const Readout& readout) {
-    return plan.lanes.Add(kind, *plan.served.network, *plan.served.config, readout);
+    return plan.lanes.Add(kind, plan.served.network, *plan.served.config, readout);
   };
   if (start.timestamps()) plan.timestamps = add(LaneKind::kTimestamps, plan.served.config->readout);
   if (start.scenes()) plan.scenes = add(LaneKind::kScene, plan.served.config->readout);

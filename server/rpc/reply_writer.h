@@ -19,7 +19,7 @@ namespace hearwire {
 // What EmbeddingSpace says. config: empty for tags. The views outlive the writers.
 struct ReplySpace {
   std::string_view config;
-  const LoadedNetwork* network;
+  std::shared_ptr<const LoadedNetwork> network;
   std::string_view precision;
 };
 

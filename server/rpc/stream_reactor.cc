@@ -155,7 +155,8 @@ void StreamReactor::TakeStart(const std::optional<RequestFault>& unread) {
     } else if (request_.has_start()) {
       const v1::StreamStart& start = request_.start();
       account_.set_config(start.config().empty() ? parts_.default_config : std::string_view(start.config()));
-      read = ReadStreamStart(start, parts_.default_config, *parts_.networks, *parts_.heads);
+      const std::shared_ptr<const Models> models = parts_.models->Get();
+      read = ReadStreamStart(start, parts_.default_config, models->networks, models->heads);
     }
     if (const RequestFault* fault = std::get_if<RequestFault>(&read)) return End(fault, CallReport{});
     plan_ = std::move(std::get<StreamPlan>(read));

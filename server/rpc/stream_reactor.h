@@ -19,6 +19,7 @@
 #include "server/concurrency/mutex.h"
 #include "server/concurrency/steady_time.h"
 #include "server/pipeline/pipeline.h"
+#include "server/pipeline/served_models.h"
 #include "server/rpc/call_account.h"
 #include "server/rpc/read_request.h"
 #include "server/rpc/stream_writer.h"
@@ -39,8 +40,7 @@ struct StreamLimits {
 // What all streams of a service share. Outlives them.
 struct StreamParts {
   Pipeline* pipeline;
-  const NetworkCatalog* networks;
-  const HeadCatalog* heads;
+  const ServedModels* models;
   const StreamLimits& limits;
   std::string_view default_config;
   std::string_view precision;

@@ -84,11 +84,11 @@ class NoBackend final : public Backend {
 class Bench {
  public:
   Bench() {
-    network_.info = FindNetwork(kEmbeddedNetworkName);
-    network_.shape = MakeNetworkShape(network_.info->width);
-    network_.index = OrDie(backend_.AddNetwork(nullptr, network_.info->mel));
+    network_->info = FindNetwork(kEmbeddedNetworkName);
+    network_->shape = MakeNetworkShape(network_->info->width);
+    network_->index = OrDie(backend_.AddNetwork(nullptr, network_->info->mel));
     batcher_ = OrDie(Batcher::Create({}, &backend_, &observer_));
-    network_.batcher = batcher_.get();
+    network_->batcher = batcher_.get();
     pipeline_ = OrDie(Pipeline::Create({.threads = 1}, &metrics_));
   }
 
@@ -108,7 +108,7 @@ class Bench {
   void Piece(LaneKind kind) {
     std::unique_ptr<WindowStream>& stream = streams_[kind == LaneKind::kScene ? 0 : 1];
     if (stream == nullptr) {
-      const WindowStreamOptions options{.mel = network_.info->mel};
+      const WindowStreamOptions options{.mel = network_->info->mel};
       stream = OrDie(kind == LaneKind::kScene ? WindowStream::ForScenes(options)
                                               : WindowStream::ForTimestamps(5120, options));
       piece_.resize(kSampleRateHz / 10);
@@ -143,7 +143,7 @@ class Bench {
     const Config& config = *FindConfig(kEmbeddedConfigName);
     CallRequest request;
     request.lanes.push_back({.kind = kind,
-                             .network = &network_,
+                             .network = network_,
                              .readouts = {config.readout},
                              .timestamp_window_samples = config.timestamp_window_samples,
                              .min_samples = config.min_scene_samples()});
@@ -157,7 +157,7 @@ class Bench {
   NoBackend backend_;
   RecordedMetrics metrics_;
   MetricsObserver observer_{&metrics_, {}};
-  LoadedNetwork network_;
+  const std::shared_ptr<LoadedNetwork> network_ = std::make_shared<LoadedNetwork>();
   std::unique_ptr<Batcher> batcher_;
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<WindowStream> streams_[2];

@@ -79,10 +79,10 @@ class Probe {
 // A window through every network of the batcher.
 absl::StatusOr<SelfTestReport> ProbeNetworks(const NetworkCatalog& networks, std::string_view, Batcher* batcher) {
   SelfTestReport report;
-  for (const LoadedNetwork& network : networks.networks()) {
-    if (network.batcher != batcher) continue;
-    if (absl::Status status = Probe(network).Run(); !status.ok()) return status;
-    report.checks.push_back({std::string(network.info->name), 0});
+  for (const auto& network : networks.networks()) {
+    if (network->batcher != batcher) continue;
+    if (absl::Status status = Probe(*network).Run(); !status.ok()) return status;
+    report.checks.push_back({std::string(network->info->name), 0});
   }
   return report;
 }

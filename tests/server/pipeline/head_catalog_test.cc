@@ -58,7 +58,7 @@ class HeadCatalogTest : public ::testing::Test {
   }
   static std::vector<std::string> Names(const HeadCatalog& catalog) {
     std::vector<std::string> names;
-    for (const LoadedHead& loaded : catalog.heads()) names.push_back(loaded.head.name);
+    for (const auto& loaded : catalog.heads()) names.push_back(loaded->head.name);
     return names;
   }
 
@@ -89,7 +89,7 @@ TEST_F(HeadCatalogTest, HoldsEveryHeadByNameAndIgnoresOtherFiles) {
   EXPECT_THAT(Names(*catalog), ElementsAre("B-2_x", "a.1", "b"));
   EXPECT_THAT(catalog->warnings(), IsEmpty());
   for (const char* name : {"B-2_x", "a.1", "b"}) {
-    const LoadedHead* head = catalog->Find(name);
+    const std::shared_ptr<const LoadedHead> head = catalog->Find(name);
     ASSERT_NE(head, nullptr) << name;
     EXPECT_EQ(head->head.name, name);
     EXPECT_EQ(head->config, FindConfig(kEmbeddedConfigName));

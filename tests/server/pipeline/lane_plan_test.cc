@@ -14,17 +14,18 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::SizeIs;
 
-LoadedNetwork Network(std::string_view name) {
+std::shared_ptr<const LoadedNetwork> Network(std::string_view name) {
   const NetworkInfo* info = FindNetwork(name);
-  return {.info = info, .shape = MakeNetworkShape(info->width)};
+  return std::make_shared<const LoadedNetwork>(LoadedNetwork{.info = info, .shape = MakeNetworkShape(info->width)});
 }
 
-LoadedHead HeadOn(const LoadedNetwork& network, std::string_view config, Head::Kind kind) {
+std::shared_ptr<const LoadedHead> HeadOn(const std::shared_ptr<const LoadedNetwork>& network, std::string_view config,
+                                         Head::Kind kind) {
   LoadedHead loaded;
   loaded.head.kind = kind;
   loaded.config = FindConfig(config);
-  loaded.network = &network;
-  return loaded;
+  loaded.network = network;
+  return std::make_shared<const LoadedHead>(std::move(loaded));
 }
 
 class LanePlanTest : public ::testing::Test {
@@ -32,13 +33,10 @@ class LanePlanTest : public ::testing::Test {
   RowSlice AddHead(std::string_view config, Head::Kind kind = Head::Kind::kScene) {
     return AddHead(HeadOn(mn10_, config, kind));
   }
-  RowSlice AddHead(const LoadedHead& head) {
-    const LoadedHead* const heads[] = {&head};
-    return PlanHeads(heads, &plan_).at(0).slice;
-  }
+  RowSlice AddHead(const std::shared_ptr<const LoadedHead>& head) { return PlanHeads({&head, 1}, &plan_).at(0).slice; }
 
-  const LoadedNetwork mn10_ = Network("mn10_as");
-  const LoadedNetwork mn04_ = Network("mn04_as");
+  const std::shared_ptr<const LoadedNetwork> mn10_ = Network("mn10_as");
+  const std::shared_ptr<const LoadedNetwork> mn04_ = Network("mn04_as");
   LanePlan plan_;
 };
 
@@ -57,7 +55,7 @@ TEST_F(LanePlanTest, PutsSceneHeadsOfANetworkIntoOneLane) {
   EXPECT_EQ(plan_.row_size(0), all.embedding_size() + logits.embedding_size());
   const LaneRequest& lane = plan_.lanes()[0];
   EXPECT_EQ(lane.kind, LaneKind::kScene);
-  EXPECT_EQ(lane.network, &mn10_);
+  EXPECT_EQ(lane.network, mn10_);
   EXPECT_THAT(lane.readouts, ElementsAre(all.readout, logits.readout));
   EXPECT_EQ(lane.min_samples, all.min_scene_samples());
 }
@@ -78,7 +76,7 @@ TEST_F(LanePlanTest, PutsTimestampHeadsIntoALaneForEachLengthOfWindow) {
   // Of 160 ms, of 800 ms, and of 160 ms again.
   const Config* configs[] = {FindConfig("mn10_all_b_mel_avgs"), nullptr, FindConfig("mn10_logits")};
   for (const Config& config : Configs()) {
-    if (config.network == mn10_.info && config.timestamp_window_samples > configs[0]->timestamp_window_samples) {
+    if (config.network == mn10_->info && config.timestamp_window_samples > configs[0]->timestamp_window_samples) {
       configs[1] = &config;
     }
   }
@@ -101,13 +99,13 @@ TEST_F(LanePlanTest, KeepsNetworksApart) {
   const RowSlice other = AddHead(HeadOn(mn04_, "mn04_all_b_mel_avgs", Head::Kind::kScene));
   EXPECT_EQ(other.lane, 1);
   EXPECT_EQ(other.offset, 0);
-  EXPECT_EQ(plan_.lanes()[1].network, &mn04_);
+  EXPECT_EQ(plan_.lanes()[1].network, mn04_);
 }
 
 TEST_F(LanePlanTest, TellsOfHeadsInTheirOrder) {
-  const LoadedHead first = HeadOn(mn10_, "mn10_logits", Head::Kind::kTimestamps);
-  const LoadedHead second = HeadOn(mn04_, "mn04_all_b_mel_avgs", Head::Kind::kScene);
-  const LoadedHead* const heads[] = {&second, &first, &second};
+  const auto first = HeadOn(mn10_, "mn10_logits", Head::Kind::kTimestamps);
+  const auto second = HeadOn(mn04_, "mn04_all_b_mel_avgs", Head::Kind::kScene);
+  const std::shared_ptr<const LoadedHead> heads[] = {second, first, second};
   const std::vector<PlannedHead> planned = PlanHeads(heads, &plan_);
   ASSERT_THAT(planned, SizeIs(3));
   for (size_t i = 0; i < 3; ++i) EXPECT_EQ(planned[i].loaded, heads[i]);

@@ -40,7 +40,7 @@ class NetworkCatalogTest : public ::testing::Test {
   }
   static std::vector<std::string> Names(const NetworkCatalog& catalog) {
     std::vector<std::string> names;
-    for (const LoadedNetwork& network : catalog.networks()) names.emplace_back(network.info->name);
+    for (const auto& network : catalog.networks()) names.emplace_back(network->info->name);
     return names;
   }
 
@@ -52,7 +52,7 @@ TEST_F(NetworkCatalogTest, HoldsTheEmbeddedNetworkWithoutARepository) {
   const auto catalog = NetworkCatalog::Load({}, &backend_);
   ASSERT_TRUE(catalog.ok()) << catalog.status();
   EXPECT_THAT(Names(*catalog), ElementsAre("hearwire_mn01"));
-  const LoadedNetwork* network = catalog->Find("hearwire_mn01");
+  const std::shared_ptr<const LoadedNetwork> network = catalog->Find("hearwire_mn01");
   ASSERT_NE(network, nullptr);
   EXPECT_EQ(network->index, 0);
   EXPECT_EQ(network->source, "embedded");

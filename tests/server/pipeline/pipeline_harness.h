@@ -143,7 +143,7 @@ class PipelineHarness {
   FakeBackend fake;
   RecordedMetrics metrics;
   MetricsObserver observer{&metrics, {}};
-  LoadedNetwork network;
+  const std::shared_ptr<LoadedNetwork> network = std::make_shared<LoadedNetwork>();
   const Config& config = *FindConfig(kEmbeddedConfigName);
   std::unique_ptr<Batcher> batcher;
   std::unique_ptr<Pipeline> pipeline;
@@ -155,14 +155,14 @@ class PipelineHarness {
 inline PipelineHarness::PipelineHarness(Options options, Backend* backend) {
   auto weights = std::make_shared<NetworkWeights>();
   weights->shape = MakeNetworkShape(0.1);
-  network.info = FindNetwork(kEmbeddedNetworkName);
-  network.shape = weights->shape;
-  network.sha256 = "0123";
+  network->info = FindNetwork(kEmbeddedNetworkName);
+  network->shape = weights->shape;
+  network->sha256 = "0123";
   if (backend == nullptr) backend = &fake;
   fake.set_before_embed(options.before_embed);
-  network.index = backend->AddNetwork(weights, network.info->mel).value();
+  network->index = backend->AddNetwork(weights, network->info->mel).value();
   batcher = Batcher::Create(options.batcher, backend, &observer).value();
-  network.batcher = batcher.get();
+  network->batcher = batcher.get();
   pipeline = Pipeline::Create(options.pipeline, &metrics).value();
 }
 
@@ -170,7 +170,7 @@ inline CallRequest PipelineHarness::Request(const std::vector<std::vector<float>
   CallRequest request;
   request.lanes.push_back(
       {.kind = kind,
-       .network = &network,
+       .network = network,
        .readouts = {config.readout},
        .timestamp_window_samples = config.timestamp_window_samples,
        .min_samples = kind == LaneKind::kTimestamps ? config.min_timestamp_samples() : config.min_scene_samples()});

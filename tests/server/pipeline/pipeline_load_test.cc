@@ -313,7 +313,7 @@ class RefusingBatcher : public Batcher {
 TEST(PipelineTest, TellsTheBatcherWhileItPreparesACallAndGivesUpWhatFails) {
   RefusingBatcher batcher;
   PipelineHarness harness;
-  harness.network.batcher = &batcher;
+  harness.network->batcher = &batcher;
   EXPECT_EQ(harness.Run(harness.Request({Tone(0.5), Tone(0.5)})).code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(harness.Run(harness.Request({{}})).code(), absl::StatusCode::kInvalidArgument);
   harness.pipeline.reset();

@@ -21,8 +21,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 std::vector<float> FakeRowOf(const PipelineHarness& harness, const Window& window, const Readout& readout) {
-  std::vector<float> row(ReadoutSize(harness.network.shape, 128, readout));
-  FakeRow(harness.network.index, window, readout, absl::MakeSpan(row));
+  std::vector<float> row(ReadoutSize(harness.network->shape, 128, readout));
+  FakeRow(harness.network->index, window, readout, absl::MakeSpan(row));
   return row;
 }
 

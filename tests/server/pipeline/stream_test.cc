@@ -133,20 +133,20 @@ TEST_F(StreamTest, TakesNoMoreThanTwoPiecesWhileItsSinkIsFull) {
 TEST_F(StreamTest, IsRefusedWhenTheServerHasNoRoom) {
   PipelineHarness small({.pipeline = {.max_calls = 1}});
   StreamRequest request = Request();
-  for (LaneRequest& lane : request.call.lanes) lane.network = &small.network;
+  for (LaneRequest& lane : request.call.lanes) lane.network = small.network;
   const auto first = small.pipeline->StartStream(std::move(request));
   ASSERT_NE(first, nullptr);
   const auto first_sink = sink_;
   NewSink();
   StreamRequest second = Request();
-  for (LaneRequest& lane : second.call.lanes) lane.network = &small.network;
+  for (LaneRequest& lane : second.call.lanes) lane.network = small.network;
   EXPECT_EQ(small.pipeline->StartStream(std::move(second)), nullptr);
   EXPECT_EQ(sink_->End().error->reason, reason::kTooManyCalls);
   first->Abandon();
   first_sink->End();
   NewSink();
   StreamRequest third = Request();
-  for (LaneRequest& lane : third.call.lanes) lane.network = &small.network;
+  for (LaneRequest& lane : third.call.lanes) lane.network = small.network;
   const auto again = small.pipeline->StartStream(std::move(third));
   ASSERT_NE(again, nullptr);
   small.pipeline->BeginShutdown();

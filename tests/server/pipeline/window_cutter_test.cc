@@ -11,12 +11,11 @@ namespace {
 
 TEST(WindowCutterTest, SaysWithALanesLastWindowThatItHasEnded) {
   const Config& config = *FindConfig(kEmbeddedConfigName);
-  LoadedNetwork network;
-  network.info = config.network;
+  const auto network = std::make_shared<const LoadedNetwork>(LoadedNetwork{.info = config.network});
   // The scene comes first, and is given while timestamps are not done.
   const std::vector<LaneRequest> lanes = {
-      {.kind = LaneKind::kScene, .network = &network},
-      {.kind = LaneKind::kTimestamps, .network = &network, .timestamp_window_samples = config.timestamp_window_samples},
+      {.kind = LaneKind::kScene, .network = network},
+      {.kind = LaneKind::kTimestamps, .network = network, .timestamp_window_samples = config.timestamp_window_samples},
   };
   for (const int64_t samples : {5000, 40000, 286400, 320000, 320001, 500000}) {
     WindowCutter cutter(lanes, {});

@@ -20,15 +20,15 @@ constexpr int kRows = 500;  // Of each clip.
 
 class ClassifyWriterTest : public ::testing::Test {
  protected:
-  LoadedHead MakeLoaded(const std::string& name, Head::Kind kind, size_t label_length) {
+  std::shared_ptr<const LoadedHead> MakeLoaded(const std::string& name, Head::Kind kind, size_t label_length) {
     const Config* config = FindConfig(kEmbeddedConfigName);
     LoadedHead loaded;
     loaded.head = ParseHead(MakeHeadFile(config->name, {config->embedding_size(), kLabels}).Bytes(), name).value();
     loaded.head.kind = kind;
     for (std::string& label : loaded.head.labels) label.resize(label_length, 'x');
     loaded.config = config;
-    loaded.network = &network_;
-    return loaded;
+    loaded.network = network_;
+    return std::make_shared<const LoadedHead>(std::move(loaded));
   }
 
   // The reply of one head, with its reservation.
@@ -37,14 +37,13 @@ class ClassifyWriterTest : public ::testing::Test {
     int64_t held_per_byte = 0;
     v1::ClassifyResponse reply;
   };
-  Written Write(const LoadedHead& loaded, uint32_t top_k) {
+  Written Write(const std::shared_ptr<const LoadedHead>& loaded, uint32_t top_k) {
     LanePlan plan;
-    const LoadedHead* const heads[] = {&loaded};
-    std::vector<PlannedHead> planned = PlanHeads(heads, &plan);
+    std::vector<PlannedHead> planned = PlanHeads({&loaded, 1}, &plan);
     Written written;
     const auto writer = NewClassifyWriter(std::move(planned), plan, top_k, kClips, &written.reply);
     const ReplySize size = writer->size();
-    const bool scene = loaded.head.kind == Head::Kind::kScene;
+    const bool scene = loaded->head.kind == Head::Kind::kScene;
     written.reserved = size.fixed + kClips * size.per_clip + kClips * (scene ? 1 : kRows) * size.per_row.at(0);
     written.held_per_byte = size.held_per_byte;
     const std::vector<float> rows(static_cast<size_t>((scene ? 1 : kRows) * plan.row_size(0)), 0.25f);
@@ -55,14 +54,15 @@ class ClassifyWriterTest : public ::testing::Test {
     return written;
   }
 
-  const LoadedNetwork network_{.info = FindNetwork(kEmbeddedNetworkName), .shape = MakeNetworkShape(0.1)};
+  const std::shared_ptr<const LoadedNetwork> network_ = std::make_shared<const LoadedNetwork>(
+      LoadedNetwork{.info = FindNetwork(kEmbeddedNetworkName), .shape = MakeNetworkShape(0.1)});
 };
 
 TEST_F(ClassifyWriterTest, ReservesAtLeastWhatTheReplyTakes) {
   for (const Head::Kind kind : {Head::Kind::kScene, Head::Kind::kTimestamps}) {
     for (const size_t label_length : {1, 12, 300}) {
       for (const uint32_t top_k : {0u, 1u, 5u}) {
-        const LoadedHead loaded = MakeLoaded("a-head-of-some-name", kind, label_length);
+        const auto loaded = MakeLoaded("a-head-of-some-name", kind, label_length);
         const Written written = Write(loaded, top_k);
         const auto bytes = static_cast<int64_t>(written.reply.ByteSizeLong());
         EXPECT_LE(bytes, written.reserved) << label_length << " " << top_k;
@@ -77,16 +77,19 @@ TEST_F(ClassifyWriterTest, ReservesAtLeastWhatTheReplyTakes) {
 }
 
 TEST_F(ClassifyWriterTest, GivesEachHeadItsPartOfTheRow) {
-  LoadedNetwork network{.info = FindNetwork("mn10_as"), .shape = MakeNetworkShape(1.0)};
-  std::vector<LoadedHead> loaded;
+  const auto network = std::make_shared<const LoadedNetwork>(
+      LoadedNetwork{.info = FindNetwork("mn10_as"), .shape = MakeNetworkShape(1.0)});
+  std::vector<std::shared_ptr<const LoadedHead>> loaded;
   for (const char* name : {"mn10_logits", "mn10_clf1", "mn10_all_b_mel_avgs"}) {
     const Config* config = FindConfig(name);
-    loaded.push_back({.config = config, .network = &network});
-    loaded.back().head = ParseHead(MakeHeadFile(name, {config->embedding_size(), 5}).Bytes(), name).value();
+    loaded.push_back(std::make_shared<const LoadedHead>(
+        LoadedHead{.head = ParseHead(MakeHeadFile(name, {config->embedding_size(), 5}).Bytes(), name).value(),
+                   .config = config,
+                   .network = network,
+                   .source = ""}));
   }
   LanePlan plan;
-  const LoadedHead* const heads[] = {&loaded[0], &loaded[1], &loaded[2]};
-  std::vector<PlannedHead> planned = PlanHeads(heads, &plan);
+  std::vector<PlannedHead> planned = PlanHeads(loaded, &plan);
   ASSERT_EQ(plan.lanes().size(), 1u);
   std::vector<float> row(static_cast<size_t>(plan.row_size(0)));
   for (size_t i = 0; i < row.size(); ++i) row[i] = std::sin(static_cast<float>(i));
@@ -95,7 +98,7 @@ TEST_F(ClassifyWriterTest, GivesEachHeadItsPartOfTheRow) {
   EXPECT_FALSE(writer->WriteRows({.lane = 0, .clip = 0, .first_window = 0, .rows = row, .last = true}));
   size_t offset = 0;
   for (int i = 0; i < 3; ++i) {
-    const Head& head = loaded[static_cast<size_t>(i)].head;
+    const Head& head = loaded[static_cast<size_t>(i)]->head;
     std::vector<float> scores(head.labels.size());
     HeadWorkspace workspace;
     const auto size = static_cast<size_t>(head.embedding_size());
@@ -108,10 +111,9 @@ TEST_F(ClassifyWriterTest, GivesEachHeadItsPartOfTheRow) {
 }
 
 TEST_F(ClassifyWriterTest, CountsRowsFromTheNumberOfTheirWindow) {
-  const LoadedHead loaded = MakeLoaded("rows", Head::Kind::kTimestamps, 5);
+  const auto loaded = MakeLoaded("rows", Head::Kind::kTimestamps, 5);
   LanePlan plan;
-  const LoadedHead* const heads[] = {&loaded};
-  std::vector<PlannedHead> planned = PlanHeads(heads, &plan);
+  std::vector<PlannedHead> planned = PlanHeads({&loaded, 1}, &plan);
   v1::ClassifyResponse reply;
   const auto writer = NewClassifyWriter(std::move(planned), plan, 1, 1, &reply);
   const std::vector<float> rows(static_cast<size_t>(2 * plan.row_size(0)));

@@ -309,11 +309,10 @@ TEST_F(GatedServiceTest, ComputesNothingForACallThatIsTooLate) {
 
 TEST(EmbeddingServiceTest, CreateRefusesADefaultThatItCannotServe) {
   FakeBackend backend;
-  const NetworkCatalog networks = NetworkCatalog::Load({}, &backend).value();
-  const HeadCatalog heads;
+  const ServedModels models({NetworkCatalog::Load({}, &backend).value(), {}});
   RecordedMetrics metrics;
   const auto status = [&](const EmbeddingServiceOptions& options) {
-    return EmbeddingServiceImpl::Create(options, &networks, &heads, nullptr, &metrics).status();
+    return EmbeddingServiceImpl::Create(options, &models, nullptr, &metrics).status();
   };
   EmbeddingServiceOptions options;
   EXPECT_TRUE(status(options).ok());

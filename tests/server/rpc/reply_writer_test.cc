@@ -17,8 +17,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-const LoadedNetwork kNetwork{.sha256 = "0123"};
-const ReplySpace kSpace{"some_config", &kNetwork, "float32"};
+const auto kNetwork = std::make_shared<const LoadedNetwork>(LoadedNetwork{.sha256 = "0123"});
+const ReplySpace kSpace{"some_config", kNetwork, "float32"};
 
 template <typename Response>
 std::unique_ptr<ReplyWriter> NewWriter(int row_size, int clips, v1::ElementType type, Response* reply) {

@@ -84,8 +84,7 @@ class ServiceHarness {
 
  private:
   MetricsObserver observer_{&metrics, {}};
-  std::unique_ptr<NetworkCatalog> networks_;
-  HeadCatalog heads_;
+  std::unique_ptr<ServedModels> models_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   Mutex mu_;
@@ -108,10 +107,10 @@ inline HeadCatalog LoadHeads(const std::map<std::string, HeadFile>& heads, const
 
 inline ServiceHarness::ServiceHarness(Options options) {
   backend.set_before_embed(options.before_embed);
-  networks_ = std::make_unique<NetworkCatalog>(NetworkCatalog::Load({}, &backend).value());
-  heads_ = LoadHeads(options.heads, *networks_);
+  NetworkCatalog networks = NetworkCatalog::Load({}, &backend).value();
+  models_ = std::make_unique<ServedModels>(Models{networks, LoadHeads(options.heads, networks)});
   batcher = Batcher::Create(options.batcher, &backend, &observer_).value();
-  networks_->PlaceAll(batcher.get());
+  networks.PlaceAll(batcher.get());
   pipeline = Pipeline::Create(options.pipeline, &metrics).value();
   options.service.on_call = [this](const CallRecord& call) {
     MutexLock lock(&mu_);
@@ -122,7 +121,7 @@ inline ServiceHarness::ServiceHarness(Options options) {
   };
   door = std::make_unique<Door>(std::move(options.access));
   options.service.door = door.get();
-  service = EmbeddingServiceImpl::Create(options.service, networks_.get(), &heads_, pipeline.get(), &metrics).value();
+  service = EmbeddingServiceImpl::Create(options.service, models_.get(), pipeline.get(), &metrics).value();
   if (options.open) service->Open();
   grpc::ServerBuilder builder;
   if (options.listens) builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);

@@ -20,18 +20,18 @@ constexpr int64_t kMostMessageBytes = 4 << 20;  // What gRPC's clients take unle
 class StreamWriterTest : public ::testing::Test {
  protected:
   StreamWriterTest() {
-    plan_.served = {config_, &network_};
+    plan_.served = {config_, network_};
+    std::vector<std::shared_ptr<const LoadedHead>> heads;
     for (int i = 0; i < 19; ++i) {
-      LoadedHead& loaded = loaded_.emplace_back();
+      LoadedHead loaded;
       loaded.head =
           ParseHead(MakeHeadFile(config_->name, {config_->embedding_size(), 200}).Bytes(), "head-" + std::to_string(i))
               .value();
       loaded.head.kind = Head::Kind::kTimestamps;
       loaded.config = config_;
-      loaded.network = &network_;
+      loaded.network = network_;
+      heads.push_back(std::make_shared<const LoadedHead>(std::move(loaded)));
     }
-    std::vector<const LoadedHead*> heads;
-    for (const LoadedHead& loaded : loaded_) heads.push_back(&loaded);
     plan_.heads = PlanHeads(heads, &plan_.lanes);
   }
 
@@ -43,8 +43,8 @@ class StreamWriterTest : public ::testing::Test {
   }
 
   const Config* const config_ = FindConfig(kEmbeddedConfigName);
-  const LoadedNetwork network_{.info = FindNetwork(kEmbeddedNetworkName), .shape = MakeNetworkShape(0.1)};
-  std::vector<LoadedHead> loaded_;
+  const std::shared_ptr<const LoadedNetwork> network_ = std::make_shared<const LoadedNetwork>(
+      LoadedNetwork{.info = FindNetwork(kEmbeddedNetworkName), .shape = MakeNetworkShape(0.1)});
   StreamPlan plan_;
 };
 
