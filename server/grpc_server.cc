@@ -1,8 +1,5 @@
 #include "server/grpc_server.h"
 
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/impl/server_builder_option.h>
-#include <grpcpp/impl/server_builder_plugin.h>
 #include <grpcpp/resource_quota.h>
 #include <malloc.h>
 
@@ -41,15 +38,6 @@ int Milliseconds(absl::Duration duration) { return static_cast<int>(absl::ToInt6
 // once, and do not wait where nobody sees them. More large messages than the memory holds are refused by gRPC's quota.
 constexpr int kStreamsPerConnection = 1024;
 
-// The library of reflection adds it to every server of the process when it is loaded. It passes no door of ours.
-class WithoutReflection final : public grpc::ServerBuilderOption {
- public:
-  void UpdateArguments(grpc::ChannelArguments* /*arguments*/) override {}
-  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
-    std::erase_if(*plugins, [](const auto& plugin) { return plugin->name() == "proto_server_reflection"; });
-  }
-};
-
 }  // namespace
 
 absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, const Capacity& capacity,
@@ -58,7 +46,6 @@ absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, co
   TakeGrpcLog();
   // Debian's Abseil looks for cycles among gRPC's locks each time one is taken, as debug builds do.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
   // Whoever connects from here on waits in the socket until there is a server.
   absl::StatusOr<ListeningSockets> tcp = ListenOnTcp(options.host, options.grpc_port);
@@ -78,9 +65,10 @@ absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, co
       &builder, tls != nullptr ? TlsServerCredentials(std::move(tls)) : grpc::InsecureServerCredentials(),
       unix_socket.is_open());
   for (grpc::Service* service : services) builder.RegisterService(service);
-  const bool reflects =
-      options.reflection == Reflection::kOn || (options.reflection == Reflection::kAuto && options.tokens_file.empty());
-  if (!reflects) builder.SetOption(std::make_unique<WithoutReflection>());
+  if (Reflects(options)) {
+    listening.reflection = std::make_unique<ReflectionService>();
+    builder.RegisterService(listening.reflection.get());
+  }
   WatchOtherCalls(&builder, sinks.calls);
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
   // gRPC 1.51 inflates a whole message before it looks at its size: 400 kB of zeros took 430 MB.

@@ -16,6 +16,7 @@
 #include "server/listening/connection_handler.h"
 #include "server/listening/listener.h"
 #include "server/options.h"
+#include "server/reflection_service.h"
 #include "server/tls/tls_store.h"
 
 namespace hearwire {
@@ -31,6 +32,7 @@ struct ConnectionSinks {
 
 // Its members use those above them.
 struct ListeningServer {
+  std::unique_ptr<ReflectionService> reflection;  // Null: off.
   std::unique_ptr<ConnectionHandler> connections;
   std::unique_ptr<grpc::Server> server;
   std::unique_ptr<Listener> listener;

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "server/rpc/read_message.h"
 #include "server/rpc/status.h"
 
 namespace hearwire {
@@ -22,7 +23,7 @@ std::set<std::string> WithWholeServer(std::vector<std::string> services) {
 
 // One Watch stream; deletes itself when it is done. Everything is guarded by the service's mutex. gRPC calls back after
 // the operation that it started has returned, never within it, so operations start under the mutex.
-class HealthService::Watcher final : public grpc::ServerWriteReactor<HealthCheckResponse> {
+class HealthService::Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
   // refused: what it ends with at once.
   Watcher(HealthService* service, bool known, std::optional<grpc::Status> refused)
@@ -44,7 +45,10 @@ class HealthService::Watcher final : public grpc::ServerWriteReactor<HealthCheck
     if (written_ == status) return;
     written_ = status;
     writing_ = true;
-    response_.set_status(status);
+    HealthCheckResponse response;
+    response.set_status(status);
+    response_.Clear();
+    WriteMessage(response, &response_);
     StartWrite(&response_);
   }
 
@@ -77,16 +81,18 @@ class HealthService::Watcher final : public grpc::ServerWriteReactor<HealthCheck
   bool writing_ = false;
   bool broken_ = false;  // The caller has gone.
   bool finished_ = false;
-  HealthCheckResponse response_;
+  grpc::ByteBuffer response_;
 };
 
 HealthService::HealthService(std::vector<std::string> services, const Door* door)
     : services_(WithWholeServer(std::move(services))), door_(door) {}
 
-std::optional<grpc::Status> HealthService::TurnAway(const grpc::CallbackServerContext& context,
-                                                    std::string_view method) const {
-  if (door_ == nullptr) return std::nullopt;
-  const std::optional<RequestFault> fault = door_->EnterHealth(context, method);
+std::optional<grpc::Status> HealthService::Enter(const grpc::CallbackServerContext& context, std::string_view method,
+                                                 const grpc::ByteBuffer* bytes, HealthCheckRequest* request) const {
+  std::optional<RequestFault> fault;
+  if (door_ != nullptr) fault = door_->EnterHealth(context, method);
+  // gRPC shows the bytes as constant; they are this call's, and nobody reads them again.
+  if (!fault) fault = ReadSmallMessage(const_cast<grpc::ByteBuffer*>(bytes), request);
   return fault ? std::optional(ToRpcStatus(fault->error, fault->field).status) : std::nullopt;
 }
 
@@ -102,28 +108,33 @@ void HealthService::EndWatches() {
   for (Watcher* watcher : watchers_) watcher->Advance();
 }
 
-grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* context, const HealthCheckRequest* request,
-                                               HealthCheckResponse* response) {
+grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                               grpc::ByteBuffer* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  if (std::optional<grpc::Status> refused = TurnAway(*context, "Check")) {
+  HealthCheckRequest request;
+  if (std::optional<grpc::Status> refused = Enter(*context, "Check", bytes, &request)) {
     reactor->Finish(*std::move(refused));
     return reactor;
   }
-  if (!IsKnown(request->service())) {
+  if (!IsKnown(request.service())) {
     reactor->Finish(grpc::Status(grpc::StatusCode::NOT_FOUND, "no such service"));
     return reactor;
   }
+  HealthCheckResponse answer;
   {
     MutexLock lock(&mu_);
-    response->set_status(status());
+    answer.set_status(status());
   }
+  WriteMessage(answer, response);
   reactor->Finish(grpc::Status::OK);
   return reactor;
 }
 
-grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(grpc::CallbackServerContext* context,
-                                                                    const HealthCheckRequest* request) {
-  auto* watcher = new Watcher(this, IsKnown(request->service()), TurnAway(*context, "Watch"));
+grpc::ServerWriteReactor<grpc::ByteBuffer>* HealthService::Watch(grpc::CallbackServerContext* context,
+                                                                 const grpc::ByteBuffer* bytes) {
+  HealthCheckRequest request;
+  std::optional<grpc::Status> refused = Enter(*context, "Watch", bytes, &request);
+  auto* watcher = new Watcher(this, IsKnown(request.service()), std::move(refused));
   MutexLock lock(&mu_);
   watchers_.insert(watcher);
   watcher->Advance();

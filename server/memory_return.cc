@@ -33,8 +33,12 @@ void ArrangeAllocator(int arenas) {
 bool ReturnPolicy::Look(int64_t resident, int64_t calls_in_flight, SteadyTime now) {
   calm_ = std::min(calm_, resident);
   was_idle_ = std::exchange(idle_, calls_in_flight == 0);
-  const bool much = resident > std::max(calm_ + calm_ / 8, left_) + kLittle;
-  return much && ((idle_ && was_idle_) || now - last_ >= kWhileBusy);
+  const bool long_ago = now - last_ >= kWhileBusy;
+  if (resident > std::max(calm_ + calm_ / 8, left_) + kLittle && ((idle_ && was_idle_) || long_ago)) {
+    once_more_ = true;
+    return true;
+  }
+  return resident > calm_ + calm_ / 8 + kLittle && long_ago && std::exchange(once_more_, false);
 }
 
 void ReturnPolicy::Done(int64_t resident, SteadyTime now) {

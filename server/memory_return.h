@@ -25,7 +25,8 @@ class ReturnPolicy {
   ReturnPolicy(int64_t calm, SteadyTime now) : calm_(calm), last_(now) {}
 
   // Whether to do it now: when clearly more is resident than at the calmest, and no call has been in flight at this
-  // look and the one before, or long enough has passed.
+  // look and the one before, or long enough has passed. Also once more, long enough after a time that was to be the
+  // last: a request of health or reflection may have been on its way then, which is no call here.
   bool Look(int64_t resident, int64_t calls_in_flight, SteadyTime now);
   // It was done, and that is resident now. What the calls still hold, or nobody knows of, is not asked for again before
   // more has come.
@@ -35,6 +36,7 @@ class ReturnPolicy {
   int64_t calm_;
   int64_t left_ = 0;  // Resident after the last time, where calls had none in flight.
   SteadyTime last_;
+  bool once_more_ = false;
   bool was_idle_ = false;
   bool idle_ = false;
 };

@@ -179,6 +179,11 @@ std::string_view ToText(Reflection reflection) {
   return "";
 }
 
+bool Reflects(const ServerOptions& options) {
+  if (options.reflection == Reflection::kAuto) return options.tokens_file.empty();
+  return options.reflection == Reflection::kOn;
+}
+
 std::string_view ToText(LogFormat format) { return format == LogFormat::kText ? "text" : "json"; }
 
 std::string_view ToText(LogLevel level) {

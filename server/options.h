@@ -131,6 +131,8 @@ std::string_view ToText(HeadMismatch mismatch);
 std::string_view ToText(PlaintextTokens tokens);
 std::string_view ToText(HealthAccess access);
 std::string_view ToText(Reflection reflection);
+// Whether the server answers reflection: where it is left to itself, not beside tokens, for it asks for none.
+bool Reflects(const ServerOptions& options);
 std::string_view ToText(LogFormat format);
 std::string_view ToText(LogLevel level);
 

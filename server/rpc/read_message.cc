@@ -130,6 +130,14 @@ std::optional<RequestFault> ReadMessage(grpc::ByteBuffer* bytes, int64_t most_fi
   return ReadWithAudio(bytes, most_fields, message);
 }
 
+std::optional<RequestFault> ReadSmallMessage(grpc::ByteBuffer* bytes, google::protobuf::Message* message) {
+  const auto length = static_cast<int64_t>(bytes->Length());
+  if (length <= kSmallMessageBytes) return ReadMessage(bytes, kSmallMessageBytes, message);
+  bytes->Clear();
+  return InvalidRequest("", absl::StrCat("the message has ", length, " bytes; a ", message->GetDescriptor()->name(),
+                                         " has at most ", kSmallMessageBytes));
+}
+
 void WriteMessage(const google::protobuf::Message& message, grpc::ByteBuffer* bytes) {
   grpc::ProtoBufferWriter writer(bytes, kSliceBytes, static_cast<int>(message.ByteSizeLong()));
   message.SerializeToZeroCopyStream(&writer);  // Fails beyond 2 GB: no such reply is begun.

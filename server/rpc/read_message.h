@@ -39,6 +39,12 @@ std::optional<RequestFault> ReadMessage(grpc::ByteBuffer* bytes, int64_t most_fi
 std::optional<RequestFault> ReadMessage(grpc::ByteBuffer* bytes, int64_t most_fields,
                                         google::protobuf::Message* message);
 
+// The most that a request of health or reflection may have: each is a name.
+inline constexpr int64_t kSmallMessageBytes = 4 << 10;
+
+// As ReadMessage, but INVALID_ARGUMENT, unread, for a message of more than kSmallMessageBytes.
+std::optional<RequestFault> ReadSmallMessage(grpc::ByteBuffer* bytes, google::protobuf::Message* message);
+
 // bytes: empty before.
 void WriteMessage(const google::protobuf::Message& message, grpc::ByteBuffer* bytes);
 

@@ -11,6 +11,7 @@ import grpc
 import hearwire_server
 import numpy as np
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench"))
 
@@ -71,6 +72,35 @@ def test_a_message_of_small_fields_takes_no_more_than_its_bytes(method: str) -> 
             assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT, (name, error.value)
         # A message comes in slices, which are twice its bytes for a while; several may wait to be given back.
         assert memory(server.process.pid)["VmHWM"] - calm < 100_000, "kB"
+
+
+# Methods whose requests are a name.
+SMALL = {"/grpc.health.v1.Health/Check": "unary_unary", "/grpc.health.v1.Health/Watch": "unary_stream",
+         "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": "stream_stream"}
+
+
+@pytest.mark.parametrize("method", SMALL)
+def test_health_and_reflection_make_nothing_of_large_requests(method: str) -> None:
+    """Of 62 MB of unknown fields, and of names as large: protobuf made 2 GB of the first."""
+    with hearwire_server.Server("--device=cpu") as server:
+        calm = memory(server.process.pid)
+        for bomb in (b"\x7a\x00" * (31 << 20), b"\x0a\x80\x80\x80\x1f" + b"a" * (62 << 20)):
+            for _ in range(5):
+                call = getattr(server.channel, SMALL[method])(method)
+                request = iter([bomb]) if SMALL[method] == "stream_stream" else bomb
+                with pytest.raises(grpc.RpcError) as error:
+                    answer = call(request, timeout=60)
+                    if not isinstance(answer, bytes):
+                        next(answer)
+                assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT, error.value
+                assert "at most 4096" in error.value.details()
+        after = memory(server.process.pid)
+        # What gRPC itself holds of a message that arrives, two slices of which may wait to be given back.
+        assert after["VmHWM"] - calm["VmHWM"] < 200_000, f"kB: {calm} before, {after} after"
+        hearwire_server.wait_until(
+            lambda: memory(server.process.pid)["VmRSS"] < 2 * calm["VmRSS"], 60, "the memory of calm")
+        health = health_pb2_grpc.HealthStub(server.channel)
+        assert health.Check(health_pb2.HealthCheckRequest()).status == health_pb2.HealthCheckResponse.SERVING
 
 
 def test_an_open_stream_keeps_no_unknown_bytes() -> None:

@@ -80,6 +80,17 @@ TEST_F(HealthServiceTest, DoesNotKnowOtherServices) {
   EXPECT_EQ(watch.Next(), HealthCheckResponse::SERVICE_UNKNOWN);
 }
 
+TEST_F(HealthServiceTest, RefusesMoreThanANameCanHave) {
+  grpc::ClientContext context;
+  HealthCheckResponse response;
+  const grpc::Status status = stub_->Check(&context, Request(std::string(5000, 'a')), &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "the message has 5003 bytes; a HealthCheckRequest has at most 4096");
+  Watch watch(stub_.get(), Request(std::string(5000, 'a')));
+  EXPECT_TRUE(watch.Ended());
+  EXPECT_EQ(watch.reader->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 TEST_F(HealthServiceTest, TellsWatchersOfEveryChange) {
   Watch first(stub_.get(), Request(""));
   Watch second(stub_.get(), Request(kService));

@@ -35,6 +35,20 @@ TEST_F(ReturnPolicyTest, DoesNotAskAgainForWhatDidNotComeBack) {
   EXPECT_TRUE(Look(220, 0)) << "more has come";
 }
 
+TEST_F(ReturnPolicyTest, AsksOnceMoreForWhatDidNotComeBack) {
+  Look(300, 0);
+  EXPECT_TRUE(Look(300, 0));
+  policy_.Done(80 * kMiB, now_);
+  int times = 0;
+  for (int second = 1; second <= 120; ++second) {
+    if (!Look(80, 0)) continue;
+    ++times;
+    EXPECT_EQ(second, 30) << "what was on its way has long ended";
+    policy_.Done(80 * kMiB, now_);
+  }
+  EXPECT_EQ(times, 1);
+}
+
 TEST_F(ReturnPolicyTest, GivesBackWhileCallsRunButSeldom) {
   int times = 0;
   for (int second = 0; second < 90; ++second) {
