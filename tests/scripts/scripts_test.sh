@@ -42,6 +42,41 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
   expect "image-test wants root" "image-test: it mounts and makes namespaces, which needs root: sudo scripts/image-test" \
     setpriv --reuid=65534 --clear-groups "$scripts/image-test"
 fi
+expect "clean-room knows its suites" "clean-room: --suite sid: bookworm (Debian 12) or trixie (Debian 13) would be right" \
+  "$scripts/clean-room" --suite sid scripts/quickstart
+expect "clean-room wants a suite's name" \
+  "clean-room: --suite without a name: bookworm (Debian 12) or trixie (Debian 13) would be right" "$scripts/clean-room" --suite
+
+# setup on other systems, on which every package is there already.
+mkdir "$work/bin" "$work/bin-without-apt"
+printf '#!/bin/sh\necho install ok installed\n' >"$work/bin/dpkg-query"
+chmod +x "$work/bin/dpkg-query"
+for program in bash awk basename cat dirname echo grep sed; do ln -s "$(command -v $program)" "$work/bin-without-apt"; done
+on_system() {
+  local release=$1
+  shift
+  printf '%s\n' "$release" >"$work/os-release"
+  unshare --mount sh -c "mount --bind '$work/os-release' /etc/os-release && exec \"\$@\"" - "$@" 2>&1
+}
+ubuntu='ID=ubuntu
+VERSION_ID="24.04"
+PRETTY_NAME="Ubuntu 24.04.3 LTS"'
+if [ "$(id -u)" = 0 ] && unshare --mount true 2>/dev/null; then
+  note=$(on_system "$ubuntu" env PATH="$work/bin:$PATH" "$scripts/setup" --no-torch --no-kernels)
+  case $note in
+    "note: this is Ubuntu 24.04.3 LTS; Hearwire is tried on Debian 12 and 13."*) ;;
+    *) printf 'setup on Ubuntu said: %s\n' "$note"; failures=$((failures + 1)) ;;
+  esac
+  for version in 12 13; do
+    note=$(on_system "ID=debian
+VERSION_ID=$version" env PATH="$work/bin:$PATH" "$scripts/setup" --no-torch --no-kernels)
+    [ -z "$note" ] || { printf 'setup on Debian %s said: %s\n' $version "$note"; failures=$((failures + 1)); }
+  done
+  expect "setup without apt says what is needed" \
+    "setup: this is Arch Linux; the package names are those of Debian 12 and 13. Install their equivalents by hand (listed in scripts/setup), then run scripts/setup --no-apt" \
+    on_system 'ID=arch
+PRETTY_NAME="Arch Linux"' env PATH="$work/bin-without-apt" "$scripts/setup"
+fi
 
 # The words of pip without a network.
 cat >"$work/fetch" <<'EOF'

@@ -1,13 +1,7 @@
 # Installs programs and client into a folder of its own, tries the programs, the unit and the proto, and builds and runs
 # the consumer against the client.
 #   cmake -D BUILD=... -D WORK=... -D COMPILER=... -D FLAGS=... -P run.cmake
-function(run)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
-  message("${output}")
-  if(NOT result EQUAL 0)
-    message(FATAL_ERROR "${ARGN}: ${result}")
-  endif()
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/consume.cmake)
 
 file(REMOVE_RECURSE ${WORK})
 file(READ ${CMAKE_CURRENT_LIST_DIR}/../../../README.md readme)
@@ -45,3 +39,4 @@ run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -G Ninja -DCM
     -DREADME_EXAMPLE=${WORK}/readme_example.cc -DCMAKE_CXX_COMPILER=${COMPILER} "-DCMAKE_CXX_FLAGS=${FLAGS}")
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 run(${WORK}/build/consumer)
+consume_by_pkg_config(${prefix})
