@@ -2,6 +2,7 @@
 
 import io
 import struct
+import sys
 import wave
 
 import grpc
@@ -9,7 +10,10 @@ import numpy as np
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
-from hearwire_server import PATIENCE, Server, array, chirp, pb, pb_grpc, pcm
+from hearwire_server import PATIENCE, REPOSITORY, Server, array, chirp, pb, pb_grpc, pcm
+
+sys.path.append(str(REPOSITORY / "tests/bench"))
+import flac  # noqa: E402
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -237,6 +241,23 @@ def test_overload_is_refused_at_once_with_a_retry_hint_and_nothing_is_lost():
         assert answered > 0 and rejected > 0 and answered + rejected == 40
         assert small.metric("hearwire_rejected_total") >= rejected
         assert small.metric("hearwire_pending_frames") == 0
+
+
+def test_a_deadline_that_no_server_could_keep_is_refused_at_once(tmp_path):
+    hour = flac.write(tmp_path / "hour.flac", [np.zeros(3_600_000, np.int16)], 1000)
+    request = pb.GetSceneEmbeddingsRequest(clips=[pb.Audio(encoded=hour)] * 100)
+    with Server("--workers=1") as small:
+        # What it has measured lately is what it believes.
+        scene(small, pcm(chirp(10.0)))
+        with pytest.raises(grpc.RpcError) as caught:
+            small.stub.GetSceneEmbeddings(request, timeout=3 * PATIENCE)
+        error = caught.value
+        assert error.code() == EXHAUSTED, error
+        info = details_of(error)["ErrorInfo"]
+        assert info.reason == "DEADLINE_TOO_SHORT"
+        assert int(info.metadata["needed_ms"]) > 3000 * PATIENCE
+        assert dict(error.trailing_metadata())["grpc-retry-pushback-ms"] == "-1"
+        assert "on an idle server" in error.details()
 
 
 def test_a_deadline_that_passed_is_not_computed():
