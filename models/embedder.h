@@ -47,7 +47,7 @@ class Backend {
 
   virtual std::string name() const = 0;       // "native", "cuda" or "torch".
   virtual std::string device() const = 0;     // "cpu", "cuda:0".
-  virtual std::string precision() const = 0;  // "float32" or "float16".
+  virtual std::string precision() const = 0;  // "float32", "float16" or "bfloat16".
 
   // Takes a network over and returns its index: 0, 1, …, in the order of the calls. Not thread-safe; all networks are
   // added before the first embedder is made.

@@ -4,6 +4,7 @@
 #define HEARWIRE_MODELS_NATIVE_ALIGNED_FLOATS_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 
@@ -11,38 +12,42 @@ namespace hearwire {
 
 inline constexpr std::align_val_t kKernelAlignment{128};
 
-// A buffer that grows and never shrinks. Movable.
-class AlignedFloats {
+// A buffer that grows and never shrinks. Movable. T: a number.
+template <class T>
+class AlignedArray {
  public:
-  AlignedFloats() = default;
+  AlignedArray() = default;
   // Zeros.
-  explicit AlignedFloats(size_t size) {
+  explicit AlignedArray(size_t size) {
     Reserve(size);
-    for (size_t i = 0; i < size; ++i) floats_[i] = 0;
+    for (size_t i = 0; i < size; ++i) values_[i] = 0;
   }
 
-  // At least `size` floats. What they hold is lost when the buffer has to grow.
-  float* Reserve(size_t size) {
+  // At least `size` values. What they hold is lost when the buffer has to grow.
+  T* Reserve(size_t size) {
     if (size > size_) {
-      floats_.reset();
+      values_.reset();
       size_ = 0;  // Should there be no memory.
-      floats_.reset(static_cast<float*>(::operator new(size * sizeof(float), kKernelAlignment)));
+      values_.reset(static_cast<T*>(::operator new(size * sizeof(T), kKernelAlignment)));
       size_ = size;
     }
-    return floats_.get();
+    return values_.get();
   }
 
-  float* data() { return floats_.get(); }
-  const float* data() const { return floats_.get(); }
+  T* data() { return values_.get(); }
+  const T* data() const { return values_.get(); }
   size_t size() const { return size_; }
 
  private:
   struct Free {
-    void operator()(float* floats) const { ::operator delete(floats, kKernelAlignment); }
+    void operator()(T* values) const { ::operator delete(values, kKernelAlignment); }
   };
-  std::unique_ptr<float[], Free> floats_;
+  std::unique_ptr<T[], Free> values_;
   size_t size_ = 0;
 };
+
+using AlignedFloats = AlignedArray<float>;
+using AlignedPairs = AlignedArray<uint32_t>;  // Of numbers in bfloat16 (bfloat16.h).
 
 }  // namespace hearwire
 

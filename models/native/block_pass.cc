@@ -84,11 +84,11 @@ void BlockPass::RunWindows(const PackedBlock& block, MapSize size, int windows, 
                                          .mean_scale = 1.0f / static_cast<float>(out_size.pixels())});
     if (squeezes) continue;
     const size_t place = static_cast<size_t>(row) * projected_row;
-    kernels_.pointwise(block.projection,
-                       {.in = piece,
-                        .rows = count * static_cast<size_t>(end_row - row) * static_cast<size_t>(out_size.cols),
-                        .residual = block.has_residual ? in + place : nullptr,
-                        .out = out + place});
+    products_.Run(block.projection,
+                  {.in = piece,
+                   .rows = count * static_cast<size_t>(end_row - row) * static_cast<size_t>(out_size.cols),
+                   .residual = block.has_residual ? in + place : nullptr,
+                   .out = out + place});
   }
   if (squeezes) SqueezeAndProject(block, out_size, windows, block.has_residual ? in : nullptr, out, squeeze);
 }
@@ -100,11 +100,11 @@ BlockPass::Expanded BlockPass::Expand(const PackedBlock& block, MapSize size, in
   // Pieces of several windows are whole windows: nothing is kept of them.
   const int first_new = std::max(first_row, expanded_.end());
   float* const to = expanded_.Advance(first_row, end_row);
-  kernels_.pointwise(*block.expansion,
-                     {.in = in + static_cast<size_t>(first_new) * cols * block.expansion->in_stride,
-                      .rows = static_cast<size_t>(windows) * static_cast<size_t>(end_row - first_new) * cols,
-                      .activation = block.activation,
-                      .out = to});
+  products_.Run(*block.expansion,
+                {.in = in + static_cast<size_t>(first_new) * cols * block.expansion->in_stride,
+                 .rows = static_cast<size_t>(windows) * static_cast<size_t>(end_row - first_new) * cols,
+                 .activation = block.activation,
+                 .out = to});
   return {expanded_.row(first_row), first_row};
 }
 
@@ -115,31 +115,41 @@ void BlockPass::SqueezeAndProject(const PackedBlock& block, MapSize out_size, in
   const size_t stride = ExpandedStride(block);
   const size_t pixels = out_size.pixels();
 
-  kernels_.pointwise(layers.fc1, {.in = means_.data(), .rows = count, .out = squeeze});
+  products_.Run(layers.fc1, {.in = means_.data(), .rows = count, .out = squeeze});
   float* const hidden = hidden_.Reserve(count * layers.fc1.out_stride);
   for (size_t i = 0; i < count * layers.fc1.out_stride; ++i) hidden[i] = std::max(squeeze[i], 0.0f);
   float* const gates = gates_.Reserve(count * stride);
-  kernels_.pointwise(layers.fc2, {.in = hidden, .rows = count, .out = gates});
+  products_.Run(layers.fc2, {.in = hidden, .rows = count, .out = gates});
   kernels_.sigmoid(gates, count * stride);
 
   float* const activations = depthwise_.data();
   const size_t out_window = pixels * block.projection.out_stride;
+  if (block.projection.pairs.size() > 0) {
+    // Gates multiply activations on their way to bfloat16.
+    products_.Run(block.projection, {.in = activations,
+                                     .rows = count * pixels,
+                                     .factors = gates,
+                                     .rows_per_factors = pixels,
+                                     .residual = residual,
+                                     .out = out});
+    return;
+  }
   // Gates multiply a window's activations or, where those are more, the weights they meet.
   if (pixels < 4 * block.projection.out_stride) {
     for (size_t window = 0; window < count; ++window) {
       kernels_.multiply_rows(activations + window * pixels * stride, pixels, stride, gates + window * stride);
     }
-    kernels_.pointwise(block.projection, {.in = activations, .rows = count * pixels, .residual = residual, .out = out});
+    products_.Run(block.projection, {.in = activations, .rows = count * pixels, .residual = residual, .out = out});
     return;
   }
   float* const weights = gated_weights_.Reserve(block.projection.weight.size());
   for (size_t window = 0; window < count; ++window) {
     kernels_.scale_weights(block.projection, gates + window * stride, weights);
-    kernels_.pointwise(block.projection, {.in = activations + window * pixels * stride,
-                                          .rows = pixels,
-                                          .weight = weights,
-                                          .residual = residual == nullptr ? nullptr : residual + window * out_window,
-                                          .out = out + window * out_window});
+    products_.Run(block.projection, {.in = activations + window * pixels * stride,
+                                     .rows = pixels,
+                                     .weight = weights,
+                                     .residual = residual == nullptr ? nullptr : residual + window * out_window,
+                                     .out = out + window * out_window});
   }
 }
 

@@ -7,6 +7,7 @@
 #include "models/native/kernels.h"
 #include "models/native/map_size.h"
 #include "models/native/packed_network.h"
+#include "models/native/products.h"
 #include "models/native/rolling_rows.h"
 
 namespace hearwire {
@@ -16,7 +17,8 @@ namespace hearwire {
 // that reads them. One thread at a time.
 class BlockPass {
  public:
-  explicit BlockPass(const Kernels& kernels) : kernels_(kernels) {}
+  // products: outlive this.
+  BlockPass(const Kernels& kernels, Products& products) : kernels_(kernels), products_(products) {}
 
   // in: [windows, size.rows, size.cols, channels]; out: likewise, of size.Strided(stride). Not the same memory.
   void Run(const PackedBlock& block, MapSize size, int windows, const float* in, float* out);
@@ -46,6 +48,7 @@ class BlockPass {
                          float* squeeze);
 
   const Kernels kernels_;
+  Products& products_;
   RollingRows expanded_;
   AlignedFloats depthwise_;
   AlignedFloats means_;    // [windows, expanded stride]

@@ -145,8 +145,8 @@ void ForwardPass::RunHead(Windows windows, MapSize size, const float* in) {
   const size_t stride = network_.last.out_stride;
   float* const last = workspace_.last.Reserve(windows.size() * pixels * stride);
   float* const pooled = workspace_.pooled.Reserve(windows.size() * stride);
-  kernels_.pointwise(network_.last,
-                     {.in = in, .rows = windows.size() * pixels, .activation = Activation::kHardswish, .out = last});
+  workspace_.products.Run(
+      network_.last, {.in = in, .rows = windows.size() * pixels, .activation = Activation::kHardswish, .out = last});
   for (size_t i = 0; i < windows.size(); ++i) {
     kernels_.reduce_rows(last + i * pixels * stride, pixels, stride, pooled + i * stride, nullptr);
   }
@@ -164,13 +164,14 @@ void ForwardPass::RunHead(Windows windows, MapSize size, const float* in) {
   const float* hidden = pooled;
   if (network_.head == HeadKind::kMlp) {
     float* const values = workspace_.hidden.Reserve(windows.size() * network_.hidden_layer.out_stride);
-    kernels_.pointwise(network_.hidden_layer,
-                       {.in = pooled, .rows = windows.size(), .activation = Activation::kHardswish, .out = values});
+    workspace_.products.Run(
+        network_.hidden_layer,
+        {.in = pooled, .rows = windows.size(), .activation = Activation::kHardswish, .out = values});
     write(Feature::kClf2, values, network_.hidden_layer.out_stride);
     hidden = values;
   }
   float* const logits = workspace_.logits.Reserve(windows.size() * network_.class_layer.out_stride);
-  kernels_.pointwise(network_.class_layer, {.in = hidden, .rows = windows.size(), .out = logits});
+  workspace_.products.Run(network_.class_layer, {.in = hidden, .rows = windows.size(), .out = logits});
   write(Feature::kLogits, logits, network_.class_layer.out_stride);
 }
 

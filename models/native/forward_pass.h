@@ -9,6 +9,7 @@
 #include "models/native/block_pass.h"
 #include "models/native/kernels.h"
 #include "models/native/packed_network.h"
+#include "models/native/products.h"
 #include "models/native/row_writer.h"
 #include "models/native/wide_pass.h"
 
@@ -30,8 +31,10 @@ struct PassWindow {
 
 // A worker's memory, shared by all its networks. One thread at a time.
 struct ForwardWorkspace {
-  explicit ForwardWorkspace(const Kernels& kernels) : wide(kernels), blocks(kernels) {}
+  explicit ForwardWorkspace(const Kernels& kernels)
+      : products(kernels), wide(kernels, products), blocks(kernels, products) {}
 
+  Products products;
   WidePass wide;
   BlockPass blocks;
   AlignedFloats wide_maps[2];  // The stem's and block 1's, where they are asked for.

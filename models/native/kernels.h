@@ -27,7 +27,8 @@ struct PointwiseWeights {
   size_t out_channels = 0;
   size_t out_stride = 0;
   std::vector<int> panels;  // Vectors in each.
-  AlignedFloats weight;     // Panel after panel: [in_channels, panel vectors x lanes].
+  AlignedFloats weight;     // Panel after panel: [in_channels, panel vectors x lanes]. Empty in bfloat16.
+  AlignedPairs pairs;       // Likewise, in bfloat16: [in_channels / 2, panel vectors x lanes]. Empty in float32.
   AlignedFloats bias;       // [out_stride]
 };
 
@@ -36,7 +37,11 @@ struct PointwiseCall {
   // Not 0: `in` is a row of half planes instead, [in_channels, in_half], whose first columns are the call's rows.
   size_t in_half = 0;
   size_t rows = 0;
-  const float* weight = nullptr;    // Instead of the layer's own, in the same order; null: its own.
+  const float* weight = nullptr;  // Instead of the layer's own, in the same order; null: its own. In float32 only.
+  // [rows / rows_per_factors, in_stride]: what rows_per_factors rows' inputs are multiplied by; null: 1. In bfloat16
+  // only.
+  const float* factors = nullptr;
+  size_t rows_per_factors = 1;
   const float* residual = nullptr;  // [rows, out_stride], added behind the activation; null: none. May be `out`.
   Activation activation = Activation::kNone;
   float* out = nullptr;  // [rows, out_stride]

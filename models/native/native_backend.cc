@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "models/native/bfloat16.h"
 #include "models/native/forward_pass.h"
 #include "models/native/kernels.h"
 #include "models/native/packed_network.h"
@@ -68,14 +69,14 @@ class NativeEmbedder final : public Embedder {
 
 class NativeBackend final : public Backend {
  public:
-  explicit NativeBackend(const Kernels& kernels) : kernels_(kernels) {}
+  NativeBackend(const Kernels& kernels, ProductPrecision precision) : kernels_(kernels), precision_(precision) {}
 
   std::string name() const override { return "native"; }
   std::string device() const override { return "cpu"; }
-  std::string precision() const override { return "float32"; }
+  std::string precision() const override { return precision_ == ProductPrecision::kBfloat16 ? "bfloat16" : "float32"; }
 
   absl::StatusOr<int> AddNetwork(std::shared_ptr<const NetworkWeights> weights, MelSettings mel) override {
-    networks_.push_back(std::make_unique<const PackedNetwork>(PackNetwork(*weights, mel, kernels_)));
+    networks_.push_back(std::make_unique<const PackedNetwork>(PackNetwork(*weights, mel, kernels_, precision_)));
     return static_cast<int>(networks_.size()) - 1;
   }
 
@@ -85,14 +86,27 @@ class NativeBackend final : public Backend {
 
  private:
   const Kernels kernels_;
+  const ProductPrecision precision_;
   std::vector<std::unique_ptr<const PackedNetwork>> networks_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Backend>> MakeNativeBackend(const NativeOptions& options) {
-  return std::make_unique<NativeBackend>(options.plain_kernels ? PlainKernels() : BestKernels());
+  const Kernels kernels = options.plain_kernels ? PlainKernels() : BestKernels();
+  if (options.precision == "float32") return std::make_unique<NativeBackend>(kernels, ProductPrecision::kFloat32);
+  if (options.precision != "bfloat16") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("precision \"", options.precision, "\": the backend native has float32 and bfloat16"));
+  }
+  if (!RunsBfloat16(kernels)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "precision \"bfloat16\" needs a processor with AVX512-BF16; the kernels here are ", kernels.instruction_set));
+  }
+  return std::make_unique<NativeBackend>(kernels, ProductPrecision::kBfloat16);
 }
+
+bool NativeHasBfloat16() { return RunsBfloat16(BestKernels()); }
 
 std::string NativeInstructionSet() { return BestKernels().instruction_set; }
 

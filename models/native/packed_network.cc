@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/types/span.h"
+#include "models/native/bfloat16.h"
 
 namespace hearwire {
 namespace {
@@ -61,30 +62,48 @@ AlignedFloats PackPlanesTaps(const ConvolutionWeights& convolution, int first, i
   return PackValues(taps, taps.size());
 }
 
-PointwiseWeights PackPointwise(const ConvolutionWeights& convolution, const Kernels& kernels) {
-  return PackPointwise(convolution.weight, convolution.bias, convolution.out_channels, convolution.in_channels,
-                       kernels);
+// Panel after panel of the layer: [count, panel vectors x lanes], of value(output channel, 0 to count).
+template <class T, class Value>
+AlignedArray<T> PackPanels(const PointwiseWeights& layer, size_t lanes, size_t count, const Value& value) {
+  AlignedArray<T> packed(count * layer.out_stride);
+  T* to = packed.data();
+  size_t first_out = 0;
+  for (const int vectors : layer.panels) {
+    const size_t end_out = first_out + static_cast<size_t>(vectors) * lanes;
+    for (size_t i = 0; i < count; ++i) {
+      for (size_t out = first_out; out < end_out; ++out) *to++ = value(out, i);
+    }
+    first_out = end_out;
+  }
+  return packed;
 }
 
-PointwiseWeights PackPointwise(const LinearWeights& linear, const Kernels& kernels) {
-  return PackPointwise(linear.weight, linear.bias, linear.out_channels, linear.in_channels, kernels);
+PointwiseWeights PackPointwise(const ConvolutionWeights& convolution, const Kernels& kernels,
+                               ProductPrecision precision) {
+  return PackPointwise(convolution.weight, convolution.bias, convolution.out_channels, convolution.in_channels, kernels,
+                       precision);
 }
 
-PackedBlock PackBlock(const BlockWeights& weights, const BlockShape& shape, const Kernels& kernels) {
+PointwiseWeights PackPointwise(const LinearWeights& linear, const Kernels& kernels, ProductPrecision precision) {
+  return PackPointwise(linear.weight, linear.bias, linear.out_channels, linear.in_channels, kernels, precision);
+}
+
+PackedBlock PackBlock(const BlockWeights& weights, const BlockShape& shape, const Kernels& kernels,
+                      ProductPrecision precision) {
   PackedBlock block;
   block.activation = shape.activation();
   block.has_residual = shape.has_residual();
-  if (weights.expansion) block.expansion = PackPointwise(*weights.expansion, kernels);
+  if (weights.expansion) block.expansion = PackPointwise(*weights.expansion, kernels, precision);
   block.depthwise = PackDepthwise(weights.depthwise, shape.stride, kernels);
   if (weights.squeeze_excite) {
-    block.squeeze_excite = {PackPointwise(weights.squeeze_excite->fc1, kernels),
-                            PackPointwise(weights.squeeze_excite->fc2, kernels)};
+    block.squeeze_excite = {PackPointwise(weights.squeeze_excite->fc1, kernels, precision),
+                            PackPointwise(weights.squeeze_excite->fc2, kernels, precision)};
   }
-  block.projection = PackPointwise(weights.projection, kernels);
+  block.projection = PackPointwise(weights.projection, kernels, precision);
   return block;
 }
 
-PackedWideBlocks PackWideBlocks(const NetworkWeights& weights, const Kernels& kernels) {
+PackedWideBlocks PackWideBlocks(const NetworkWeights& weights, const Kernels& kernels, ProductPrecision precision) {
   const auto& [block1, block2] = std::tie(weights.blocks[0], weights.blocks[1]);
   const auto& [shape1, shape2] = std::tie(weights.shape.blocks[0], weights.shape.blocks[1]);
   PackedWideBlocks packed;
@@ -101,14 +120,14 @@ PackedWideBlocks PackWideBlocks(const NetworkWeights& weights, const Kernels& ke
     expanded.depthwise = PackPlanesDepthwise(block2.depthwise, shape2.stride, first, end);
     packed.expanded2.push_back(std::move(expanded));
   }
-  packed.projection2 = PackPointwise(block2.projection, kernels);
+  packed.projection2 = PackPointwise(block2.projection, kernels, precision);
   return packed;
 }
 
 }  // namespace
 
 PointwiseWeights PackPointwise(const std::vector<float>& weight, const std::vector<float>& bias, int out_channels,
-                               int in_channels, const Kernels& kernels) {
+                               int in_channels, const Kernels& kernels, ProductPrecision precision) {
   PointwiseWeights packed;
   packed.in_channels = static_cast<size_t>(in_channels);
   packed.in_stride = kernels.Pad(packed.in_channels);
@@ -116,17 +135,16 @@ PointwiseWeights PackPointwise(const std::vector<float>& weight, const std::vect
   packed.out_stride = kernels.Pad(packed.out_channels);
   packed.panels = CutIntoPanels(static_cast<int>(packed.out_stride / kernels.lanes), kernels.max_panel_vectors);
   packed.bias = PackValues(bias, packed.out_stride);
-  packed.weight = AlignedFloats(packed.in_channels * packed.out_stride);
-  float* to = packed.weight.data();
-  size_t first_out = 0;
-  for (const int vectors : packed.panels) {
-    const size_t end_out = first_out + static_cast<size_t>(vectors) * kernels.lanes;
-    for (size_t in = 0; in < packed.in_channels; ++in) {
-      for (size_t out = first_out; out < end_out; ++out, ++to) {
-        if (out < packed.out_channels) *to = weight[out * packed.in_channels + in];
-      }
-    }
-    first_out = end_out;
+  const auto value = [&](size_t out, size_t in) {
+    return out < packed.out_channels && in < packed.in_channels ? weight[out * packed.in_channels + in] : 0.0f;
+  };
+  if (precision == ProductPrecision::kBfloat16) {
+    const size_t pairs = (packed.in_channels + 1) / 2;
+    packed.pairs = PackPanels<uint32_t>(packed, kernels.lanes, pairs, [&](size_t out, size_t pair) {
+      return MakePair(value(out, 2 * pair), value(out, 2 * pair + 1));
+    });
+  } else {
+    packed.weight = PackPanels<float>(packed, kernels.lanes, packed.in_channels, value);
   }
   return packed;
 }
@@ -163,19 +181,21 @@ PlanesDepthwiseWeights PackPlanesDepthwise(const ConvolutionWeights& convolution
           .bias = PackRange(convolution.bias, first, end)};
 }
 
-PackedNetwork PackNetwork(const NetworkWeights& weights, const MelSettings& mel, const Kernels& kernels) {
+PackedNetwork PackNetwork(const NetworkWeights& weights, const MelSettings& mel, const Kernels& kernels,
+                          ProductPrecision precision) {
   PackedNetwork packed;
   packed.shape = weights.shape;
   packed.head = weights.head;
   packed.mel = mel;
-  packed.wide = PackWideBlocks(weights, kernels);
+  packed.wide = PackWideBlocks(weights, kernels, precision);
   for (size_t i = 0; i < packed.blocks.size(); ++i) {
     const size_t block = i + kFirstPackedBlock - 1;
-    packed.blocks[i] = PackBlock(weights.blocks[block], weights.shape.blocks[block], kernels);
+    packed.blocks[i] = PackBlock(weights.blocks[block], weights.shape.blocks[block], kernels, precision);
   }
-  packed.last = PackPointwise(weights.last, kernels);
-  if (weights.head == HeadKind::kMlp) packed.hidden_layer = PackPointwise(weights.hidden_layer, kernels);
-  packed.class_layer = PackPointwise(weights.class_layer, kernels);
+  packed.last = PackPointwise(weights.last, kernels, precision);
+  const ProductPrecision head = ProductPrecision::kFloat32;
+  if (weights.head == HeadKind::kMlp) packed.hidden_layer = PackPointwise(weights.hidden_layer, kernels, head);
+  packed.class_layer = PackPointwise(weights.class_layer, kernels, head);
   return packed;
 }
 

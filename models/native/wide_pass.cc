@@ -99,11 +99,11 @@ void WidePass::Run(const PackedWideBlocks& blocks, const Window& window, const W
     }
     const size_t cols = static_cast<size_t>(out.cols);
     for (int i = row; i < end; ++i) {
-      kernels_.pointwise(blocks.projection2,
-                         {.in = depthwise2 + static_cast<size_t>(i - row) * out_row,
-                          .in_half = half,
-                          .rows = cols,
-                          .out = maps.block2 + static_cast<size_t>(i) * cols * blocks.projection2.out_stride});
+      products_.Run(blocks.projection2,
+                    {.in = depthwise2 + static_cast<size_t>(i - row) * out_row,
+                     .in_half = half,
+                     .rows = cols,
+                     .out = maps.block2 + static_cast<size_t>(i) * cols * blocks.projection2.out_stride});
     }
   }
 }

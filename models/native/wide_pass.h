@@ -8,6 +8,7 @@
 #include "models/native/kernels.h"
 #include "models/native/map_size.h"
 #include "models/native/packed_network.h"
+#include "models/native/products.h"
 #include "models/native/rolling_rows.h"
 
 namespace hearwire {
@@ -27,7 +28,8 @@ struct WideMaps {
 // those that are asked for. One thread at a time.
 class WidePass {
  public:
-  explicit WidePass(const Kernels& kernels) : kernels_(kernels) {}
+  // products: outlive this.
+  WidePass(const Kernels& kernels, Products& products) : kernels_(kernels), products_(products) {}
 
   void Run(const PackedWideBlocks& blocks, const Window& window, const WideMaps& maps);
 
@@ -39,6 +41,7 @@ class WidePass {
                  const WideMaps& maps);
 
   const Kernels kernels_;
+  Products& products_;
   AlignedFloats spectrogram_;  // Quartered rows.
   RollingRows stem_;
   AlignedFloats depthwise1_;

@@ -1,5 +1,6 @@
 // How fast the native backend runs, on one thread: windows of timestamps (201 of 16 frames) and a scene (1000 frames),
-// against the machine's multiply-additions, in turns. Prints medians of the thread's CPU time.
+// against the machine's multiply-additions, in float32 and, where the processor has it, bfloat16, in turns. Prints
+// medians of the thread's CPU time.
 //
 //   native_bench [width …]
 
@@ -43,8 +44,8 @@ double MultiplyAdditions(const NetworkShape& shape, int frames) {
 
 class Workload {
  public:
-  Workload(std::string name, double width, int windows, int frames)
-      : name_(std::move(name)), backend_(MakeNativeBackend().value()) {
+  Workload(std::string name, std::string precision, double width, int windows, int frames)
+      : name_(std::move(name)), backend_(MakeNativeBackend({.precision = std::move(precision)}).value()) {
     const auto weights = MakeRandomNetwork(width, HeadKind::kMlp, 1);
     if (!backend_->AddNetwork(weights, {.n_mels = kMels}).ok()) std::abort();
     embedder_ = backend_->NewEmbedder().value();
@@ -70,7 +71,7 @@ class Workload {
   void Print(double peak) {
     std::sort(seconds_.begin(), seconds_.end());
     const double median = seconds_[seconds_.size() / 2];
-    std::printf("%-12s %8.2f ms (least %.2f, most %.2f)  %6.1f GFLOP/s  %.2f of peak\n", name_.c_str(), 1e3 * median,
+    std::printf("%-21s %8.2f ms (least %.2f, most %.2f)  %6.1f GFLOP/s  %.2f of peak\n", name_.c_str(), 1e3 * median,
                 1e3 * seconds_.front(), 1e3 * seconds_.back(), 2e-9 * multiply_additions_ / median,
                 multiply_additions_ / median / peak);
   }
@@ -90,10 +91,13 @@ class Workload {
 void Run(const std::vector<double>& widths) {
   std::vector<std::unique_ptr<Workload>> workloads;
   for (const double width : widths) {
-    char name[16];
-    std::snprintf(name, sizeof name, "mn%02.0f", 10 * width);
-    workloads.push_back(std::make_unique<Workload>(name + std::string(" windows"), width, 201, 16));
-    workloads.push_back(std::make_unique<Workload>(name + std::string(" scene"), width, 1, 1000));
+    for (const std::string precision : {"float32", "bfloat16"}) {
+      if (precision == "bfloat16" && !NativeHasBfloat16()) continue;
+      char name[32];
+      std::snprintf(name, sizeof name, "mn%02.0f %s", 10 * width, precision.c_str());
+      workloads.push_back(std::make_unique<Workload>(name + std::string(" windows"), precision, width, 201, 16));
+      workloads.push_back(std::make_unique<Workload>(name + std::string(" scene"), precision, width, 1, 1000));
+    }
   }
   std::vector<double> rates;
   for (int i = 0; i < kRepetitions; ++i) {
