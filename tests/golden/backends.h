@@ -15,6 +15,7 @@ namespace hearwire {
 
 struct BackendFactory {
   std::string name;
+  double tolerance;  // The largest error that is accepted.
   std::function<absl::StatusOr<std::unique_ptr<Backend>>()> make;
 };
 

@@ -36,7 +36,7 @@ absl::StatusOr<std::vector<float>> Compute(SerialPipeline& pipeline, const Golde
 
 }  // namespace
 
-absl::StatusOr<double> ParityError(SerialPipeline& pipeline, const GoldenCase& golden) {
+absl::StatusOr<Parity> MeasureParity(SerialPipeline& pipeline, const GoldenCase& golden) {
   const absl::StatusOr<Array> expected = ReadNpy(golden.expected_path);
   if (!expected.ok()) return expected.status();
   const absl::StatusOr<std::vector<float>> computed = Compute(pipeline, golden);
@@ -47,13 +47,19 @@ absl::StatusOr<double> ParityError(SerialPipeline& pipeline, const GoldenCase& g
   }
   double largest = 1;
   double error = 0;
+  double products = 0, computed_squares = 0, expected_squares = 0;
   for (size_t i = 0; i < computed->size(); ++i) {
-    const double difference = std::abs(static_cast<double>((*computed)[i]) - expected->values[i]);
+    const double x = (*computed)[i], y = expected->values[i];
+    const double difference = std::abs(x - y);
     if (!std::isfinite(difference)) return absl::InvalidArgumentError(absl::StrCat("value ", i, " is not a number"));
-    largest = std::max(largest, std::abs(static_cast<double>(expected->values[i])));
+    largest = std::max(largest, std::abs(y));
     error = std::max(error, difference);
+    products += x * y;
+    computed_squares += x * x;
+    expected_squares += y * y;
   }
-  return error / largest;
+  const double lengths = std::sqrt(computed_squares * expected_squares);
+  return Parity{.error = error / largest, .cosine = lengths == 0 ? 1 : products / lengths};
 }
 
 }  // namespace hearwire

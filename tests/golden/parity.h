@@ -9,12 +9,19 @@
 
 namespace hearwire {
 
-// The largest error that is accepted.
+// The largest errors that are accepted, in float32 and in bfloat16.
 inline constexpr double kParityTolerance = 1e-4;
+inline constexpr double kBfloat16Tolerance = 5e-2;
 
-// The largest absolute difference from the golden values, in units of the largest absolute one of them or 1, whichever
-// is larger. INVALID_ARGUMENT: the sizes differ, or a value is not a number. Other failures: of files or the backend.
-absl::StatusOr<double> ParityError(SerialPipeline& pipeline, const GoldenCase& golden);
+struct Parity {
+  // The largest absolute difference from the golden values, in units of the largest absolute one of them or 1,
+  // whichever is larger.
+  double error = 0;
+  double cosine = 1;  // Of the angle between all values and the golden ones.
+};
+
+// INVALID_ARGUMENT: the sizes differ, or a value is not a number. Other failures: of files or the backend.
+absl::StatusOr<Parity> MeasureParity(SerialPipeline& pipeline, const GoldenCase& golden);
 
 }  // namespace hearwire
 

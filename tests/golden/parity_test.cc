@@ -21,9 +21,9 @@ class ParityTest : public testing::TestWithParam<BackendFactory> {
   void ExpectParity(const std::vector<GoldenCase>& cases) {
     for (const GoldenCase& golden : cases) {
       SCOPED_TRACE(testing::Message() << golden.config->name << " " << golden.clip << " " << NameOf(golden.kind));
-      const absl::StatusOr<double> error = ParityError(pipeline_, golden);
-      ASSERT_TRUE(error.ok()) << error.status();
-      EXPECT_LE(*error, kParityTolerance);
+      const absl::StatusOr<Parity> parity = MeasureParity(pipeline_, golden);
+      ASSERT_TRUE(parity.ok()) << parity.status();
+      EXPECT_LE(parity->error, GetParam().tolerance);
     }
   }
 

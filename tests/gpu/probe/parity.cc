@@ -56,16 +56,16 @@ absl::Status MeasureParity(const Setting& setting, double tolerance, const std::
     Sum& sum = sums[std::filesystem::path(golden.checkpoint_path).filename().string()];
     ++sum.cases;
     const std::string place = absl::StrCat(name, "/", golden.clip, "/", NameOf(golden.kind));
-    const absl::StatusOr<double> error = ParityError(pipeline, golden);
+    const absl::StatusOr<Parity> parity = MeasureParity(pipeline, golden);
     if (first_seconds == 0) first_seconds = since();
-    if (!error.ok()) {
-      std::printf("  %s: %s\n", place.c_str(), error.status().ToString().c_str());
+    if (!parity.ok()) {
+      std::printf("  %s: %s\n", place.c_str(), parity.status().ToString().c_str());
       ++sum.bad;
       continue;
     }
-    if (*error > tolerance) ++sum.bad;
-    if (*error >= sum.largest) {
-      sum.largest = *error;
+    if (parity->error > tolerance) ++sum.bad;
+    if (parity->error >= sum.largest) {
+      sum.largest = parity->error;
       sum.worst = place;
     }
   }
