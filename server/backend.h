@@ -18,13 +18,15 @@ namespace hearwire {
 struct BackendPlan {
   BackendChoice backend = BackendChoice::kNative;  // Never kAuto.
   std::string device = "cpu";                      // Or "cuda".
+  Precision precision = Precision::kFloat32;       // Never kAuto. The same in all plans: a server has one space.
 };
 
 // What the options ask for, as Engines take them: the last is what must be had; one before it is a GPU that was found
 // here, not asked for, so that the server starts without it too. INVALID_ARGUMENT: options that do not go together.
 // cuda: whether a CUDA driver and a device are there, asked only when it matters. kernels: whether this build has the
-// backend cuda's kernels.
-absl::StatusOr<std::vector<BackendPlan>> PlanBackends(const ServerOptions& options, bool cuda, bool kernels);
+// backend cuda's kernels. bfloat16: whether the native backend has it on this processor.
+absl::StatusOr<std::vector<BackendPlan>> PlanBackends(const ServerOptions& options, bool cuda, bool kernels,
+                                                      bool bfloat16);
 
 using LoadBackend = std::function<absl::StatusOr<std::unique_ptr<Backend>>(const BackendPlan&)>;
 

@@ -157,7 +157,19 @@ std::string_view ToText(BackendChoice backend) {
   return "";
 }
 
-std::string_view ToText(Precision precision) { return precision == Precision::kFloat32 ? "float32" : "float16"; }
+std::string_view ToText(Precision precision) {
+  switch (precision) {
+    case Precision::kAuto:
+      return "auto";
+    case Precision::kFloat32:
+      return "float32";
+    case Precision::kFloat16:
+      return "float16";
+    case Precision::kBfloat16:
+      return "bfloat16";
+  }
+  return "";
+}
 
 std::string_view ToText(PinWorkers pin) { return pin == PinWorkers::kAuto ? "auto" : "off"; }
 

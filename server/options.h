@@ -17,7 +17,7 @@ namespace hearwire {
 
 enum class DeviceChoice { kAuto, kCpu, kCuda };
 enum class BackendChoice { kAuto, kNative, kTorch, kCuda };
-enum class Precision { kFloat32, kFloat16 };
+enum class Precision { kAuto, kFloat32, kFloat16, kBfloat16 };
 enum class PinWorkers { kAuto, kOff };
 enum class HeadMismatch { kRefuse, kWarn };
 enum class PlaintextTokens { kRefuse, kAllow };
@@ -38,8 +38,10 @@ struct ServerOptions {
 
   DeviceChoice device = DeviceChoice::kAuto;  // kAuto: CUDA when the backend and a driver are there.
   BackendChoice backend =
-      BackendChoice::kAuto;                   // kAuto: native on the CPU; on CUDA the backend cuda, for float16 torch.
-  Precision precision = Precision::kFloat32;  // kFloat16: the torch backend on CUDA only.
+      BackendChoice::kAuto;  // kAuto: native on the CPU; on CUDA the backend cuda, for float16 torch.
+  // kFloat16: the torch backend on CUDA only; kBfloat16: the native backend only, on a CPU that has it; kAuto:
+  // kBfloat16 where that is so and nothing else runs networks, else kFloat32.
+  Precision precision = Precision::kFloat32;
   int workers = 0;  // 0: the usable CPUs; on CUDA 2, whatever is said here unless device is kCuda.
   PinWorkers pin_workers = PinWorkers::kAuto;  // kAuto: to a CPU each, where there are as many as CPUs.
   int64_t max_batch_frames = 0;                // 0: 4096 on the CPU, 32768 on CUDA.

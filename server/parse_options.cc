@@ -220,8 +220,10 @@ void Flags::AddComputeFlags() {
   AddChoice<BackendChoice>(
       "backend", {BackendChoice::kAuto, BackendChoice::kNative, BackendChoice::kCuda, BackendChoice::kTorch},
       "What runs them; auto: native on the CPU, on CUDA cuda, for float16 torch", &options_.backend);
-  AddChoice<Precision>("precision", {Precision::kFloat32, Precision::kFloat16},
-                       "What they compute in; float16: the torch backend on CUDA only", &options_.precision);
+  AddChoice<Precision>("precision", {Precision::kFloat32, Precision::kBfloat16, Precision::kFloat16, Precision::kAuto},
+                       "What they compute in; bfloat16: the native backend on CPUs with AVX512-BF16 only; float16: the "
+                       "torch backend on CUDA only; auto: bfloat16 where the CPU runs all and has it, else float32",
+                       &options_.precision);
   AddWhole("workers", 1, kMaxWorkers, "the usable CPUs; on CUDA 2",
            "Threads that run batches; those of CUDA only with --device=cuda", &options_.workers);
   AddChoice<PinWorkers>("pin-workers", {PinWorkers::kAuto, PinWorkers::kOff},

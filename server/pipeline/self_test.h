@@ -28,8 +28,8 @@ struct SelfTestReport {
 // Through the front end and `batcher`: one short window of every network placed on it, compared with its reference row
 // when it has one, and the embedded network's stored sounds, compared with the stored rows. All must be finite. This
 // also warms the networks up. INTERNAL: an error larger than the precision allows (1e-4 for "float32", 2e-2 for
-// others), or a value that is not finite; the message names network, sound and value. Otherwise what the batcher said;
-// DEADLINE_EXCEEDED after `limit`. Blocks: not for a worker's thread.
+// "float16", 5e-2 for "bfloat16"), or a value that is not finite; the message names network, sound and value. Otherwise
+// what the batcher said; DEADLINE_EXCEEDED after `limit`. Blocks: not for a worker's thread.
 absl::StatusOr<SelfTestReport> RunSelfTest(const NetworkCatalog& networks, std::string_view precision, Batcher* batcher,
                                            absl::Duration limit = absl::Minutes(2));
 

@@ -9,8 +9,8 @@ import re
 import subprocess
 import sys
 
-# Highway's namespaces, in mangled names.
-CHOSEN_AT_RUN_TIME = re.compile(r"N_(SSSE3|SSE4|AVX2|AVX3)")
+# Highway's namespaces and that of models/native/bfloat16.cc, in mangled names.
+CHOSEN_AT_RUN_TIME = re.compile(r"N_(SSSE3|SSE4|AVX2|AVX3_BF16|AVX3)")
 
 # Of AVX and later; then those of SSE3 to SSE4.2 and of BMI that compilers choose by themselves.
 NEWER = re.compile(
@@ -43,7 +43,7 @@ def main() -> int:
             chosen.add(name[1])
         else:
             found.setdefault(function, set()).add(mnemonic)
-    if not {"SSE4", "AVX2", "AVX3"} <= chosen:
+    if not {"SSE4", "AVX2", "AVX3", "AVX3_BF16"} <= chosen:
         print(f"of {instructions} instructions only those of {sorted(chosen)} are new: where are the kernels?")
         return 1
     for function, mnemonics in found.items():

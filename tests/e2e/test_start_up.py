@@ -24,6 +24,11 @@ def status(server, field):
     return int(re.search(rf"{field}:\s+(\d+) kB", text).group(1)) / 1000
 
 
+def has_bfloat16():
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    return cpuinfo.exists() and re.search(r"\bavx512_bf16\b", cpuinfo.read_text()) is not None
+
+
 def self_test(*flags):
     return subprocess.run(
         [BIN / "hearwire-server", "--self-test", *flags], capture_output=True, text=True, timeout=60 * PATIENCE
@@ -72,6 +77,35 @@ def test_self_test_prints_the_largest_errors_and_ends():
     assert any("one window" in line for line in lines) and any("chirp_1s, logits" in line for line in lines)
     assert 0 < max(errors) <= 1e-4
     assert lines[-1].startswith("self-test passed")
+
+
+def test_bfloat16_is_refused_where_the_processor_lacks_it():
+    if has_bfloat16():
+        pytest.skip("this processor has it")
+    ended = self_test("--precision=bfloat16")
+    assert ended.returncode == 1
+    assert "needs a processor with AVX512-BF16" in ended.stderr
+    assert self_test("--precision=auto", "--device=cpu").stdout.startswith(
+        "backend native, device cpu, precision float32"
+    )
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="this processor has no AVX512-BF16")
+@pytest.mark.parametrize("precision", ["bfloat16", "auto"])
+def test_bfloat16_is_what_the_space_says(precision):
+    ended = self_test(f"--precision={precision}", "--device=cpu")
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert lines[0] == "backend native, device cpu, precision bfloat16"
+    errors = [float(re.search(r": largest error (\S+)$", line).group(1)) for line in lines[1:-1]]
+    assert 1e-4 < max(errors) <= 5e-2
+    with Server(f"--precision={precision}", "--device=cpu") as server:
+        reply = server.stub.GetSceneEmbeddings(
+            pb.GetSceneEmbeddingsRequest(clips=[pcm(chirp(1.0))]), timeout=60 * PATIENCE
+        )
+        assert reply.space.precision == "bfloat16"
+        assert server.metric("hearwire_network_info", precision="bfloat16") == 1
+        assert re.search(r"kernels chosen for this processor.*bfloat16", server.log())
 
 
 def test_self_test_covers_every_loaded_network(shared, tmp_path):

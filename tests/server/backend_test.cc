@@ -31,12 +31,13 @@ ServerOptions Options(DeviceChoice device, BackendChoice backend, Precision prec
 }
 
 // "torch on cuda, native on cpu", or why not.
-std::string Plan(const ServerOptions& options, bool cuda, bool kernels = true) {
-  const absl::StatusOr<std::vector<BackendPlan>> plans = PlanBackends(options, cuda, kernels);
+std::string Plan(const ServerOptions& options, bool cuda, bool kernels = true, bool bfloat16 = true) {
+  const absl::StatusOr<std::vector<BackendPlan>> plans = PlanBackends(options, cuda, kernels, bfloat16);
   if (!plans.ok()) return std::string(plans.status().message());
   std::string text;
   for (const BackendPlan& plan : *plans) {
     text += (text.empty() ? "" : ", ") + std::string(ToText(plan.backend)) + " on " + plan.device;
+    if (plan.precision != Precision::kFloat32) text += " in " + std::string(ToText(plan.precision));
   }
   return text;
 }
@@ -75,7 +76,31 @@ TEST(PlanBackendsTest, RefusesWhatDoesNotGoTogether) {
 
 TEST(PlanBackendsTest, NeverGivesAnotherPrecisionThanAskedFor) {
   EXPECT_EQ(Plan(Options(DeviceChoice::kAuto, BackendChoice::kAuto, Precision::kFloat16), kCudaIsThere),
-            "torch on cuda");
+            "torch on cuda in float16");
+  EXPECT_EQ(Plan(Options(DeviceChoice::kAuto, BackendChoice::kAuto, Precision::kBfloat16), kCudaIsThere),
+            "native on cpu in bfloat16");
+}
+
+TEST(PlanBackendsTest, RefusesBfloat16WhereItCannotBeHad) {
+  EXPECT_THAT(Plan(Options(DeviceChoice::kCpu, BackendChoice::kNative, Precision::kBfloat16), kNoCuda,
+                   /*kernels=*/true, /*bfloat16=*/false),
+              HasSubstr("a processor with AVX512-BF16, which this one lacks: use --precision=float32"));
+  EXPECT_THAT(Plan(Options(DeviceChoice::kCuda, BackendChoice::kAuto, Precision::kBfloat16), kCudaIsThere),
+              HasSubstr("--device=cpu"));
+  EXPECT_THAT(Plan(Options(DeviceChoice::kAuto, BackendChoice::kTorch, Precision::kBfloat16), kCudaIsThere),
+              HasSubstr("--backend=native"));
+}
+
+TEST(PlanBackendsTest, TakesBfloat16ByItselfOnlyWhereOneSpaceComesOfIt) {
+  const auto plan = [](DeviceChoice device, BackendChoice backend, bool cuda, bool bfloat16) {
+    return Plan(Options(device, backend, Precision::kAuto), cuda, /*kernels=*/true, bfloat16);
+  };
+  EXPECT_EQ(plan(DeviceChoice::kAuto, BackendChoice::kAuto, kNoCuda, true), "native on cpu in bfloat16");
+  EXPECT_EQ(plan(DeviceChoice::kCpu, BackendChoice::kNative, kCudaIsThere, true), "native on cpu in bfloat16");
+  EXPECT_EQ(plan(DeviceChoice::kAuto, BackendChoice::kAuto, kNoCuda, false), "native on cpu");
+  EXPECT_EQ(plan(DeviceChoice::kAuto, BackendChoice::kAuto, kCudaIsThere, true), "cuda on cuda, native on cpu");
+  EXPECT_EQ(plan(DeviceChoice::kCpu, BackendChoice::kTorch, kNoCuda, true), "torch on cpu");
+  EXPECT_THAT(plan(DeviceChoice::kCuda, BackendChoice::kNative, kCudaIsThere, true), HasSubstr("--device=cpu"));
 }
 
 // Loads plans of which some fail, and returns the devices of the backends and what was logged.
@@ -143,7 +168,7 @@ TEST_P(MakeBackendsTest, NamesItsKernelsAndWarnsOnceOfSlowOnes) {
   }
 #endif
   EXPECT_THAT(log, HasSubstr(std::string("info kernels chosen for this processor kernels=") +
-                             hwy::TargetName(GetParam()) + "\n"));
+                             hwy::TargetName(GetParam()) + " precision=float32\n"));
   EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
 }
 

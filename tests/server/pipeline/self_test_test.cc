@@ -96,6 +96,7 @@ TEST(RunSelfTestTest, RefusesABackendThatComputesOtherNumbers) {
   EXPECT_EQ(error.status().code(), absl::StatusCode::kInternal);
   EXPECT_THAT(std::string(error.status().message()), HasSubstr("hearwire_mn01, chirp_1s, logits: value 9"));
   EXPECT_TRUE(SelfTestOf(&wrong, "float16").ok()) << "16 bits are allowed more";
+  EXPECT_DOUBLE_EQ(SelfTestOf(&wrong, "bfloat16")->tolerance, 5e-2);
   FakeBackend fake;
   EXPECT_EQ(SelfTestOf(&fake, "float16").status().code(), absl::StatusCode::kInternal);
 }
