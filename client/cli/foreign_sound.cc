@@ -220,10 +220,18 @@ std::string FirstLine(std::string_view message) {
   return line.empty() ? "no reason given" : std::string(line);
 }
 
+// CAF mostly holds samples one by one, which are the server's; what else it holds its first chunk names.
+const char* CompressedCaf(std::string_view bytes) {
+  if (bytes.size() < 32 || !bytes.starts_with("caff") || bytes.substr(8, 4) != "desc") return nullptr;
+  const std::string_view code = bytes.substr(28, 4);
+  return code == "alac" ? "a CAF file of ALAC" : code == "aac " ? "a CAF file of AAC" : nullptr;
+}
+
 }  // namespace
 
 const char* ForeignKind(std::string_view file) {
   const std::string_view bytes = WithoutId3(file);
+  if (const char* caf = CompressedCaf(bytes)) return caf;
   for (const Kind& kind : kKinds) {
     if (bytes.size() >= kind.offset && bytes.substr(kind.offset).starts_with(kind.bytes)) return kind.name;
   }

@@ -65,9 +65,14 @@ int BytesPerInteger(int64_t bits) { return bits >= 8 && bits <= 32 ? static_cast
 
 absl::Status EncodingError(std::string_view container, std::string_view code) {
   const bool is_text = std::all_of(code.begin(), code.end(), [](char c) { return c >= ' ' && c <= '~'; });
-  return absl::InvalidArgumentError(absl::StrCat(std::string(container), " encoding '",
-                                                 is_text ? std::string(code) : "?",
-                                                 "' is not accepted; integers, floats, A-law and mu-law are"));
+  // What Apple's programs write into CAF; clients know these by the same codes.
+  const char* name = code == "alac" ? " (ALAC)" : code == "aac " ? " (AAC)" : "";
+  const bool is_for_clients = container == "CAF" && *name != '\0';
+  return absl::InvalidArgumentError(absl::StrCat(
+      std::string(container), " encoding '", is_text ? std::string(code) : "?", "'", name,
+      " is not accepted; integers, floats, A-law and mu-law are. ",
+      is_for_clients ? "The command hearwire and the Python package decode it where ffmpeg is installed; so does " : "",
+      "'ffmpeg -i FILE sound.flac'", is_for_clients ? "" : " makes an accepted file of it"));
 }
 
 absl::StatusOr<std::string_view> TakeClaimed(const SampleForm& form, std::string_view rest, uint64_t claimed) {

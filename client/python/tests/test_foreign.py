@@ -1,9 +1,13 @@
 """Sounds that are for ffmpeg: a script stands in for it, so that everything it may do is seen."""
 
 import pathlib
+import shutil
+import subprocess
 
 import pytest
+from heads_data import write_sound
 
+import hearwire
 from hearwire import Audio, Encoding
 from hearwire import _foreign
 
@@ -27,7 +31,9 @@ def test_kinds_are_told_by_their_first_bytes():
     assert _foreign.foreign_kind(M4A) == "an MP4 (M4A) file"
     assert _foreign.foreign_kind(b"\xff\xf1\x50\x80") == "an AAC (ADTS) file"
     assert _foreign.foreign_kind(b"ID3\x04\0\0\0\0\0\x02xxTTA1") == "a True Audio (TTA) file"
-    for data in (b"RIFF1234WAVE", b"fLaC", b"\xff\xfb\x90\x04", b"FORM1234AIFF", b"OggS", b"abc", b""):
+    for code, kind in ((b"alac", "a CAF file of ALAC"), (b"aac ", "a CAF file of AAC"), (b"lpcm", None)):
+        assert _foreign.foreign_kind(b"caff\0\1\0\0desc\0\0\0\0\0\0\0\x20@\xe5\x88\x80\0\0\0\0" + code) == kind
+    for data in (b"caff", b"RIFF1234WAVE", b"fLaC", b"\xff\xfb\x90\x04", b"FORM1234AIFF", b"OggS", b"abc", b""):
         assert _foreign.foreign_kind(data) is None
 
 
@@ -35,7 +41,9 @@ def test_kinds_are_those_of_the_command():
     source = pathlib.Path(__file__).parents[2] / "cli" / "foreign_sound.cc"
     if not source.is_file():
         pytest.skip("no sources of the command here")
-    lines = [line for line in source.read_text().splitlines() if line.startswith("    {") and '"sv,' in line]
+    text = source.read_text()
+    assert all(f'"{code.decode()}" ? "{kind}"' in text for code, kind in _foreign._CAF_KINDS.items())
+    lines = [line for line in text.splitlines() if line.startswith("    {") and '"sv,' in line]
     names = [line.split('"')[-2] for line in lines]
     assert names == [name for _, _, name in _foreign._KINDS]
 
@@ -75,3 +83,17 @@ def test_it_is_ended_when_it_writes_too_much_or_takes_too_long(install):
     install("exec sleep 600")
     with pytest.raises(ValueError, match="not done with in 0.2 s"):
         _foreign.decode(M4A, "a file", timeout=0.2)
+
+
+def test_alac_in_caf_is_decoded_to_what_went_in(own_server, tmp_path):
+    """By ffmpeg itself, which makes the file too."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("ffmpeg is not installed")
+    write_sound(tmp_path / "sound.wav", "tone", 1)
+    encode = ["ffmpeg", "-v", "error", "-i", tmp_path / "sound.wav", "-c:a", "alac", tmp_path / "sound.caf"]
+    subprocess.run(encode, check=True)
+    with hearwire.Client(own_server.address) as client:
+        wav, caf = (client.get_scene_embeddings([tmp_path / name]).embeddings for name in ("sound.wav", "sound.caf"))
+        assert (wav == caf).all()
+        with pytest.raises(hearwire.HearwireError, match=r"CAF encoding 'alac' \(ALAC\) .*ffmpeg"):
+            client.get_scene_embeddings([Audio(Encoding.FILE, (tmp_path / "sound.caf").read_bytes())])

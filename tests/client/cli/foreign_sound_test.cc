@@ -39,9 +39,12 @@ TEST_F(ForeignSoundTest, KindsAreToldByTheirFirstBytes) {
   EXPECT_STREQ(ForeignKind(kM4a), "an MP4 (M4A) file");
   EXPECT_STREQ(ForeignKind("\xff\xf1\x50\x80"), "an AAC (ADTS) file");
   EXPECT_STREQ(ForeignKind(std::string("ID3\x04\0\0\0\0\0\x02xxTTA1", 16)), "a True Audio (TTA) file");
+  const std::string caf("caff\0\1\0\0desc\0\0\0\0\0\0\0\x20@\xe5\x88\x80\0\0\0\0", 28);
+  EXPECT_STREQ(ForeignKind(caf + "alac"), "a CAF file of ALAC");
+  EXPECT_STREQ(ForeignKind(caf + "aac "), "a CAF file of AAC");
   for (const std::string& file :
-       {std::string("RIFF1234WAVE"), std::string("fLaC"), std::string("\xff\xfb\x90\x04"), std::string("FORM1234AIFF"),
-        std::string("OggS"), std::string("abc"), std::string()}) {
+       {caf + "lpcm", caf, std::string("RIFF1234WAVE"), std::string("fLaC"), std::string("\xff\xfb\x90\x04"),
+        std::string("FORM1234AIFF"), std::string("OggS"), std::string("abc"), std::string()}) {
     EXPECT_EQ(ForeignKind(file), nullptr) << file;
   }
 }

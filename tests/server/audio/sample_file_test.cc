@@ -218,5 +218,23 @@ TEST(SampleFileTest, UnknownLengthsAreReadToTheEnd) {
   EXPECT_EQ(Decode(with(w64, w64.find("data") + 16, zeros)), expected);
 }
 
+TEST(SampleFormTest, CompressedOnesAreRefusedByName) {
+  const std::string caf = MakeFile(MakeNoise(16000, 1, 0.1), SF_FORMAT_CAF | SF_FORMAT_ALAC_16);
+  const auto refused = DecodeAudio(EncodedAudio{caf}, {}, 32000);
+  ASSERT_TRUE(std::holds_alternative<AudioError>(refused));
+  EXPECT_EQ(std::get<AudioError>(refused).status,
+            absl::InvalidArgumentError("CAF encoding 'alac' (ALAC) is not accepted; integers, floats, A-law and mu-law "
+                                       "are. The command hearwire and the Python package decode it where ffmpeg is "
+                                       "installed; so does 'ffmpeg -i FILE sound.flac'"));
+  std::string aiff = MakeFile(MakeNoise(16000, 1, 0.1), SF_FORMAT_AIFF | SF_FORMAT_ULAW);
+  aiff.replace(aiff.find("COMM") + 26, 4, "ima4");
+  const auto other = DecodeAudio(EncodedAudio{aiff}, {}, 32000);
+  ASSERT_TRUE(std::holds_alternative<AudioError>(other));
+  EXPECT_EQ(
+      std::get<AudioError>(other).status,
+      absl::InvalidArgumentError("AIFF-C encoding 'ima4' is not accepted; integers, floats, A-law and mu-law are. "
+                                 "'ffmpeg -i FILE sound.flac' makes an accepted file of it"));
+}
+
 }  // namespace
 }  // namespace hearwire

@@ -33,11 +33,15 @@ _KINDS = (
     (0, b"FLV\x01", "an FLV file"),
     (8, b"AVI ", "an AVI file"),
 )
+_CAF_KINDS = {b"alac": "a CAF file of ALAC", b"aac ": "a CAF file of AAC"}
 
 
 def foreign_kind(data: bytes) -> Optional[str]:
     """What the file is, by what it begins with; None: of no kind that is for ffmpeg."""
     begin = _behind_id3(data)
+    # CAF mostly holds samples one by one, which are the server's; what else it holds its first chunk names.
+    if data[begin : begin + 4] == b"caff" and data[begin + 8 : begin + 12] == b"desc":
+        return _CAF_KINDS.get(data[begin + 28 : begin + 32])
     for offset, mark, name in _KINDS:
         if data[begin + offset : begin + offset + len(mark)] == mark:
             return name
