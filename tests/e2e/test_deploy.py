@@ -2,12 +2,13 @@
 
 import json
 import re
+import subprocess
 
 import grpc
 import pytest
 import yaml
 
-from hearwire_server import PATIENCE, REPOSITORY, chirp, pb, pcm
+from hearwire_server import BIN, PATIENCE, REPOSITORY, Server, chirp, pb, pcm
 
 DEPLOY = REPOSITORY / "deploy"
 # Labels that Prometheus adds.
@@ -108,3 +109,28 @@ def test_compose_runs_the_image_as_the_dockerfile_has_it():
     exposed = re.search(r"^EXPOSE (.*)$", dockerfile, re.MULTILINE)[1].split()
     assert [port.split(":")[-1] for port in hearwire["ports"]] == exposed
     assert re.search(r"^VOLUME (.*)$", dockerfile, re.MULTILINE)[1] == hearwire["volumes"][0].split(":")[1]
+
+
+def check_health(server, **env: str) -> subprocess.CompletedProcess:
+    """The image's HEALTHCHECK, as a container with this environment runs it."""
+    command = re.search(r"^HEALTHCHECK .*\\\n *CMD (.*)$", (REPOSITORY / "Dockerfile").read_text(), re.MULTILINE)[1]
+    path = f"{BIN}:/usr/bin:/bin"
+    return subprocess.run(
+        ["sh", "-c", command], env={"PATH": path, "HEARWIRE_GRPC_PORT": server.address.split(":")[-1], **env},
+        capture_output=True, text=True, timeout=30 * PATIENCE)
+
+
+def test_the_images_health_check_works_under_tls_too(server, certificates):
+    assert check_health(server).returncode == 0
+    roots = {"HEARWIRE_ROOTS": str(certificates.path("ca.pem"))}
+    # A name that the certificate has: what a container is asked by, 127.0.0.1, real ones do not have.
+    with Server(*certificates.server_flags("wrong_name"), env=roots) as secure:
+        assert "unknown" not in secure.log() and "HEARWIRE_ROOTS" not in secure.log()
+        assert check_health(secure).returncode == 1
+        assert check_health(secure, **roots).returncode == 1
+        found = check_health(secure, **roots, HEARWIRE_SERVER_NAME="elsewhere.example")
+        assert (found.returncode, found.stdout) == (0, "SERVING\n"), found.stderr
+    own = {f"HEARWIRE_CLIENT_{kind}": str(certificates.path(f"client.{end}")) for kind, end in (("CERT", "pem"), ("KEY", "key"))}
+    with Server(*certificates.server_flags(), f"--tls-client-ca={certificates.path('ca.pem')}") as mutual:
+        assert check_health(mutual, **roots).returncode == 1
+        assert check_health(mutual, **roots, **own).returncode == 0
