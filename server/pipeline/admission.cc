@@ -4,19 +4,23 @@
 
 namespace hearwire {
 
+void Admission::Add(int calls, int64_t bytes) {
+  calls_ += calls;
+  bytes_ += bytes;
+  if (on_change_) on_change_(calls_, bytes_);
+}
+
 std::variant<std::unique_ptr<Admission::Share>, Admission::Refusal> Admission::Admit(int64_t bytes) {
   MutexLock lock(&mu_);
   if (calls_ >= max_calls_) return Refusal::kTooManyCalls;
   if (bytes_ > 0 && bytes > max_bytes_ - bytes_) return Refusal::kMemoryFull;
-  ++calls_;
-  bytes_ += bytes;
+  Add(1, bytes);
   return std::make_unique<Share>(this, bytes);
 }
 
 Admission::Share::~Share() {
   MutexLock lock(&admission_->mu_);
-  --admission_->calls_;
-  admission_->bytes_ -= bytes_;
+  admission_->Add(-1, -bytes_);
 }
 
 bool Admission::Share::Grow(int64_t bytes) {
@@ -25,21 +29,21 @@ bool Admission::Share::Grow(int64_t bytes) {
   const bool alone = admission_->bytes_ == bytes_;
   if (!alone && bytes > admission_->max_bytes_ - admission_->bytes_) return false;
   bytes_ += bytes;
-  admission_->bytes_ += bytes;
+  admission_->Add(0, bytes);
   return true;
 }
 
 void Admission::Share::Shrink(int64_t bytes) {
   MutexLock lock(&admission_->mu_);
   bytes_ -= bytes;
-  admission_->bytes_ -= bytes;
+  admission_->Add(0, -bytes);
 }
 
 void Admission::Share::ShrinkTo(int64_t bytes) {
   MutexLock lock(&admission_->mu_);
   const int64_t surplus = std::max<int64_t>(bytes_ - bytes, 0);
   bytes_ -= surplus;
-  admission_->bytes_ -= surplus;
+  admission_->Add(0, -surplus);
 }
 
 int Admission::calls() const {

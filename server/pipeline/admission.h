@@ -42,8 +42,10 @@ class Admission {
 
   // has_room: whether the machine has room for so many bytes more, now, whatever the limit says. Asked when a share
   // grows by kLargeBytes or more. Null: it always has.
-  Admission(int max_calls, int64_t max_bytes, std::function<bool(int64_t)> has_room = nullptr)
-      : max_calls_(max_calls), max_bytes_(max_bytes), has_room_(std::move(has_room)) {}
+  // on_change: told what is held, under the lock: it must not block, nor come back here. Null: nobody is told.
+  Admission(int max_calls, int64_t max_bytes, std::function<bool(int64_t)> has_room = nullptr,
+            std::function<void(int calls, int64_t bytes)> on_change = nullptr)
+      : max_calls_(max_calls), max_bytes_(max_bytes), has_room_(std::move(has_room)), on_change_(std::move(on_change)) {}
   Admission(const Admission&) = delete;
   Admission& operator=(const Admission&) = delete;
 
@@ -57,6 +59,9 @@ class Admission {
   const int max_calls_;
   const int64_t max_bytes_;
   const std::function<bool(int64_t)> has_room_;
+  const std::function<void(int, int64_t)> on_change_;
+
+  void Add(int calls, int64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   mutable Mutex mu_;
   int calls_ ABSL_GUARDED_BY(mu_) = 0;

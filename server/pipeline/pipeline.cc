@@ -20,7 +20,8 @@ class PooledPipeline final : public Pipeline {
   PooledPipeline(const PipelineOptions& options, Metrics* metrics)
       : options_(options),
         metrics_(metrics),
-        admission_(options.max_calls, options.max_bytes_in_flight, options.has_room),
+        admission_(options.max_calls, options.max_bytes_in_flight, options.has_room,
+                   [metrics](int calls, int64_t bytes) { metrics->OnHeld(calls, bytes); }),
         threads_(options.threads) {}
 
   void Start(CallRequest request) override;

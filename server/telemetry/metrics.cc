@@ -68,6 +68,10 @@ class PrometheusMetrics final : public Metrics {
     batch_frames_->Observe(static_cast<double>(frames));
   }
   void OnPendingFrames(int64_t frames) override { pending_frames_->Set(static_cast<double>(frames)); }
+  void OnHeld(int64_t calls, int64_t bytes) override {
+    calls_in_flight_->Set(static_cast<double>(calls));
+    reserved_bytes_->Set(static_cast<double>(bytes));
+  }
   void OnStreams(int64_t open) override { open_streams_->Set(static_cast<double>(open)); }
   void OnRejected(std::string_view reason) override;
   void OnCancelled(std::string_view stage) override {
@@ -110,6 +114,8 @@ class PrometheusMetrics final : public Metrics {
   Histogram* batch_calls_;
   Histogram* batch_frames_;
   Gauge* pending_frames_;
+  Gauge* calls_in_flight_;
+  Gauge* reserved_bytes_;
   Gauge* open_streams_;
   Counter* audio_seconds_;
   CallerMetrics callers_;
@@ -151,6 +157,16 @@ PrometheusMetrics::PrometheusMetrics(const MetricsOptions& options, std::shared_
   batch_windows_ = AddHistogram(all, "hearwire_batch_windows", "Windows in a batch.", WindowBuckets());
   batch_calls_ = AddHistogram(all, "hearwire_batch_calls", "Calls that shared a batch.", CallBuckets());
   batch_frames_ = AddHistogram(all, "hearwire_batch_frames", "Spectrogram frames in a batch.", FrameBuckets());
+  calls_in_flight_ = &BuildGauge()
+                          .Name("hearwire_calls_in_flight")
+                          .Help("Calls and streams that were let in and whose answers have not left.")
+                          .Register(all)
+                          .Add({});
+  reserved_bytes_ = &BuildGauge()
+                         .Name("hearwire_reserved_bytes")
+                         .Help("Memory that is reserved for those calls.")
+                         .Register(all)
+                         .Add({});
   open_streams_ = &BuildGauge().Name("hearwire_open_streams").Help("Streams that are open now.").Register(all).Add({});
   pending_frames_ = &BuildGauge()
                          .Name("hearwire_pending_frames")

@@ -58,6 +58,8 @@ class Metrics {
   // A batch ran: _batch_windows, _batch_calls (calls that share it), _batch_frames.
   virtual void OnBatch(int windows, int calls, int64_t frames) = 0;
   virtual void OnPendingFrames(int64_t frames) = 0;
+  // What calls hold that have been let in and whose replies have not left: _calls_in_flight, _reserved_bytes.
+  virtual void OnHeld(int64_t calls, int64_t bytes) = 0;
   // So many streams are open: _open_streams.
   virtual void OnStreams(int64_t open) = 0;
   // A call was refused: _rejected_total{reason}; reason is an ErrorInfo reason such as "QUEUE_FULL".

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <memory>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace hearwire {
 namespace {
@@ -63,6 +65,17 @@ TEST(AdmissionTest, GivesBackAllThatAShareHeldWhenItEnds) {
   share.reset();
   EXPECT_EQ(admission.bytes(), 0);
   EXPECT_EQ(admission.calls(), 0);
+}
+
+TEST(AdmissionTest, TellsEveryChangeOfWhatIsHeld) {
+  std::vector<std::pair<int, int64_t>> told;
+  Admission admission(10, 1000, nullptr, [&](int calls, int64_t bytes) { told.emplace_back(calls, bytes); });
+  Share share = Admitted(&admission, 100);
+  ASSERT_TRUE(share->Grow(500));
+  share->Shrink(200);
+  share->ShrinkTo(50);
+  share.reset();
+  EXPECT_EQ(told, (std::vector<std::pair<int, int64_t>>{{1, 100}, {1, 600}, {1, 400}, {1, 50}, {0, 0}}));
 }
 
 TEST(AdmissionTest, AsksTheMachineBeforeALargeShareGrows) {

@@ -104,7 +104,7 @@ TEST_F(MetricsTest, HasEveryFamilyAtZeroFromTheStart) {
         R"(hearwire_cancelled_total{stage="decode"})", R"(hearwire_cancelled_total{stage="queue"})",
         R"(hearwire_cancelled_total{stage="inference"})", "hearwire_queue_duration_seconds_count",
         "hearwire_inference_duration_seconds_count", "hearwire_batch_windows_count", "hearwire_batch_calls_count",
-        "hearwire_batch_frames_count", "hearwire_pending_frames", "hearwire_open_streams",
+        "hearwire_batch_frames_count", "hearwire_pending_frames", "hearwire_open_streams", "hearwire_calls_in_flight", "hearwire_reserved_bytes",
         "hearwire_audio_seconds_total"}) {
     ASSERT_TRUE(samples.contains(name)) << name;
     EXPECT_EQ(samples.at(name), 0) << name;
