@@ -63,9 +63,10 @@ struct StreamOptions {
   int64_t first_sample = 0;
 
   // A server that ends the stream with UNAVAILABLE (it drains, or has died), or because nothing was written for long
-  // (STREAM_IDLE), does not end it for the caller: the client opens another and sends again what is not answered yet.
-  // No row is missing or comes twice. It keeps the audio that it may have to send again: 2 s, with scenes, tags or
-  // scene heads 12 s, and what the server has not answered, 60 s in all at most. Then Write waits for the server.
+  // (STREAM_IDLE), or a proxy that ends it with CANCELLED in the server's place, does not end it for the caller: the
+  // client opens another and sends again what is not answered yet. No row is missing or comes twice. It keeps the audio
+  // that it may have to send again: 2 s, with scenes, tags or scene heads 12 s, and what the server has not answered,
+  // 60 s in all at most. Then Write waits for the server.
   bool resume = false;
   // How often in a row it does so in vain, with pauses from 0.1 s to 5 s between, or as long as the server asks. 10
   // times take about half a minute.

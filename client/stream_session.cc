@@ -302,6 +302,9 @@ bool StreamSession::MayResume(const absl::Status& status) const {
   if (absl::IsUnavailable(status)) return true;
   // Nothing was written for longer than the server bears: more may come yet.
   if (absl::IsDeadlineExceeded(status) && ErrorReason(status) == "STREAM_IDLE") return true;
+  // Proxies may put this in the place of what the server said, HAProxy 2.6 where it ended the stream before its client
+  // did. What this client cancels has ended already, and the server itself gives a reason with every failure.
+  if (absl::IsCancelled(status) && ErrorReason(status).empty()) return true;
   // The next server may be busy: it says so, and when it may not be.
   return absl::IsResourceExhausted(status) && !call_started_ && RetryDelay(status).has_value();
 }

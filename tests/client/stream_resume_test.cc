@@ -130,6 +130,32 @@ TEST(StreamResumeTest, GoesOnWhereAServerWasKeptWaiting) {
   EXPECT_EQ(answers.times_ms.size(), 101u);
 }
 
+// HAProxy 2.6 resets a call that its server ends before the client does: CANCELLED, and nothing more.
+TEST(StreamResumeTest, GoesOnWhereAProxyHasLostTheServersStatus) {
+  const std::vector<int16_t> sound = Sound(20);
+  StreamServer calm({StreamPlan()});
+  StreamServer server([](int call, grpc::ServerContext* context, StreamPeer* peer) {
+    if (call == 1) return grpc::Status::CANCELLED;
+    const grpc::Status status = ServeStream({.end_after_rows = call == 0 ? 100 : -1}, context, peer);
+    return status.ok() ? status : grpc::Status::CANCELLED;
+  });
+  const Answers answers = RunStream(server.address(), Resumed(), sound);
+  ExpectSame(answers, RunStream(calm.address(), RowOptions(), sound));
+  EXPECT_EQ(answers.summary->resumes, 1);
+  EXPECT_EQ(server.calls(), 3);
+}
+
+TEST(StreamResumeTest, DoesNotGoOnWhereItIsCancelledHere) {
+  StreamServer server({StreamPlan()});
+  auto client = *Client::Create({.server = server.address()});
+  auto stream = *client->OpenStream(Resumed());
+  ASSERT_TRUE(stream->Write(Sound(1)).ok());
+  ASSERT_TRUE(stream->Read().ok());
+  stream->Cancel();
+  EXPECT_TRUE(absl::IsCancelled(ReadAll(*stream).status));
+  EXPECT_EQ(server.calls(), 1);
+}
+
 TEST(StreamResumeTest, TriesAgainWhileServersRefuse) {
   StreamServer server({{.end_after_rows = 10}, {.refuse = true}, {.refuse = true}, {}});
   const Answers answers = RunStream(server.address(), Resumed(), Sound(5));

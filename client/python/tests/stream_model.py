@@ -21,6 +21,7 @@ class Plan:
     end_after_rows: int = -1  # UNAVAILABLE then; -1: never.
     facts: bool = False  # Says where to go on.
     refuse: bool = False  # UNAVAILABLE at once.
+    cancels: bool = False  # CANCELLED, without a word, in the place of either.
     weights: str = "abc123"
 
 
@@ -109,6 +110,8 @@ class _Model:
             self.next_scene += 1
 
     def end(self):
+        if self.plan.cancels:
+            self.context.abort(grpc.StatusCode.CANCELLED, "")
         details = []
         if self.plan.facts:
             needed = self.next_row * 50.0 - 80 - WRONG_MS
@@ -123,6 +126,8 @@ def serve(plan, requests, context):
     """A call of StreamEmbeddings."""
     model = _Model(plan, next(requests).start, context)
     if plan.refuse:
+        if plan.cancels:
+            context.abort(grpc.StatusCode.CANCELLED, "")
         fail(context, grpc.StatusCode.UNAVAILABLE, "draining", [error_info("SHUTTING_DOWN")], pushback_ms=-1)
     yield started(plan.weights)
     for request in requests:

@@ -1,10 +1,13 @@
 """Streams that go on where they ended, against a scripted server."""
 
+import asyncio
+import threading
+
 import grpc
 import pytest
 from scripted_server import error_info, fail
 from stream_model import Plan, plans, row_at, serve, started, summary
-from stream_runs import assert_same, both, pieces_of, rows, sound
+from stream_runs import RATE, assert_same, both, pieces_of, rows, sound
 
 import hearwire
 
@@ -37,6 +40,51 @@ def test_a_stream_goes_on_where_a_server_was_kept_waiting(scripted, run):
     scripted.stream = stream
     assert len(rows(run(scripted, pieces_of(sound(1)), resume=True))[0]) == 1
     assert scripted.requests == 2
+
+
+@both
+def test_a_stream_goes_on_where_a_proxy_has_lost_the_servers_status(scripted, run):
+    """HAProxy 2.6 resets the call instead: CANCELLED, and nothing more."""
+    scripted.stream = plans(Plan())
+    expected = run(scripted, pieces_of(sound(20)), timestamps=True, scenes=True)
+    scripted.stream = plans(Plan(100, cancels=True), Plan(refuse=True, cancels=True), Plan())
+    found = run(scripted, pieces_of(sound(20)), timestamps=True, scenes=True, resume=True)
+    assert_same(found, expected)
+    assert found[-1].resumes == 1
+    assert scripted.requests == 1 + 3
+
+
+@pytest.mark.parametrize("of", [hearwire.Client, hearwire.AsyncClient])
+def test_a_stream_that_is_cancelled_here_does_not_go_on(scripted, of):
+    """Its client is closed while the server waits for more."""
+
+    def source():
+        yield sound(1)
+        never.wait(60)
+
+    never = threading.Event()
+    scripted.stream = plans(Plan())
+
+    def blocking():
+        client = of(scripted.address)
+        with pytest.raises(hearwire.HearwireError) as caught:
+            for event in client.stream(source(), RATE, timestamps=True, resume=True):
+                if isinstance(event, hearwire.ClipTimestampEmbeddings):
+                    threading.Timer(0.2, client.close).start()
+        assert caught.value.code is grpc.StatusCode.CANCELLED
+
+    async def on_a_loop():
+        client = of(scripted.address)
+        with pytest.raises((hearwire.HearwireError, asyncio.CancelledError)):
+            async for event in client.stream(source(), RATE, timestamps=True, resume=True):
+                if isinstance(event, hearwire.ClipTimestampEmbeddings):
+                    asyncio.get_running_loop().call_later(0.2, lambda: asyncio.ensure_future(client.close()))
+
+    try:
+        blocking() if of is hearwire.Client else asyncio.run(asyncio.wait_for(on_a_loop(), 30))
+    finally:
+        never.set()
+    assert scripted.requests == 1
 
 
 @both

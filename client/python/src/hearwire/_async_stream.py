@@ -33,9 +33,19 @@ class AsyncEvents(AsyncIterator[StreamEvent]):
 
 
 class AsyncStream:
-    def __init__(self, stub: Callable[[], Any], server: str, deadline: float, ask: Ask, reader: PieceReader):
-        """stub: called on the loop. deadline: seconds, of what is asked before the stream."""
+    def __init__(
+        self,
+        stub: Callable[[], Any],
+        server: str,
+        deadline: float,
+        ask: Ask,
+        reader: PieceReader,
+        is_closed: Callable[[], bool],
+    ):
+        """stub: called on the loop. deadline: seconds, of what is asked before the stream. is_closed: whether the client
+        is: nothing goes on then."""
         self._make_stub, self._server, self._deadline, self._ask, self._reader = stub, server, deadline, ask, reader
+        self._is_closed = is_closed
         self._stub: Any = None
         self._heads: list[str] = []
         self._state: Optional[StreamState] = None
@@ -71,7 +81,7 @@ class AsyncStream:
                         await events.aclose()
                     return
                 except HearwireError as error:
-                    again = state.resume_after(error, time.monotonic() - opened)
+                    again = None if self._is_closed() else state.resume_after(error, time.monotonic() - opened)
                     if again is None:
                         raise
                     first, pause = again

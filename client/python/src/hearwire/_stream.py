@@ -37,9 +37,12 @@ class Events(Iterator[StreamEvent]):
 
 
 class Stream:
-    def __init__(self, stub: Any, server: str, deadline: float, ask: Ask, reader: PieceReader):
-        """deadline: seconds, of what is asked before the stream."""
+    def __init__(
+        self, stub: Any, server: str, deadline: float, ask: Ask, reader: PieceReader, is_closed: Callable[[], bool]
+    ):
+        """deadline: seconds, of what is asked before the stream. is_closed: whether the client is: nothing goes on then."""
         self._stub, self._server, self._deadline, self._ask, self._reader = stub, server, deadline, ask, reader
+        self._is_closed = is_closed
         self._ends_at = None if ask.deadline is None else time.monotonic() + ask.deadline
         self._changed = threading.Condition()
         # Guarded by it:
@@ -69,7 +72,7 @@ class Stream:
                     return
                 except HearwireError as error:
                     with self._changed:
-                        again = state.resume_after(error, time.monotonic() - opened)
+                        again = None if self._is_closed() else state.resume_after(error, time.monotonic() - opened)
                     if again is None:
                         raise
                     first, pause = again

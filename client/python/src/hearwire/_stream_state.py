@@ -260,7 +260,11 @@ class StreamState:
         busy = error.code is grpc.StatusCode.RESOURCE_EXHAUSTED and not self.call_started
         # Nothing was sent for longer than the server bears: more may come yet.
         idle = error.code is grpc.StatusCode.DEADLINE_EXCEEDED and error.reason == "STREAM_IDLE"
-        if error.code is not grpc.StatusCode.UNAVAILABLE and not idle and not (busy and error.retry_delay is not None):
+        # Proxies may put this in the place of what the server said, HAProxy 2.6 where it ended the stream before its
+        # client did. The server itself gives a reason with every failure.
+        lost = error.code is grpc.StatusCode.CANCELLED and not error.reason
+        gone = error.code is grpc.StatusCode.UNAVAILABLE or lost
+        if not gone and not idle and not (busy and error.retry_delay is not None):
             return None
         if self.call_started and lasted > _LONG_CALL_SECONDS:
             self._vain = 0

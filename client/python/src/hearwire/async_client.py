@@ -221,7 +221,7 @@ class AsyncClient(ClientBase):
         def stub() -> Any:
             return self._connection.stub(embedding_pb2_grpc.EmbeddingServiceStub(self._connected()), metadata)
 
-        stream = AsyncStream(stub, self.server, self._deadline, ask, reader)
+        stream = AsyncStream(stub, self.server, self._deadline, ask, reader, lambda: self._closed)
         return AsyncEvents(stream.events(check_pieces(pieces)))
 
     async def list_configs(

@@ -242,9 +242,9 @@ class Client(ClientBase):
         first_sample: index in the recording of the first sample, for one that is continued: times count from the
             recording's start; rows whose window begins before it do not come.
         resume: a server that ends the stream with UNAVAILABLE (it drains, or has died), or because nothing was sent for
-            long, does not end it for the caller: another call goes on where it ended, and no row is missing or comes
-            twice. max_resumes: how often in a row in vain. The audio that may have to be sent again is kept: 60 s at
-            most.
+            long, or a proxy that ends it with CANCELLED in the server's place, does not end it for the caller: another
+            call goes on where it ended, and no row is missing or comes twice. max_resumes: how often in a row in vain.
+            The audio that may have to be sent again is kept: 60 s at most.
         idle_timeout: seconds; DEADLINE_EXCEEDED when the server neither takes audio nor answers for so long.
         deadline: seconds, of the whole stream; None: none.
 
@@ -268,7 +268,8 @@ class Client(ClientBase):
         )
         reader = PieceReader(encoding, channels)
         self._check_open()
-        stream = Stream(self._connection.stub(self._embedding, metadata), self.server, self._deadline, ask, reader)
+        stub = self._connection.stub(self._embedding, metadata)
+        stream = Stream(stub, self.server, self._deadline, ask, reader, lambda: self._closed)
         return Events(stream.events(check_pieces(pieces)))
 
     def list_configs(
