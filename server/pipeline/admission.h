@@ -45,7 +45,10 @@ class Admission {
   // on_change: told what is held, under the lock: it must not block, nor come back here. Null: nobody is told.
   Admission(int max_calls, int64_t max_bytes, std::function<bool(int64_t)> has_room = nullptr,
             std::function<void(int calls, int64_t bytes)> on_change = nullptr)
-      : max_calls_(max_calls), max_bytes_(max_bytes), has_room_(std::move(has_room)), on_change_(std::move(on_change)) {}
+      : max_calls_(max_calls),
+        max_bytes_(max_bytes),
+        has_room_(std::move(has_room)),
+        on_change_(std::move(on_change)) {}
   Admission(const Admission&) = delete;
   Admission& operator=(const Admission&) = delete;
 

@@ -30,6 +30,7 @@ expect "test takes one regular expression" "test: it takes one regular expressio
 expect "arm64-test knows its options" "arm64-test: unknown option --x; scripts/arm64-test --help lists the options" "$scripts/arm64-test" --x
 expect "fuzz wants a number of seconds" "fuzz: x is no number of seconds; scripts/fuzz --help tells what it does" "$scripts/fuzz" x
 expect "fuzz knows its targets" "fuzz: no target is called x; they are audio_headers, decoders and checkpoints" "$scripts/fuzz" 1 x
+expect "soak wants a number of minutes" "soak: x is no number of minutes; scripts/soak --help tells what it does" "$scripts/soak" x
 expect "gpu-kit knows its options" "gpu-kit: unknown option --x; scripts/gpu-kit --help lists the options" "$scripts/gpu-kit" --x
 expect "gpu-kit writes one file" "gpu-kit: it writes one file, B is another" "$scripts/gpu-kit" A B
 expect "gpu-kit wants an unpacked torch" "gpu-kit: $work has no lib/libtorch_cpu.so; an unpacked torch package has" \

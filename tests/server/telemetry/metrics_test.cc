@@ -94,18 +94,26 @@ TEST_F(MetricsTest, CountsByCallerAndIsBoundedWhoeverCalls) {
 
 TEST_F(MetricsTest, HasEveryFamilyAtZeroFromTheStart) {
   const std::map<std::string, double> samples = Scrape();
-  for (const char* name :
-       {R"(hearwire_requests_total{code="OK",config="config_a",method="GetSceneEmbeddings"})",
-        R"(hearwire_requests_total{code="OK",config="config_a",method="GetTimestampEmbeddings"})",
-        R"(hearwire_requests_total{code="OK",config="config_a",method="StreamEmbeddings"})",
-        R"(hearwire_requests_total{code="OK",config="network_a",method="GetTags"})",
-        R"(hearwire_requests_total{code="OK",config="",method="ListConfigs"})",
-        R"(hearwire_rejected_total{reason="QUEUE_FULL"})", R"(hearwire_rejected_total{reason="TOO_LATE"})",
-        R"(hearwire_cancelled_total{stage="decode"})", R"(hearwire_cancelled_total{stage="queue"})",
-        R"(hearwire_cancelled_total{stage="inference"})", "hearwire_queue_duration_seconds_count",
-        "hearwire_inference_duration_seconds_count", "hearwire_batch_windows_count", "hearwire_batch_calls_count",
-        "hearwire_batch_frames_count", "hearwire_pending_frames", "hearwire_open_streams", "hearwire_calls_in_flight", "hearwire_reserved_bytes",
-        "hearwire_audio_seconds_total"}) {
+  for (const char* name : {R"(hearwire_requests_total{code="OK",config="config_a",method="GetSceneEmbeddings"})",
+                           R"(hearwire_requests_total{code="OK",config="config_a",method="GetTimestampEmbeddings"})",
+                           R"(hearwire_requests_total{code="OK",config="config_a",method="StreamEmbeddings"})",
+                           R"(hearwire_requests_total{code="OK",config="network_a",method="GetTags"})",
+                           R"(hearwire_requests_total{code="OK",config="",method="ListConfigs"})",
+                           R"(hearwire_rejected_total{reason="QUEUE_FULL"})",
+                           R"(hearwire_rejected_total{reason="TOO_LATE"})",
+                           R"(hearwire_cancelled_total{stage="decode"})",
+                           R"(hearwire_cancelled_total{stage="queue"})",
+                           R"(hearwire_cancelled_total{stage="inference"})",
+                           "hearwire_queue_duration_seconds_count",
+                           "hearwire_inference_duration_seconds_count",
+                           "hearwire_batch_windows_count",
+                           "hearwire_batch_calls_count",
+                           "hearwire_batch_frames_count",
+                           "hearwire_pending_frames",
+                           "hearwire_open_streams",
+                           "hearwire_calls_in_flight",
+                           "hearwire_reserved_bytes",
+                           "hearwire_audio_seconds_total"}) {
     ASSERT_TRUE(samples.contains(name)) << name;
     EXPECT_EQ(samples.at(name), 0) << name;
   }
