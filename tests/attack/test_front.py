@@ -319,3 +319,27 @@ def test_a_stream_goes_on_at_the_other_server_when_its_own_drains(certificates, 
         else:
             told = json.loads(last)
             assert (told["timestamp_rows"], told["resumes"]) == (161, 1)
+
+
+def readyz_in_place_of_health(server) -> dict[str, str]:
+    """The change that deploy/haproxy tells of, for servers whose health asks for a token."""
+    lines = CONFIGURATION.read_text().splitlines(keepends=True)
+    checks = "".join(line for line in lines if line.startswith("    tcp-check "))
+    told = "".join(line.replace("#   ", "") for line in lines if line.startswith("    #   tcp-check "))
+    return {checks: told.replace("8002", server.metrics_address.split(":")[-1])}
+
+
+def test_servers_whose_health_asks_for_a_token_are_asked_by_readyz(certificates, tmp_path):
+    tokens = tmp_path / "tokens"
+    tokens.write_text(hashlib.sha256(b"secret").hexdigest() + " ingest\n")
+    with Server(f"--tokens-file={tokens}", "--health-access=token", "--lame-duck=5s", TRUSTS) as server:
+        for changes, up in (({}, 0), (readyz_in_place_of_health(server), 1)):
+            with Front(certificates, [server.address], changes=changes) as front:
+                threading.Event().wait(2)  # HAProxy takes servers for up until it has asked them.
+                assert front.servers_up() == up, front.log()
+        with Front(certificates, [server.address], changes=changes) as front:
+            tags(certificates.stub(front.address), metadata=(("authorization", "Bearer secret"),))
+            server.process.send_signal(signal.SIGTERM)
+            front.wait_for(0)
+            assert server.process.poll() is None, "it was left out before it refused calls"
+        assert server.process.wait(30 * PATIENCE) == 0
