@@ -22,6 +22,7 @@ ELSEWHERE = {
     "scripts/quickstart": "scripts/clean-room",
     "scripts/setup": "scripts/test",
     "scripts/test": "whoever runs this",
+    "scripts/soak": "tests/e2e/test_soak.py",
     "scripts/bench": "itself, by hand: it measures for an hour",
     "cmake --preset release": "scripts/image-test",
     "hearwire checkpoints fetch": "tests/client/cli/checkpoints_command_test.cc: the network is needed here",
@@ -181,3 +182,19 @@ def test_every_page_has_its_commands_seen():
     ):
         assert command in seen
     assert len(seen) > 20
+
+
+def test_commands_of_the_table_of_promises_are_there():
+    """Each regular expression names tests, each script and program is a file."""
+    text = (REPOSITORY / "docs/operations.md").read_text(encoding="utf-8")
+    table = text[text.index("| promise | command | figure |") : text.index("### Versions")].replace("\\|", "\0")
+    cells = [line.split("|")[2].replace("\0", "|") for line in table.splitlines()[2:] if line.count("|") == 4]
+    found = [command for cell in cells for command in re.findall(r"`([^`]+)`", cell)]
+    assert len(found) > 25
+    named = subprocess.run(["ctest", "--test-dir", BIN.parent, "-N"], capture_output=True, text=True, check=True).stdout
+    for command in found:
+        if match := re.search(r"\bctest (?:--preset dev -R )?\'?([^\' ]+)", command):
+            assert re.search(rf"Test +#\d+: .*{match[1]}", named), command
+        else:
+            file = next(word for word in command.split() if "/" in word and not word.startswith(".deps"))
+            assert (REPOSITORY / file).is_file(), command
