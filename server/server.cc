@@ -25,6 +25,7 @@
 #include "server/grpc_server.h"
 #include "server/health_service.h"
 #include "server/listening/connection_limits.h"
+#include "server/load_metrics.h"
 #include "server/make_door.h"
 #include "server/pipeline/head_catalog.h"
 #include "server/pipeline/metrics_observer.h"
@@ -116,6 +117,7 @@ class ComposedServer final : public Server {
   std::unique_ptr<MetricsObserver> observer_;
   std::unique_ptr<Engines> engines_;
   std::unique_ptr<ServedModels> models_;
+  std::unique_ptr<LoadMetrics> load_metrics_;
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<EmbeddingServiceImpl> service_;
   std::shared_ptr<TlsStore> tls_;  // Null: no TLS.
@@ -264,6 +266,7 @@ void ComposedServer::ReportEngines() {
     }
   }
   metrics_->OnPlaced(placed);
+  load_metrics_ = std::make_unique<LoadMetrics>(engines_.get(), exposer_);
 }
 
 absl::Status ComposedServer::Start() {
@@ -300,9 +303,7 @@ absl::Status ComposedServer::Start() {
   grpc_ = *std::move(grpc);
 
   Log(LogLevel::kInfo, "listening; testing before serving", {{"grpc", grpc_address()}});
-  if (const std::optional<std::string> warning = WarnOfExposure(options_)) {
-    Log(LogLevel::kWarning, *warning, {{"grpc", grpc_address()}});
-  }
+  if (const auto warning = WarnOfExposure(options_)) Log(LogLevel::kWarning, *warning, {{"grpc", grpc_address()}});
   const absl::StatusOr<SelfTestReport> tested = engines_->Test(seams_.self_test);
   if (!tested.ok()) return tested.status();
   ReportEngines();

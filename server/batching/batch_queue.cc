@@ -278,16 +278,24 @@ std::shared_ptr<CallWork> BatchQueue::TakeOut(CallWork* call) {
   return std::move(call->waiting.self);
 }
 
-absl::Duration BatchQueue::RetryDelay(SteadyTime now) const {
+std::optional<absl::Duration> BatchQueue::TimeForAll(SteadyTime now) const {
   absl::Duration work = workload_.Remaining(now);
   for (size_t i = 0; i < networks_.size(); ++i) {
     const int64_t frames = work_ahead_.FramesOf(static_cast<int>(i));
     if (frames == 0) continue;
     const auto time = workload_.TimeFor(static_cast<int>(i), frames);
-    if (!time.has_value()) return kUnknownRetryDelay;
+    if (!time.has_value()) return std::nullopt;
     work += *time;
   }
-  return std::clamp(work / workload_.workers(), kMinRetryDelay, kMaxRetryDelay);
+  return work / workload_.workers();
+}
+
+absl::Duration BatchQueue::RetryDelay(SteadyTime now) const {
+  return std::clamp(TimeForAll(now).value_or(kUnknownRetryDelay), kMinRetryDelay, kMaxRetryDelay);
+}
+
+Load BatchQueue::LoadAt(SteadyTime now) const {
+  return {.waiting = TimeForAll(now).value_or(absl::ZeroDuration()), .busy = workload_.Busy(now)};
 }
 
 }  // namespace hearwire

@@ -27,6 +27,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -94,6 +95,15 @@ struct Reservation {
   bool open_ended = false;
 };
 
+// What workers have to do, and what they have done.
+struct Load {
+  // Work that was let in and has not run, for each worker: how long they need until all of it has, at the recent pace
+  // of its networks. It counts from when it is let in, prepared or not. Zero while no batch has ended.
+  absl::Duration waiting;
+  // Time in batches of all workers since the start. Never falls.
+  absl::Duration busy;
+};
+
 class BatchQueue {
  public:
   // workers: threads that take batches, at least 1. The options must be positive, the delay at least 0.
@@ -148,6 +158,8 @@ class BatchQueue {
   // of its networks; from 10 ms to 10 s, and 1 s while no batch has ended.
   absl::Duration RetryDelay(SteadyTime now) const;
 
+  Load LoadAt(SteadyTime now) const;
+
   // Whether what waits is worth cutting for two workers.
   bool HasWorkForTwo() const;
 
@@ -190,6 +202,7 @@ class BatchQueue {
   void SetLeft(CallWork* call, int64_t left);
   int64_t Cost(int network, int64_t frames) const;
   int64_t Reserved(int64_t left) const;
+  std::optional<absl::Duration> TimeForAll(SteadyTime now) const;  // Nothing: no pace is known.
   bool IsBusy() const;
   void Drop(CallWork* call, absl::StatusCode reason, std::vector<DroppedCall>* dropped);
   void DropExpired(SteadyTime now, std::vector<DroppedCall>* dropped);

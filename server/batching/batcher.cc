@@ -49,6 +49,10 @@ class WorkerBatcher final : public Batcher {
     MutexLock lock(&mu_);
     return queue_.RetryDelay(SteadyTime::Now());
   }
+  Load load() const override {
+    MutexLock lock(&mu_);
+    return queue_.LoadAt(SteadyTime::Now());
+  }
   void BeginPreparation() noexcept override {
     MutexLock lock(&mu_);
     ++preparing_;
@@ -308,9 +312,8 @@ void WorkerBatcher::Finish(const Batch& batch, const std::vector<WindowRange>& r
     MutexLock lock(&mu_);
     absl::Status lost;
     if (!device.ok()) {
-      lost =
-          WithRefusal(absl::UnavailableError(absl::StrCat("the device is lost: ", absl::string_view(device.message()))),
-                      Refusal::kDeviceLost);
+      lost = absl::UnavailableError(absl::StrCat("the device is lost: ", absl::string_view(device.message())));
+      lost = WithRefusal(std::move(lost), Refusal::kDeviceLost);
     }
     bool all_ok = device.ok();
     for (size_t i = 0; i < batch.calls.size(); ++i) {
@@ -388,11 +391,9 @@ void WorkerBatcher::FailAllWaiting(const absl::Status& status, Answers* answers)
 
 absl::StatusOr<std::unique_ptr<Batcher>> Batcher::Create(const BatcherOptions& options, Backend* backend,
                                                          BatchObserver* observer) {
-  const absl::Status status = CheckBatcherOptions(options);
-  if (!status.ok()) return status;
+  if (absl::Status status = CheckBatcherOptions(options); !status.ok()) return status;
   auto batcher = std::make_unique<WorkerBatcher>(options, backend, observer);
-  const absl::Status started = batcher->Start();
-  if (!started.ok()) return started;
+  if (absl::Status started = batcher->Start(); !started.ok()) return started;
   return batcher;
 }
 

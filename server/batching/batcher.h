@@ -87,6 +87,9 @@ class Batcher {
   // 10 ms to 10 s. Thread-safe.
   virtual absl::Duration RetryDelay() const = 0;
 
+  // What waits now, and how busy the workers have been. Thread-safe.
+  virtual Load load() const = 0;
+
   // From BeginPreparation on, a call is being prepared whose windows will come soon: batches may wait max_queue_delay
   // for it. It ends with the Submit of that call, which is `announced`, with its last Append, or with EndPreparation
   // when there will be none. Calls nest and may come from any threads.

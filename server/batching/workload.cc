@@ -57,6 +57,7 @@ void Workload::End(int number, SteadyTime now, bool learn, bool more_waits) {
   const double seconds = absl::ToDoubleSeconds(now - running.busy_since);
   running.busy_until_the_next = more_waits;
   running.busy_since = now;
+  ended_ += now - running.start;
   if (learn && seconds > 0) {
     const size_t network = static_cast<size_t>(running.network);
     if (network >= paces_.size()) paces_.resize(network + 1);
@@ -147,6 +148,14 @@ absl::Duration Workload::Remaining(SteadyTime now) const {
     if (running.network >= 0) seconds += RemainingSeconds(running, now);
   }
   return absl::Seconds(seconds);
+}
+
+absl::Duration Workload::Busy(SteadyTime now) const {
+  absl::Duration busy = ended_;
+  for (const Running& running : running_) {
+    if (running.network >= 0) busy += now - running.start;
+  }
+  return busy;
 }
 
 }  // namespace hearwire

@@ -53,6 +53,9 @@ class Workload {
   // How long the running batches will still take, summed.
   absl::Duration Remaining(SteadyTime now) const;
 
+  // Time in batches of all workers since the start, those that failed and that run now too. Never falls.
+  absl::Duration Busy(SteadyTime now) const;
+
   int workers() const { return workers_; }
 
  private:
@@ -86,6 +89,7 @@ class Workload {
   std::vector<Running> running_;  // By number.
   std::vector<Pace> paces_;       // By network.
   Pace overall_;
+  absl::Duration ended_;                // Of batches that have ended, their time.
   mutable std::vector<double> levels_;  // Of Share; kept for its memory.
 };
 

@@ -41,6 +41,7 @@ class PlacedEngines final : public Engines {
   absl::Status Start(BatchObserver* observer) override;
   absl::StatusOr<SelfTestReport> Test(const SelfTest& self_test) override;
   std::vector<EngineInfo> InUse() const override;
+  std::vector<EngineLoad> Loads() const override;
   void Shutdown(const absl::Status& status) override;
 
  private:
@@ -289,6 +290,16 @@ std::vector<EngineInfo> PlacedEngines::InUse() const {
     infos.push_back(std::move(info));
   }
   return infos;
+}
+
+std::vector<EngineLoad> PlacedEngines::Loads() const {
+  std::vector<EngineLoad> loads;
+  for (size_t i = 0; i < engines_.size(); ++i) {
+    if (!HasNetworks(i)) continue;
+    const Engine& engine = engines_[i];
+    loads.push_back({engine.backend->device(), engine.batching.workers, engine.batcher->load()});
+  }
+  return loads;
 }
 
 void PlacedEngines::Shutdown(const absl::Status& status) {

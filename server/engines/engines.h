@@ -34,6 +34,13 @@ struct EngineInfo {
   std::vector<std::string> networks;
 };
 
+// How much an engine has to do.
+struct EngineLoad {
+  std::string device;  // Backend::device()
+  int workers = 0;
+  Load load;
+};
+
 // As RunSelfTest.
 using SelfTest =
     std::function<absl::StatusOr<SelfTestReport>(const NetworkCatalog&, std::string_view precision, Batcher*)>;
@@ -74,6 +81,9 @@ class Engines {
 
   // Those that run networks, in the order of preference.
   virtual std::vector<EngineInfo> InUse() const = 0;
+
+  // Of the same, now. Once Test has passed; then thread-safe.
+  virtual std::vector<EngineLoad> Loads() const = 0;
 
   // Shuts all batchers down, at the same time, as Batcher::Shutdown does.
   virtual void Shutdown(const absl::Status& status) = 0;

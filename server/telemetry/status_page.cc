@@ -45,6 +45,8 @@ polyline { fill: none; stroke: #2a6fb0; stroke-width: 1.5; vector-effect: non-sc
 <div><dt>latency, median</dt><dd id="p50">–</dd></div>
 <div><dt>latency, 99 %</dt><dd id="p99">–</dd></div>
 <div><dt>frames in the queue</dt><dd id="queue">–</dd></div>
+<div><dt>work that waits</dt><dd id="load">–</dd></div>
+<div><dt>workers busy</dt><dd id="busy">–</dd></div>
 <div><dt>open streams</dt><dd id="streams">–</dd></div>
 <div><dt>refused</dt><dd id="refused">–</dd></div>
 <div><dt>CPUs in use</dt><dd id="cpu">–</dd></div>
@@ -112,6 +114,17 @@ function quantile(first, last, share) {
   return NaN;
 }
 
+// The share of their time that the workers of the busiest device spent in batches between two samples.
+function busy(first, last) {
+  const seconds = (last.time - first.time) / 1000;
+  const by = (all, name, device) => sum(all.filter(one => one.labels.device === device), name);
+  const shares = of(last.all, "hearwire_workers").map(({labels: {device}, value}) => {
+    const name = "hearwire_worker_busy_seconds_total";
+    return (by(last.all, name, device) - by(first.all, name, device)) / seconds / value;
+  });
+  return seconds > 0 ? Math.max(0, ...shares) : 0;
+}
+
 const number = value => Number.isNaN(value) ? "–" : value >= 100 ? value.toFixed(0) : value.toPrecision(2);
 function seconds(value) {
   if (Number.isNaN(value)) return "–";
@@ -149,6 +162,8 @@ function draw(state, failures) {
   show("p50", seconds(quantile(first, last, 0.5)));
   show("p99", seconds(quantile(first, last, 0.99)));
   show("queue", sum(last.all, "hearwire_pending_frames"));
+  show("load", seconds(Math.max(0, ...of(last.all, "hearwire_load_seconds").map(one => one.value))));
+  show("busy", (100 * busy(first, last)).toFixed(0) + " %");
   show("streams", sum(last.all, "hearwire_open_streams"));
   show("refused", sum(last.all, "hearwire_rejected_total"));
   show("memory", (sum(last.all, "process_resident_memory_bytes") / 1048576).toFixed(0) + " MiB");

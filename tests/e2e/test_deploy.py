@@ -21,7 +21,9 @@ def read_yaml(path):
 
 COMPOSE = read_yaml(DEPLOY / "compose.yaml")["services"]
 DASHBOARD = json.loads((DEPLOY / "grafana/dashboards/hearwire.json").read_text())
-RULES = [rule for group in read_yaml(DEPLOY / "prometheus/alerts.yml")["groups"] for rule in group["rules"]]
+RULE_FILES = read_yaml(DEPLOY / "prometheus/prometheus.yml")["rule_files"]
+RULES = [rule for file in RULE_FILES for group in read_yaml(DEPLOY / "prometheus" / file)["groups"] for rule in group["rules"]]
+RECORDED = {rule["record"] for rule in RULES if "record" in rule}
 EXPRESSIONS = [rule["expr"] for rule in RULES] + [
     target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])
 ]
@@ -46,11 +48,13 @@ def test_there_are_expressions():
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_rules_and_dashboard_ask_for_metrics_that_the_server_exports(series, expression):
-    names = set(re.findall(r"\b(?:hearwire|process)_[a-z_]+", expression))
-    assert names or re.search(r"\bup\b", expression)
+    names = set(re.findall(r"\b(?:hearwire|process)_[a-z_]+", expression))  # Recorded ones have a colon.
+    recorded = set(re.findall(r"\bhearwire:[a-z0-9_:]+", expression))
+    assert recorded <= RECORDED
+    assert names or recorded or re.search(r"\bup\b", expression)
     assert names <= series.keys()
     labels = set().union(SCRAPED_LABELS, *(series[name] for name in names))
-    for group in re.findall(r"\bby \(([^)]*)\)", expression):
+    for group in re.findall(r"\b(?:by|without) \(([^)]*)\)", expression):
         assert {label.strip() for label in group.split(",")} <= labels
     for name, matchers in re.findall(r"\b((?:hearwire|process)_[a-z_]+)\{([^}]*)\}", expression):
         for label, values in re.findall(r'(\w+)=~?"([^"]*)"', matchers):

@@ -326,6 +326,24 @@ TEST(BatchQueueTest, RetryDelayIsWhatWaitsAtTheRecentPace) {
   EXPECT_EQ(driver.queue().RetryDelay(At(1500)), absl::Milliseconds(3750));
 }
 
+TEST(BatchQueueTest, LoadIsWhatWaitsForEachWorkerAtTheRecentPace) {
+  QueueDriver driver(Options(100, 1'000'000), 2);
+  const auto waiting = [&](double now) { return driver.queue().LoadAt(At(now)).waiting; };
+  EXPECT_EQ(waiting(0), absl::ZeroDuration());
+  ASSERT_TRUE(driver.Push('A', 200).ok());
+  EXPECT_EQ(waiting(0), absl::ZeroDuration()) << "nothing is known yet";
+  Batch batch;
+  ASSERT_TRUE(driver.queue().TakeBatch(At(0), false, &batch, driver.dropped()));
+  ASSERT_EQ(batch.frames, 100);
+  driver.queue().FinishBatch(batch, At(1000), true);  // 100 frames a second.
+  EXPECT_EQ(waiting(1000), absl::Milliseconds(500));
+  ASSERT_TRUE(driver.Reserve('B', {.window_frames = {1000, 2900}}, 1000).ok());
+  EXPECT_EQ(waiting(1000), absl::Seconds(20)) << "what is being prepared counts, and it has no bound of 10 s";
+  ASSERT_TRUE(driver.queue().TakeBatch(At(1000), false, &batch, driver.dropped()));
+  EXPECT_EQ(waiting(1500), absl::Seconds(19.75)) << "what runs counts until it has run";
+  EXPECT_EQ(driver.queue().LoadAt(At(1500)).busy, absl::Seconds(1.5));
+}
+
 TEST(BatchQueueTest, RetryDelayIsBounded) {
   QueueDriver driver(Options(1, 1'000'000));
   ASSERT_TRUE(driver.Push('A', 10'000).ok());

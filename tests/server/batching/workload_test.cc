@@ -113,6 +113,19 @@ TEST(WorkloadTest, FindsWhatABatchCostsBesideItsFrames) {
   EXPECT_NEAR(absl::ToDoubleSeconds(workload.CautiousTimeFor(0, 1000, 2, At(5))), 0.3, 0.02) << "4 s later";
 }
 
+TEST(WorkloadTest, WorkersAreBusyWhileABatchRunsFailedOrNotAndNotBetween) {
+  Workload workload(2);
+  EXPECT_EQ(workload.Busy(At(0)), absl::ZeroDuration());
+  const int first = workload.Begin(0, 1, At(0));
+  const int second = workload.Begin(0, 1, At(1));
+  EXPECT_EQ(workload.Busy(At(3)), absl::Seconds(5)) << "both run";
+  workload.End(first, At(3), false, true);
+  EXPECT_EQ(workload.Busy(At(5)), absl::Seconds(7));
+  workload.End(workload.Begin(0, 1, At(7)), At(8), true);
+  workload.End(second, At(8), true);
+  EXPECT_EQ(workload.Busy(At(100)), absl::Seconds(11)) << "not what a worker did between two batches";
+}
+
 TEST(WorkloadTest, NumbersOfEndedBatchesAreReused) {
   Workload workload(2);
   const int first = workload.Begin(0, 1, At(0));

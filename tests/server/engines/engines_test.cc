@@ -373,6 +373,14 @@ TEST_F(EnginesTest, ShareOneBoundOfWhatWaits) {
   EXPECT_TRUE(Probe(Network("hearwire_mn01")).Run().ok());
 }
 
+TEST_F(EnginesTest, TellWhatEachHasToDo) {
+  ASSERT_TRUE(Begin().ok());
+  const std::vector<EngineLoad> loads = engines_->Loads();
+  ASSERT_EQ(loads.size(), 2u);
+  EXPECT_EQ(loads[0].device, "cuda:0");
+  EXPECT_EQ(loads[1].device, "cpu");
+}
+
 TEST_F(EnginesTest, ShutDownAllAtOnce) {
   ASSERT_TRUE(Begin().ok());
   gated_ = true;

@@ -300,6 +300,7 @@ class RefusingBatcher : public Batcher {
   }
   int64_t credit_frames() const override { return 8192; }
   absl::Duration RetryDelay() const override { return absl::Seconds(1); }
+  Load load() const override { return {}; }
   void BeginPreparation() override { ++preparing; }
   void EndPreparation() override { --preparing; }
   void Shutdown(const absl::Status&) override {}
