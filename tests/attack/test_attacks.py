@@ -80,7 +80,6 @@ def test_headers_without_a_message_end_at_the_front(front):
     trial.Attack("rapid_reset", 6, mbytes=64, nice=0),
     trial.Attack("continuation", 5, mbytes=300, nice=0),
     trial.Attack("headers_without_data", 5, connections=250, nice=0),
-    trial.Attack("unknown_fields", 5, mbytes=200, nice=0),
 ], ids=lambda attack: attack.name)
 def test_a_bare_server_closes_who_takes_its_memory(attack, capsys):
     with machine_of(768) as prefix, Server("--log-level=warning", prefix=prefix) as server:
@@ -92,3 +91,16 @@ def test_a_bare_server_closes_who_takes_its_memory(attack, capsys):
         assert server.metric("hearwire_closed_connections_total", reason="memory") >= 1
         assert not found.failures and found.after == "OK"
         assert "memory is short" in server.log()
+
+
+@pytest.mark.skipif(not can_lie_about_memory(), reason="mounting over /proc/meminfo takes root")
+@pytest.mark.skipif(bool(os.environ.get("HEARWIRE_SANITIZE")), reason="a sanitizer's own memory is larger than what is measured")
+def test_a_bare_server_makes_nothing_of_unknown_fields(capsys):
+    """Of one such request protobuf made 2 GB; whether its connection is closed before it is whole is the guard's to say."""
+    attack = trial.Attack("unknown_fields", 30, mbytes=70, nice=0)
+    with machine_of(768) as prefix, Server("--log-level=warning", "--reflection=on", prefix=prefix) as server:
+        found = trial.run(trial.Target("small", server, server.address), attack, "127.3.3", calm_seconds=1, after_seconds=0.5)
+        with capsys.disabled():
+            print(f"\n  resident {found.before_mb:.0f}, {found.peak_mb:.0f}, {found.after_mb:.0f} MB; {found.counts}")
+        assert found.peak_mb < 768
+        assert not found.failures and found.after == "OK"
