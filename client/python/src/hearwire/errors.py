@@ -40,6 +40,8 @@ _NOT_TRUSTED = (
     ("handshake failed", _HANGS_UP),
 )
 _HTTP_STATUS = "Received http2 header with status: "
+# Of RESOURCE_EXHAUSTED. Without a reason it is gRPC, or the client, that finds the message too large.
+_CLIP_TOO_LARGE = ("", "AUDIO_TOO_LONG", "DEADLINE_TOO_SHORT", "DEVICE_MEMORY", "REPLY_TOO_LARGE")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,6 +112,20 @@ def from_rpc_error(error: Any, server: str, deadline: float) -> HearwireError:
         request_id=request_id(received),
         unreachable=unreachable,
     )
+
+
+def clip_fault(error: Exception) -> Optional[str]:
+    """What is wrong with the clip of a call that had only this one; None: what failed it is no fault of the clip."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if not isinstance(error, HearwireError):
+        return None
+    for violation in error.field_violations:
+        if violation.field.startswith("clips"):
+            return violation.description
+    if error.code is grpc.StatusCode.RESOURCE_EXHAUSTED and error.reason in _CLIP_TOO_LARGE:
+        return error.message
+    return None
 
 
 def closed_error(server: str) -> HearwireError:

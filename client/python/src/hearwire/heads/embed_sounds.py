@@ -5,18 +5,15 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import Any, Optional, Union
-
-import grpc
+from typing import Any, Optional
 
 from hearwire.client import Client
-from hearwire.errors import HearwireError
+from hearwire.errors import clip_fault
 from hearwire.heads.errors import HeadError
 from hearwire.heads.head import Matrix, float32
 from hearwire.replies import EmbeddingSpace
 
 MOST_NAMED = 10
-_TOO_LARGE = ("AUDIO_TOO_LONG", "DEADLINE_TOO_SHORT", "DEVICE_MEMORY", "REPLY_TOO_LARGE")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,7 +32,10 @@ def embed_sounds(
     space: Optional[EmbeddingSpace] = None
     for path, reply in zip(paths, ask(paths, config, in_flight=in_flight).including_errors()):
         if isinstance(reply, Exception):
-            bad.append(f"{path}: {_file_error(reply)}")
+            fault = clip_fault(reply)
+            if fault is None:
+                raise reply
+            bad.append(f"{path}: {fault}")
             continue
         if space is not None and reply.space != space:
             raise HeadError(f"the server's network changed meanwhile, from {space} to {reply.space}: train again")
@@ -46,19 +46,3 @@ def embed_sounds(
         raise HeadError("\n".join([f"{len(bad)} of {len(paths)} sounds have no embedding:", *bad[:MOST_NAMED], *more]))
     assert space is not None, "no sounds"
     return EmbeddedSounds(clips, space)
-
-
-def _file_error(error: Exception) -> Union[str, Exception]:
-    """What is wrong with one file. Raises again what would be wrong with all of them."""
-    if isinstance(error, OSError):
-        return error.strerror or error
-    if not isinstance(error, HearwireError):
-        raise error
-    for violation in error.field_violations:
-        if violation.field.startswith("clips"):
-            return violation.description
-    # Without a reason it is gRPC, or the client, that finds the message too large.
-    too_large = error.code is grpc.StatusCode.RESOURCE_EXHAUSTED and error.reason in ("", *_TOO_LARGE)
-    if not too_large:
-        raise error
-    return error.message

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import os
 import pathlib
 from collections.abc import Sequence
 from typing import Optional
 
+from hearwire._sound_files import AUDIO, is_sound, sounds_below
 from hearwire.heads.errors import HeadError
 
-# What the server decodes, then what ffmpeg does.
-AUDIO = (
-    *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".w64"),
-    *(".wav", ".wave", ".3gp", ".aac", ".ac3", ".amr", ".ape", ".dsf", ".dts", ".m4a", ".m4b", ".mka", ".mp+", ".mpc"),
-    *(".tta", ".weba", ".webm", ".wma", ".wv"),
-)
 SEPARATOR = ";"  # Of several labels in one cell of a CSV file.
 
 
@@ -50,30 +44,18 @@ def labels_of(sounds: Sequence[LabelledSound]) -> tuple[str, ...]:
 
 def _from_folders(source: pathlib.Path) -> list[LabelledSound]:
     entries = sorted(entry for entry in source.iterdir() if not entry.name.startswith("."))
-    stray = [str(entry) for entry in entries if entry.is_file() and _is_audio(entry.name)]
+    stray = [str(entry) for entry in entries if entry.is_file() and is_sound(entry.name)]
     if stray:
         raise HeadError(f"{source} is to hold a folder for each label, and sounds in these; it holds {_some(stray)}")
     sounds = []
     for folder in entries:
         if not folder.is_dir():
             continue
-        files = _audio_below(folder)
+        files = sounds_below(folder)
         if not files:
             raise HeadError(f"{folder} holds no sounds ({', '.join(AUDIO)}): a folder for each label would be right")
         sounds += [LabelledSound(file, (folder.name,), None) for file in files]
     return sounds
-
-
-def _audio_below(folder: pathlib.Path) -> list[pathlib.Path]:
-    found = []
-    for where, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [pathlib.Path(where, name) for name in files if _is_audio(name)]
-    return sorted(found)
-
-
-def _is_audio(name: str) -> bool:
-    return not name.startswith(".") and name.lower().endswith(AUDIO)
 
 
 def _from_csv(source: pathlib.Path, multi_label: bool) -> list[LabelledSound]:
