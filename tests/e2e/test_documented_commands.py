@@ -44,6 +44,8 @@ ELSEWHERE = {
     "sudo ": "tests/attack/test_front.py: the proxy, as this page sets it up",
     "cat tls.crt tls.key | sudo ": "tests/attack/test_front.py",
     "hearwire.Client(": "client/python/tests/test_connection.py",
+    "hearwire.ray.": "client/python/tests/test_bulk_ray.py, as are the servers that it is given",
+    "client = hearwire.Client(": "client/python/tests/test_connection.py",
 }
 # A block's lines that are no commands: what is printed, and what stands in a file.
 OTHERS = ("# SHA-256 of the token", "9f86d081", "60303ae2")

@@ -12,6 +12,10 @@ REPOSITORY = TESTS.parents[2]
 # Programs under a sanitizer start and run several times slower.
 PATIENCE = 10 if os.environ.get("HEARWIRE_SANITIZE") else 1
 
+# Bulk work has an environment of its own (scripts/bulk-requirements.txt), where its tests run, and they only.
+_BULK = importlib.util.find_spec("ray") is not None
+collect_ignore = [path.name for path in TESTS.glob("test_*.py") if path.name.startswith("test_bulk") != _BULK]
+
 REAL_TORCH = importlib.util.find_spec("torch") is not None
 if not REAL_TORCH:
     sys.path.append(str(TESTS / "torch_stand_in"))
