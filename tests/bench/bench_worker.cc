@@ -1,6 +1,6 @@
 // Runs workloads on one of the project's backends, for compare.py, which drives several programs in turns.
 //
-//   bench_worker native|torch SOUND
+//   bench_worker native|native_bfloat16|torch SOUND
 //
 // SOUND: 60 s at 32 kHz, raw float32. Reads a command a line from standard input, answers each with a line:
 //   network WIDTH FILE                  writes the folded weights of the network of random weights of that width
@@ -245,7 +245,7 @@ void WriteWindows(const BenchClips& clips, const std::string& path) {
 
 class Worker {
  public:
-  Worker(bool torch, std::vector<float> sound) : torch_(torch), sound_(std::move(sound)) {}
+  Worker(std::string backend, std::vector<float> sound) : backend_(std::move(backend)), sound_(std::move(sound)) {}
 
   std::string Answer(const std::string& line) {
     std::istringstream words(line);
@@ -284,7 +284,10 @@ class Worker {
   Network& At(const std::string& width) {
     std::unique_ptr<Network>& network = networks_[width];
     if (network == nullptr) {
-      network = std::make_unique<Network>(OrDie(torch_ ? LoadTorchBackend({}) : MakeNativeBackend()), std::stod(width));
+      const char* const precision = backend_ == "native_bfloat16" ? "bfloat16" : "float32";
+      network = std::make_unique<Network>(
+          OrDie(backend_ == "torch" ? LoadTorchBackend({}) : MakeNativeBackend({.precision = precision})),
+          std::stod(width));
     }
     return *network;
   }
@@ -327,7 +330,7 @@ class Worker {
     return answer;
   }
 
-  const bool torch_;
+  const std::string backend_;
   const std::vector<float> sound_;
   std::map<std::string, std::unique_ptr<Network>> networks_;
   std::map<std::string, std::vector<Call>> calls_;
@@ -346,10 +349,10 @@ std::vector<float> ReadFloats(const std::string& path) {
 
 int main(int argc, char** argv) {
   if (argc != 3) {
-    std::fprintf(stderr, "usage: bench_worker native|torch SOUND\n");
+    std::fprintf(stderr, "usage: bench_worker native|native_bfloat16|torch SOUND\n");
     return 1;
   }
-  hearwire::Worker worker(std::string(argv[1]) == "torch", hearwire::ReadFloats(argv[2]));
+  hearwire::Worker worker(argv[1], hearwire::ReadFloats(argv[2]));
   for (std::string line; std::getline(std::cin, line);) std::cout << worker.Answer(line) << std::endl;
   return 0;
 }

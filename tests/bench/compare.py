@@ -1,6 +1,6 @@
 """Measures Hearwire's engine beside others on this machine, in turns, and writes what it found as JSON.
 
-    compare.py BUILD FOLDER RESULTS [--rounds N] [--widths 0.1,0.4,1.0,2.0] [--threads 1]
+    compare.py BUILD FOLDER RESULTS [--rounds N] [--widths 0.1,0.4,1.0,2.0] [--threads 1] [--bfloat16]
 
 Every program keeps its process; a round runs each case of each program, one after the other, so that whatever the
 machine does meets all of them. First all programs must give the same rows.
@@ -13,6 +13,7 @@ import collections
 import json
 import os
 import pathlib
+import re
 import select
 import subprocess
 import sys
@@ -25,16 +26,24 @@ from workloads import make_sound
 
 HERE = pathlib.Path(__file__).resolve().parent
 ENGINES = ("onnxruntime", "openvino")
+# On one thread, where the processor multiplies in bfloat16.
+BFLOAT16_NATIVE, BFLOAT16_ENGINE = "native_bfloat16", "openvino_default"
 WORKLOADS = ("timestamps10", "scene10", "scene1", "mixed64")
 WALL, CPU = 0, 1
 TRIALS = 3  # Of each batch size, to find an engine's best.
 BATCHES = {"timestamps10": (16, 64, 201), "scene10": (1,), "scene1": (1,), "mixed64": (1, 8), "scenes16": (1, 4)}
-TOLERANCE = 1e-4
+TOLERANCE = {BFLOAT16_NATIVE: 0.1, BFLOAT16_ENGINE: 0.1}  # Of random networks, which carry errors far.
+FLOAT32_TOLERANCE = 1e-4
 PATIENCE = 600  # Seconds, for one answer.
 # A case is run until it has taken so many seconds, for what is short is at the mercy of every interrupt; an odd number of
 # times, so that there is one in the middle, and at most so often.
 LEAST_SECONDS = 0.03
 MOST_RUNS = 15
+
+
+def has_bfloat16() -> bool:
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    return cpuinfo.exists() and re.search(r"\bavx512_bf16\b", cpuinfo.read_text()) is not None
 
 
 class Program:
@@ -63,18 +72,22 @@ class Program:
 
 
 class Comparison:
-    def __init__(self, build: pathlib.Path, folder: pathlib.Path, widths: list[str], threads: tuple[int, ...]):
-        self.folder, self.widths, self.threads, self.programs = folder, widths, threads, {}
+    def __init__(self, build: pathlib.Path, folder: pathlib.Path, widths: list[str], threads: tuple[int, ...],
+                 engines: tuple[str, ...], others: bool):
+        self.folder, self.widths, self.threads, self.engines, self.programs = folder, widths, threads, engines, {}
         folder.mkdir(parents=True, exist_ok=True)
         make_sound().tofile(folder / "sound")
         worker = str(build / "tests/bench_worker")
         self.programs["native"] = Program(worker, "native", str(folder / "sound"))
-        if (build / "lib/hearwire/libhearwire_torch.so").exists():
+        if others and (build / "lib/hearwire/libhearwire_torch.so").exists():
             self.programs["torch"] = Program(worker, "torch", str(folder / "sound"))
-        for kind in ENGINES:
+        for kind in engines:
             for mode in ("1", "2", "1x2") if 2 in threads else ("1",):
                 self.start(kind, mode)
-        for mode in ("1", "1x2") if 2 in threads else ("1",):
+        if has_bfloat16():
+            self.programs[BFLOAT16_NATIVE] = Program(worker, BFLOAT16_NATIVE, str(folder / "sound"))
+            self.start(BFLOAT16_ENGINE, "1")
+        for mode in () if not others else ("1", "1x2") if 2 in threads else ("1",):
             self.start("pytorch", mode)
         for width in widths:
             self.programs["native"].ask("network", width, folder / f"network-{width}")
@@ -100,7 +113,7 @@ class Comparison:
                     expected = rows if expected is None else expected
                     assert rows.shape == expected.shape, f"{name}: {rows.shape} instead of {expected.shape}"
                     error = float(np.abs(rows - expected).max() / np.abs(expected).max())
-                    assert error < TOLERANCE, f"{name} differs by {error} for width {width}, {workload}"
+                    assert error < TOLERANCE.get(name.split()[0], FLOAT32_TOLERANCE), f"{name} differs by {error} for width {width}, {workload}"
                     largest[name] = max(largest.get(name, 0), error)
         return largest
 
@@ -116,29 +129,38 @@ class Comparison:
                         for threads in self.threads:
                             cases[f"{width}|{workload}|{name} {parts}|{threads}|"] = (
                                 name, "run", width, workload, threads, parts)
-                for kind in ENGINES:
+                for kind in self.engines:
                     for mode in map(str, self.threads):
                         for batch in BATCHES[workload]:
                             cases[f"{width}|{workload}|{kind}|{mode}|{batch}"] = (
                                 f"{kind} {mode}", "run", width, workload, batch)
-                if workload != "mixed64":
+                if BFLOAT16_NATIVE in self.programs:
+                    for parts in ("engine", "all"):
+                        cases[f"{width}|{workload}|{BFLOAT16_NATIVE} {parts}|1|"] = (
+                            BFLOAT16_NATIVE, "run", width, workload, 1, parts)
+                    for batch in BATCHES[workload]:
+                        cases[f"{width}|{workload}|{BFLOAT16_ENGINE}|1|{batch}"] = (
+                            f"{BFLOAT16_ENGINE} 1", "run", width, workload, batch)
+                if workload != "mixed64" and "pytorch 1" in self.programs:
                     cases[f"{width}|{workload}|reference|1|"] = ("pytorch 1", "run", width, workload, 1)
             for threads in self.threads if 2 in self.threads else ():
                 for workload in ("timestamps10", "timestamps10x16", "scenes16", "timestamps60"):
                     cases[f"{width}|{workload}|native workers|{threads}|"] = (
                         "native", "run", width, workload, threads, "workers")
-            for kind in ENGINES:
+            for kind in self.engines:
                 for mode in ("2", "1x2") if 2 in self.threads else ():
                     for batch in BATCHES["scenes16"]:
                         cases[f"{width}|scenes16|{kind}|{mode}|{batch}"] = (
                             f"{kind} {mode}", "run", width, "scenes16", batch)
         cases["|timestamps10|native frames|1|"] = ("native", "run", self.widths[0], "timestamps10", 1, "frames")
+        cases["|multiply_adds|native|1|"] = ("native", "multiply_adds")
+        if "pytorch 1" not in self.programs:
+            return cases
         cases["|timestamps10|aten frames|1|"] = ("pytorch 1", "frames")
         for mode in ("1", "1x2") if 2 in self.threads else ("1",):
             for library in ("numpy", "torch"):
                 cases[f"|sgemm|{library}|{mode}|"] = (f"pytorch {mode}", "sgemm", library)
         cases["|copy|numpy|1|"] = ("pytorch 1", "copy")
-        cases["|multiply_adds|native|1|"] = ("native", "multiply_adds")
         return cases
 
 
@@ -158,10 +180,14 @@ def main() -> None:
     parser = arguments.parser()
     parser.add_argument("--widths", default="0.1,0.4,1.0,2.0")
     parser.add_argument("--threads", choices=("1", "1,2"), default="1,2", help="1: where a second core is not free")
+    parser.add_argument("--bfloat16", action="store_true",
+                        help="only native and OpenVINO, in float32 and bfloat16, on one thread: needs no PyTorch")
     options = parser.parse_args()
 
-    comparison = Comparison(options.build, options.folder, options.widths.split(","),
-                            tuple(map(int, options.threads.split(","))))
+    threads = (1,) if options.bfloat16 else tuple(map(int, options.threads.split(",")))
+    engines = ("openvino",) if options.bfloat16 else ENGINES
+    comparison = Comparison(options.build, options.folder, options.widths.split(","), threads, engines,
+                            others=not options.bfloat16)
     errors = comparison.check_rows()
     print("all programs give the same rows:", {name: f"{error:.1e}" for name, error in errors.items()}, flush=True)
 

@@ -1,9 +1,10 @@
 """Runs workloads on one of the engines that Hearwire is compared with. Driven by compare.py, as bench_worker is.
 
-    contender.py onnxruntime|openvino|pytorch FOLDER MODE
+    contender.py onnxruntime|openvino|openvino_default|pytorch FOLDER MODE
 
 FOLDER: where compare.py puts the sound, the networks and the windows. MODE: "1" one thread, "2" one session with two
-threads, "1x2" two sessions with one thread each. A command a line, answered by a line:
+threads, "1x2" two sessions with one thread each. openvino_default:
+without the hint that keeps it to float32. A command a line, answered by a line:
 
     rows WIDTH WORKLOAD FILE      writes the rows, raw float32
     run WIDTH WORKLOAD BATCH PART runs it once: seconds, CPU seconds
@@ -92,9 +93,10 @@ class OpenVino:
             settings = {
                 "INFERENCE_NUM_THREADS": THREADS * SESSIONS,
                 "NUM_STREAMS": SESSIONS,
-                "INFERENCE_PRECISION_HINT": "f32",
                 "ENABLE_CPU_PINNING": THREADS * SESSIONS > 1,
             }
+            if KIND == "openvino":
+                settings["INFERENCE_PRECISION_HINT"] = "f32"
             compiled = self.core.compile_model(model, "CPU", settings)
             self.requests[shape] = [compiled.create_infer_request() for _ in range(SESSIONS)]
         return self.requests[shape]
@@ -167,7 +169,7 @@ class Contender:
                 self.engines[width] = ReferenceWay(read_network(FOLDER / f"network-{width}"))
             else:
                 model = make_onnx(read_network(FOLDER / f"network-{width}")).SerializeToString()
-                self.engines[width] = {"onnxruntime": OnnxRuntimes, "openvino": OpenVino}[KIND](model)
+                self.engines[width] = (OnnxRuntimes if KIND == "onnxruntime" else OpenVino)(model)
         return self.engines[width]
 
     def prepare(self, width: str, workload: str, batch: int):

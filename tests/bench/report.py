@@ -1,6 +1,7 @@
 """Turns what compare.py, server_cost.py, batching_gain.py and width_table.py found into the tables of docs/performance.md.
 
     report.py FOLDER PAGE [README]
+    report.py RESULTS           prints what compare.py --bfloat16 found
 
 FOLDER holds what those wrote. PAGE is rewritten between its lines `<!-- measured -->` and
 `<!-- end of measured -->`; so is README, with the table of widths, between `<!-- widths -->` and `<!-- end of widths -->`.
@@ -31,6 +32,7 @@ WORKLOADS = {
     "mixed64": "64 mixed clips", "scenes16": "16 scenes of 10 s", "timestamps60": "timestamps of 60 s",
 }
 PEERS = ("onnxruntime", "openvino")
+BFLOAT16 = ("native_bfloat16", "openvino_default")
 
 
 def name_of(width: str) -> str:
@@ -101,6 +103,24 @@ def engines_table(times: Times, threads: int) -> str:
                 row.append(cell + (f", n = {batch}" if cell and batch not in ("", "1") else ""))
             rows.append(row)
     return table(["network", "workload", *columns], rows)
+
+
+def bfloat16_table(times: Times) -> str:
+    """Empty where the processor does not multiply in bfloat16."""
+    rows = []
+    for width in times.widths:
+        for workload in ("timestamps10", "scene10", "scene1", "mixed64"):
+            native, full = (times.get(width, workload, f"{name} engine") for name in ("native_bfloat16", "native"))
+            peer = times.get(width, workload, "openvino_default")
+            if native is None or peer is None:
+                continue
+            rows.append([
+                name_of(width), WORKLOADS[workload], ms(native), ms(full), ms(peer), ms(times.get(width, workload, "openvino")),
+                f"{ratio(full, native):.2f}", f"{ratio(peer, native):.2f}",
+            ])
+    head = ["network", "workload", "native, bfloat16", "native, float32", "OpenVINO, bfloat16 (its default)",
+            "OpenVINO, float32", "times native float32", "times OpenVINO's bfloat16"]
+    return table(head, rows) if rows else ""
 
 
 def verdict(what: str, reached: float, wanted: float, digits: int = 2) -> list[str]:
@@ -230,7 +250,7 @@ def machine(times: Times, found: dict) -> str:
         f"Multiply-additions on registers alone: {peak}. "
         f"Copying: {copied:.1f} GB/s read and written.\n"
         "Largest difference of any program's rows from the native ones, relative to the largest value: "
-        f"{max(found['errors'].values()):.1e}.\n"
+        f"{max(error for name, error in found['errors'].items() if name.split()[0] not in BFLOAT16):.1e}.\n"
     )
 
 
@@ -254,6 +274,9 @@ def put(path: pathlib.Path, mark: str, text: str) -> None:
 
 
 def main() -> None:
+    if len(sys.argv) == 2:
+        print(bfloat16_table(Times(json.loads(pathlib.Path(sys.argv[1]).read_text()))))
+        return
     folder, page = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     found, server, batching, widths = (
         json.loads((folder / f"{name}.json").read_text()) for name in ("compare", "server", "batching", "widths"))
@@ -261,6 +284,9 @@ def main() -> None:
     text = "\n".join([
         "### The machine\n", machine(times, found),
         "### One thread\n", "CPU ms: median, and in brackets the middle half of the rounds.\n", engines_table(times, 1),
+        "### One thread, bfloat16\n" if bfloat16_table(times) else "",
+        "CPU ms. Ratios: medians over the rounds of what the two took in the same round.\n" if bfloat16_table(times) else "",
+        bfloat16_table(times),
         "### Two threads\n",
         "Wall ms; the peers with one session of two threads.\n" if times.has_two_threads() else
         "Not measured here: the second core was not free.\n",

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <iterator>
 #include <new>
+#include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -40,9 +42,11 @@ namespace {
 
 // Windows of timestamps and of scenes, every pooling and feature, in batches of several sizes.
 TEST(NativeBackendAllocationTest, AllocatesNothingForBatchesNoLargerThanEarlierOnes) {
-  for (const auto& [width, head] : {std::pair(0.1, HeadKind::kMlp), std::pair(0.4, HeadKind::kFullyConvolutional),
-                                    std::pair(1.0, HeadKind::kMlp)}) {
-    const std::unique_ptr<Backend> backend = MakeNativeBackend().value();
+  for (const auto& [width, head, precision] :
+       {std::tuple(0.1, HeadKind::kMlp, "float32"), std::tuple(0.4, HeadKind::kFullyConvolutional, "float32"),
+        std::tuple(1.0, HeadKind::kMlp, "float32"), std::tuple(1.0, HeadKind::kMlp, "bfloat16")}) {
+    if (precision == std::string("bfloat16") && !NativeHasBfloat16()) continue;
+    const std::unique_ptr<Backend> backend = MakeNativeBackend({.precision = precision}).value();
     const auto weights = MakeRandomNetwork(width, head, 1);
     ASSERT_TRUE(backend->AddNetwork(weights, {}).ok());
     const std::unique_ptr<Embedder> embedder = backend->NewEmbedder().value();
@@ -76,7 +80,7 @@ TEST(NativeBackendAllocationTest, AllocatesNothingForBatchesNoLargerThanEarlierO
     for (const size_t size : {40, 1, 33}) {
       ASSERT_TRUE(embedder->Embed(0, absl::MakeConstSpan(batch).subspan(0, size)).ok());
     }
-    EXPECT_EQ(allocations, before) << "width " << width;
+    EXPECT_EQ(allocations, before) << "width " << width << " " << precision;
   }
 }
 
