@@ -14,8 +14,6 @@ import hearwire
 import hearwire._persistent
 from hearwire.bulk import Embedder
 
-PCM = b"RIFF"  # The scripted server takes any bytes.
-
 
 @pytest.fixture
 def quick(monkeypatch):
@@ -25,7 +23,7 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def embedder(scripted):
-    return Embedder(hearwire.Client(scripted.address, max_attempts=1, deadline=5), audio="audio", patience=0.5)
+    return Embedder(hearwire.Client(scripted.address, max_attempts=1, deadline=60), audio="audio", patience=60)
 
 
 def table_of(count):
