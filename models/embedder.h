@@ -40,7 +40,7 @@ class Embedder {
   virtual absl::Status Embed(int network, absl::Span<const WindowRequest> batch) = 0;
 };
 
-// Owns the weights of all networks, read-only and shared by the embedders it makes.
+// Owns the weights of its networks, read-only and shared by the embedders it makes.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -49,9 +49,16 @@ class Backend {
   virtual std::string device() const = 0;     // "cpu", "cuda:0".
   virtual std::string precision() const = 0;  // "float32", "float16" or "bfloat16".
 
-  // Takes a network over and returns its index: 0, 1, …, in the order of the calls. Not thread-safe; all networks are
-  // added before the first embedder is made.
+  // Takes a network over and returns its index, the least that no network has. Thread-safe where networks may come
+  // later, and then at any time; else all are added before the first embedder is made, by one thread.
   virtual absl::StatusOr<int> AddNetwork(std::shared_ptr<const NetworkWeights> weights, MelSettings mel) = 0;
+
+  // Whether networks may come and go while there are embedders, which then run all that there are.
+  virtual bool networks_may_come_later() const { return false; }
+
+  // Gives back what a network takes, which nobody runs or will: its index may be a later one's. Thread-safe. Does
+  // nothing where networks may not come later.
+  virtual void RemoveNetwork(int /*network*/) {}
 
   // A new worker's embedder. Call it in the worker's own thread. The backend must outlive it.
   virtual absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() = 0;

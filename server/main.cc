@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -31,6 +32,8 @@ std::vector<std::string> EnvironmentNames() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Until there is a thread for signals: who asks for a reload so early must not end the process.
+  std::signal(SIGHUP, SIG_IGN);
   hearwire::InstallLastWords(hearwire::LogFormat::kText);
   const absl::StatusOr<hearwire::ParsedOptions> parsed = hearwire::Contain([&] {
     return hearwire::ParseOptions(

@@ -14,24 +14,40 @@ constexpr absl::Duration kPeriod = absl::Seconds(1);
 }  // namespace
 
 Renewals::Renewals(TlsStore* tls, TokenStore* tokens, AccessLog* access_log)
-    : tls_(tls), tokens_(tokens), access_log_(access_log), looking_("renewals", kPeriod, [this] { Look(); }) {}
+    : tls_(tls), tokens_(tokens), access_log_(access_log), looking_("renewals", kPeriod, [this] { LookNow(); }) {}
 
-void Renewals::Look() {
+bool Renewals::LookAtCertificate() {
+  const std::optional<absl::Status> reloaded = tls_->Reload(absl::Now());
+  if (!reloaded) return false;
+  if (reloaded->ok()) {
+    Log(LogLevel::kInfo, "new certificate in use", {{"expires", absl::FormatTime(tls_->current().expires)}});
+  } else {
+    Log(LogLevel::kWarning, "new certificate refused, the old one stays in use", {{"error", *reloaded}});
+  }
+  return reloaded->ok();
+}
+
+bool Renewals::LookAtTokens() {
+  const std::optional<absl::Status> reloaded = tokens_->Reload();
+  if (!reloaded) return false;
+  if (reloaded->ok()) {
+    Log(LogLevel::kInfo, "new tokens in use", {{"tokens", tokens_->current()->entries().size()}});
+  } else {
+    Log(LogLevel::kWarning, "new tokens refused, the old ones stay in use", {{"error", *reloaded}});
+  }
+  return reloaded->ok();
+}
+
+Renewals::Renewed Renewals::LookNow() {
+  MutexLock lock(&mu_);
+  Renewed renewed;
   if (tls_ != nullptr) {
-    const std::optional<absl::Status> reloaded = tls_->Reload(absl::Now());
-    if (reloaded && reloaded->ok()) {
-      Log(LogLevel::kInfo, "new certificate in use", {{"expires", absl::FormatTime(tls_->current().expires)}});
-    } else if (reloaded) {
-      Log(LogLevel::kWarning, "new certificate refused, the old one stays in use", {{"error", *reloaded}});
-    }
+    renewed.certificate = LookAtCertificate();
+    renewed.status = tls_->status();
   }
   if (tokens_ != nullptr) {
-    const std::optional<absl::Status> reloaded = tokens_->Reload();
-    if (reloaded && reloaded->ok()) {
-      Log(LogLevel::kInfo, "new tokens in use", {{"tokens", tokens_->current()->entries().size()}});
-    } else if (reloaded) {
-      Log(LogLevel::kWarning, "new tokens refused, the old ones stay in use", {{"error", *reloaded}});
-    }
+    renewed.tokens = LookAtTokens();
+    renewed.status.Update(tokens_->status());
   }
   if (access_log_ != nullptr) {
     const absl::Status before = std::exchange(access_log_status_, access_log_->ReopenIfMoved());
@@ -39,6 +55,7 @@ void Renewals::Look() {
       Log(LogLevel::kWarning, "the access log cannot be made anew", {{"error", access_log_status_}});
     }
   }
+  return renewed;
 }
 
 }  // namespace hearwire

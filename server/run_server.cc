@@ -75,7 +75,8 @@ class StopRequest {
 // What the signals' thread shares with the main one; never freed, for that thread never ends.
 struct Life {
   StopRequest stop;
-  std::atomic<bool> serving = false;
+  std::atomic<Server*> server = nullptr;  // Once it serves.
+  std::atomic<bool> reload_wanted = false;
   std::unique_ptr<MemoryReturn> memory_return;
 };
 
@@ -86,6 +87,12 @@ sigset_t HandledSignals() {
   return signals;
 }
 
+// Whoever finds both, the wish and the server, passes it on.
+void PassReloadOn(Life* life) {
+  Server* const server = life->server;
+  if (server != nullptr && life->reload_wanted.exchange(false)) server->Reload();
+}
+
 void HandleSignals(Life* life) {
   const sigset_t signals = HandledSignals();
   StopSignals stop_signals;
@@ -94,10 +101,12 @@ void HandleSignals(Life* life) {
     if (sigwait(&signals, &signal) != 0) continue;
     const char* name = sigabbrev_np(signal);
     if (signal == SIGHUP) {
-      Log(LogLevel::kInfo, "signal ignored", {{"signal", name}});
+      Log(LogLevel::kInfo, life->server != nullptr ? "reloading" : "reloading once it serves", {{"signal", name}});
+      life->reload_wanted = true;
+      PassReloadOn(life);
       continue;
     }
-    if (!life->serving) {
+    if (life->server == nullptr) {
       Log(LogLevel::kInfo, "stopped while starting", {{"signal", name}});
       FlushLog(SteadyTime::Now() + kLogFlush);
       std::_Exit(0);
@@ -123,6 +132,7 @@ void StartSignalThread(Life* life) {
   signal(SIGPIPE, SIG_IGN);
   const sigset_t signals = HandledSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGHUP, SIG_DFL);  // main ignores it until here.
   std::thread(HandleSignals, life).detach();
 }
 
@@ -213,7 +223,8 @@ int RunServer(const ServerOptions& options, ServerSeams seams, const std::vector
   });
   if (!returning.ok()) return CannotStart(options, returning);
 
-  life->serving = true;
+  life->server = server;
+  PassReloadOn(life);
   std::printf("gRPC listening on %s\nmetrics listening on %s\n", server->grpc_address().c_str(),
               started->exposer->address().c_str());
   std::fflush(stdout);

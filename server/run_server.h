@@ -22,9 +22,9 @@ inline constexpr int kExitBatchHung = 72;
 // When it serves it writes two lines to standard output: `gRPC listening on ADDRESS:PORT` and
 // `metrics listening on ADDRESS:PORT`. When it cannot start it writes one line to standard error.
 // SIGTERM, SIGINT: lame duck, drain, 0; while it starts: 0 at once. One that follows
-// within 100 ms is the same one; a later one ends the process with 128 + its number. SIGHUP does nothing. A lost
-// device: health says NOT_SERVING, calls fail with UNAVAILABLE, kExitDeviceLost.
-// A batch that runs for longer than batch_timeout: as a lost device, kExitBatchHung.
+// within 100 ms is the same one; a later one ends the process with 128 + its number. SIGHUP reloads (Server::Reload),
+// while it starts as soon as it serves. A lost device: health says NOT_SERVING, calls fail with UNAVAILABLE,
+// kExitDeviceLost. A batch that runs for longer than batch_timeout: as a lost device, kExitBatchHung.
 //
 // Of `seams` the backend and the self-test count. warnings: for the log, first of all.
 int RunServer(const ServerOptions& options, ServerSeams seams, const std::vector<std::string>& warnings = {});

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "server/address_space.h"
 #include "server/batch_timeout.h"
@@ -31,7 +30,10 @@
 #include "server/pipeline/metrics_observer.h"
 #include "server/pipeline/pipeline.h"
 #include "server/pipeline/served_models.h"
+#include "server/reload.h"
+#include "server/reloader.h"
 #include "server/renewals.h"
+#include "server/report_models.h"
 #include "server/rpc/embedding_service.h"
 #include "server/run_apart.h"
 #include "server/telemetry/access_log.h"
@@ -74,7 +76,11 @@ class ComposedServer final : public Server {
   std::string grpc_address() const override { return FormatAddress(options_.host, grpc_.port); }
   const ServerOptions& options() const override { return options_; }
   int64_t calls_in_flight() const override { return service_->calls_in_flight(); }
-  void EnterLameDuck() override { SetServing(false, "stopping"); }
+  void EnterLameDuck() override {
+    SetServing(false, "stopping");
+    reloader_->Stop();
+  }
+  void Reload() override;
   bool Drain(SteadyTime deadline) override;
 
  private:
@@ -87,8 +93,11 @@ class ComposedServer final : public Server {
   absl::Status OpenDoor();
   absl::Status LoadNetworks();
   absl::Status StartPipeline(const Capacity& capacity);
-  // Tells logs and metrics what runs the networks, once that is final.
-  void ReportEngines();
+  // On the reloader's thread.
+  absl::StatusOr<ReloadReport> ReloadFiles();
+  HeadCatalogOptions HeadOptions() const {
+    return {options_.heads, options_.head_mismatch == HeadMismatch::kWarn, engines_->precision()};
+  }
   void OnDeviceLost(const absl::Status& status);
   void OnBatchHung(const BatchWatch::Batch& batch);
   // What Drain waits for.
@@ -124,6 +133,7 @@ class ComposedServer final : public Server {
   ListeningServer grpc_;
   std::unique_ptr<Renewals> renewals_;
   std::unique_ptr<BatchTimeout> batch_timeout_;  // Null: none.
+  std::unique_ptr<Reloader> reloader_;
 };
 
 ComposedServer::~ComposedServer() {
@@ -163,35 +173,22 @@ absl::Status ComposedServer::LoadNetworks() {
   for (std::unique_ptr<Backend>& backend : *backends) backend = WatchBackend(std::move(backend), batch_watch_);
   absl::StatusOr<std::unique_ptr<Engines>> engines =
       Engines::Load(MakeEngineSpecs(seams_.machine, *std::move(backends), options_),
-                    {options_.model_repository, options_.networks, seams_.make_reference});
+                    {.model_repository = options_.model_repository,
+                     .networks = options_.networks,
+                     .make_reference = seams_.make_reference,
+                     .check_memory = [limit = seams_.machine.memory_bytes](int64_t bytes) {
+                       return CheckMemoryForNetwork(bytes, limit);
+                     }});
   if (!engines.ok()) return engines.status();
   engines_ = *std::move(engines);
   const NetworkCatalog& networks = engines_->networks();
-  absl::StatusOr<HeadCatalog> heads = HeadCatalog::Load(
-      {options_.heads, options_.head_mismatch == HeadMismatch::kWarn, engines_->precision()}, networks);
+  absl::StatusOr<HeadCatalog> heads = HeadCatalog::Load(HeadOptions(), networks);
   if (!heads.ok()) return heads.status();
   models_ = std::make_unique<ServedModels>(Models{networks, *std::move(heads)});
 
-  MetricsOptions metrics;
+  LogModels(*models_->Get());
+  MetricsOptions metrics = LabelsOf(networks);
   metrics.version = HEARWIRE_VERSION;
-  for (const std::string& warning : networks.warnings()) Log(LogLevel::kWarning, warning);
-  for (const auto& network : networks.networks()) {
-    Log(LogLevel::kInfo, "network loaded",
-        {{"network", network->info->name}, {"source", network->source}, {"sha256", network->sha256}});
-    metrics.networks.emplace_back(network->info->name);
-  }
-  const std::shared_ptr<const Models> models = models_->Get();
-  for (const std::string& warning : models->heads.warnings()) Log(LogLevel::kWarning, warning);
-  for (const auto& loaded : models->heads.heads()) {
-    Log(LogLevel::kInfo, "head loaded",
-        {{"head", loaded->head.name},
-         {"config", loaded->head.config},
-         {"source", loaded->source},
-         {"sha256", loaded->head.sha256}});
-  }
-  for (const Config& config : Configs()) {
-    if (networks.Find(config.network->name) != nullptr) metrics.configs.emplace_back(config.name);
-  }
   metrics.refusals.assign(reason::kRefusals.begin(), reason::kRefusals.end());
   metrics_ = Metrics::Create(metrics, registry_);
   exposer_->Add(registry_);
@@ -251,22 +248,20 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
   return absl::OkStatus();
 }
 
-void ComposedServer::ReportEngines() {
-  std::vector<PlacedNetwork> placed;
-  for (const EngineInfo& engine : engines_->InUse()) {
-    Log(LogLevel::kInfo, "engine",
-        {{"backend", engine.backend},
-         {"device", engine.device},
-         {"precision", engine.precision},
-         {"workers", engine.batching.workers},
-         {"max_batch_frames", engine.batching.queue.max_batch_frames},
-         {"networks", absl::StrJoin(engine.networks, ",")}});
-    for (const std::string& network : engine.networks) {
-      placed.push_back({network, engine.backend, engine.device, engine.precision});
-    }
-  }
-  metrics_->OnPlaced(placed);
-  load_metrics_ = std::make_unique<LoadMetrics>(engines_.get(), exposer_);
+void ComposedServer::Reload() {
+  reloader_->Request([](const absl::StatusOr<ReloadReport>& report) {
+    if (absl::IsUnavailable(report.status())) Log(LogLevel::kInfo, "not reloaded", {{"error", report.status()}});
+  });
+}
+
+absl::StatusOr<ReloadReport> ComposedServer::ReloadFiles() {
+  return hearwire::Reload({.engines = engines_.get(),
+                           .models = models_.get(),
+                           .heads = HeadOptions(),
+                           .default_config = options_.default_config,
+                           .self_test = seams_.self_test,
+                           .renewals = renewals_.get(),
+                           .metrics = metrics_.get()});
 }
 
 absl::Status ComposedServer::Start() {
@@ -306,8 +301,11 @@ absl::Status ComposedServer::Start() {
   if (const auto warning = WarnOfExposure(options_)) Log(LogLevel::kWarning, *warning, {{"grpc", grpc_address()}});
   const absl::StatusOr<SelfTestReport> tested = engines_->Test(seams_.self_test);
   if (!tested.ok()) return tested.status();
-  ReportEngines();
+  LogEngines(*engines_);
+  metrics_->OnPlaced(PlacedNetworks(*engines_));
+  load_metrics_ = std::make_unique<LoadMetrics>(engines_.get(), exposer_);
   renewals_ = std::make_unique<Renewals>(tls_.get(), door_->tokens(), access_log_.get());
+  reloader_ = std::make_unique<Reloader>([this] { return ReloadFiles(); });
   service_->Open();
   SetServing(true, "serving");
   if (device_lost_) SetServing(false, kDeviceLost);
@@ -334,7 +332,7 @@ void ComposedServer::OnBatchHung(const BatchWatch::Batch& batch) {
   device_lost_ = true;
   SetServing(false, "a batch hangs");
   Log(LogLevel::kError, "a batch hangs: ending",
-      {{"network", engines_->networks().networks().at(static_cast<size_t>(batch.network))->info->name},
+      {{"network", engines_->NetworkName(batch.device, batch.network)},
        {"device", batch.device},
        {"windows", batch.windows},
        {"seconds", SteadyTime::Now() - batch.since}});
@@ -363,6 +361,7 @@ bool ComposedServer::Drain(SteadyTime deadline) {
 
 bool ComposedServer::AnswerCalls(SteadyTime deadline) {
   SetServing(false, device_lost_ ? kDeviceLost : "stopping");
+  reloader_->Stop();
   health_->EndWatches();
   grpc_.listener->StopListening();
   service_->BeginDrain(std::max<int64_t>(0, CountCallsInFlight() - service_->calls_in_flight()));

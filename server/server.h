@@ -54,6 +54,10 @@ class Server {
   // Calls and streams that were taken and whose answers have not been sent.
   virtual int64_t calls_in_flight() const = 0;
 
+  // Reads again what files give it, as server/reload.h has it: soon, on a thread of its own. Log and metrics tell what
+  // has come of it. Not once it stops. Does not block.
+  virtual void Reload() = 0;
+
   // Health says NOT_SERVING from now on; calls are still taken. Does not block.
   virtual void EnterLameDuck() = 0;
 

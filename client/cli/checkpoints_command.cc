@@ -15,6 +15,7 @@
 #include "client/cli/printable.h"
 #include "client/cli/progress_bar.h"
 #include "curl/curl.h"
+#include "models/configs/checkpoint_names.h"
 #include "models/configs/config.h"
 
 namespace hearwire::cli {
@@ -31,12 +32,12 @@ struct CheckpointsOptions {
   bool force = false;
 };
 
-// Where a network's file is in a folder: under its published name, or under the network's own.
+// Where a network's file is in a folder: the one that a server would read.
 std::optional<std::string> FindFile(const NetworkInfo& network, const std::string& folder) {
-  for (const std::string& name : {std::string(network.published_file), std::string(network.name) + ".pt"}) {
+  for (const std::string& name : CheckpointNames(network)) {
     std::error_code ignored;
     const fs::path path = fs::path(folder) / name;
-    if (!name.empty() && fs::is_regular_file(path, ignored)) return path.string();
+    if (fs::is_regular_file(path, ignored)) return path.string();
   }
   return std::nullopt;
 }
@@ -86,7 +87,8 @@ absl::Status FetchNetwork(const NetworkInfo& network, const CheckpointsOptions& 
     return absl::OkStatus();
   }
   const std::string file(network.published_file);
-  if (const std::optional<std::string> path = FindFile(network, options.into); path && !options.force) {
+  const std::optional<std::string> path = FindFile(network, options.into);
+  if (path && !options.force) {
     const absl::StatusOr<FileSummary> summary = SummariseFile(*path);
     if (!summary.ok()) return summary.status();
     if (absl::Status wrong = CheckCheckpoint(network, *path, *summary); !wrong.ok()) {
@@ -99,7 +101,8 @@ absl::Status FetchNetwork(const NetworkInfo& network, const CheckpointsOptions& 
   ProgressBar progress(file, ProgressUnit::kBytes);
   FetchRequest request;
   request.url = absl::StrCat(options.from, options.from.ends_with('/') ? "" : "/", file);
-  request.path = (fs::path(options.into) / file).string();
+  // In the place of the one that is there, which a server would go on to prefer.
+  request.path = path.value_or((fs::path(options.into) / file).string());
   request.stop = InterruptToken();
   request.check = [&](const std::string& path, const FileSummary& summary) {
     return CheckCheckpoint(network, path, summary);

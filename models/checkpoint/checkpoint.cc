@@ -156,8 +156,12 @@ absl::StatusOr<Checkpoint> ParseCheckpoint(std::string_view bytes, std::string_v
   return Checkpoint{.tensors = *std::move(tensors), .sha256 = Sha256(bytes)};
 }
 
+absl::StatusOr<FileBytes> ReadCheckpoint(const std::string& path) {
+  return ReadFile(path, kMaxFileBytes, "a checkpoint");
+}
+
 absl::StatusOr<Checkpoint> LoadCheckpoint(const std::string& path) {
-  const absl::StatusOr<FileBytes> bytes = ReadFile(path, kMaxFileBytes, "a checkpoint");
+  const absl::StatusOr<FileBytes> bytes = ReadCheckpoint(path);
   if (!bytes.ok()) return bytes.status();
   return ParseCheckpoint(bytes->view(), path);
 }

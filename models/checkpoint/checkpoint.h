@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "models/checkpoint/read_file.h"
 
 namespace hearwire {
 
@@ -33,6 +34,9 @@ struct Checkpoint {
 // which record: not a zip, truncated, a compressed record, a foreign global, a tensor outside its storage, …
 // Memory used is bounded by the file's size, whatever it claims.
 absl::StatusOr<Checkpoint> ParseCheckpoint(std::string_view bytes, std::string_view name);
+
+// The bytes of a checkpoint file. Failures as of LoadCheckpoint, but for what is in it.
+absl::StatusOr<FileBytes> ReadCheckpoint(const std::string& path);
 
 // Reads a checkpoint file. NOT_FOUND, PERMISSION_DENIED or what else the system says when it cannot be opened or read,
 // INVALID_ARGUMENT when it is a folder, a device or larger than 2 GiB, else as ParseCheckpoint.

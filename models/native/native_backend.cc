@@ -1,7 +1,12 @@
 #include "models/native/native_backend.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <mutex>
 #include <new>
+#include <optional>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -15,14 +20,39 @@
 namespace hearwire {
 namespace {
 
+// The networks that there are. Whoever runs one holds it meanwhile. Thread-safe.
+class NetworkTable {
+ public:
+  int Add(std::shared_ptr<const PackedNetwork> network) {
+    const std::lock_guard lock(mu_);
+    const auto free = std::find(networks_.begin(), networks_.end(), nullptr);
+    const auto index = static_cast<int>(free - networks_.begin());
+    free == networks_.end() ? networks_.push_back(std::move(network)) : free->swap(network);
+    return index;
+  }
+  void Remove(int index) {
+    std::shared_ptr<const PackedNetwork> removed;  // Ends without the lock.
+    const std::lock_guard lock(mu_);
+    if (IsKnown(index)) removed = std::move(networks_[static_cast<size_t>(index)]);
+  }
+  // Null: there is none.
+  std::shared_ptr<const PackedNetwork> Get(int index) const {
+    const std::lock_guard lock(mu_);
+    return IsKnown(index) ? networks_[static_cast<size_t>(index)] : nullptr;
+  }
+
+ private:
+  bool IsKnown(int index) const { return index >= 0 && static_cast<size_t>(index) < networks_.size(); }
+
+  mutable std::mutex mu_;
+  std::vector<std::shared_ptr<const PackedNetwork>> networks_;  // By index; null: it is free.
+};
+
 class NativeEmbedder final : public Embedder {
  public:
-  NativeEmbedder(const Kernels& kernels, const std::vector<std::unique_ptr<const PackedNetwork>>& networks)
-      : workspace_(kernels) {
-    for (const auto& network : networks) {
-      networks_.push_back({network.get(), ForwardPass(kernels, *network, workspace_)});
-    }
-  }
+  // networks: outlives this.
+  NativeEmbedder(const Kernels& kernels, const NetworkTable& networks)
+      : kernels_(kernels), networks_(networks), workspace_(kernels) {}
 
   absl::Status Embed(int network, absl::Span<const WindowRequest> batch) override {
     try {
@@ -34,10 +64,9 @@ class NativeEmbedder final : public Embedder {
 
  private:
   absl::Status Run(int network, absl::Span<const WindowRequest> batch) {
-    if (network < 0 || static_cast<size_t>(network) >= networks_.size()) {
-      return absl::InternalError(absl::StrCat("there is no network ", network, " of ", networks_.size()));
-    }
-    auto& [packed, pass] = networks_[static_cast<size_t>(network)];
+    const std::shared_ptr<const PackedNetwork> packed = networks_.Get(network);
+    if (packed == nullptr) return absl::InternalError(absl::StrCat("there is no network ", network));
+    ForwardPass& pass = PassOf(network, packed);
     order_.clear();
     for (const WindowRequest& request : batch) {
       if (request.window.mels != packed->mel.n_mels || request.window.frame_count() < 1) {
@@ -58,12 +87,28 @@ class NativeEmbedder final : public Embedder {
     return absl::OkStatus();
   }
 
-  struct Network {
-    const PackedNetwork* packed;
-    ForwardPass pass;
+  // Of a network that was there once. Kept from batch to batch, without keeping the network.
+  struct Pass {
+    std::weak_ptr<const PackedNetwork> network;
+    std::optional<ForwardPass> pass;
   };
+
+  ForwardPass& PassOf(int index, const std::shared_ptr<const PackedNetwork>& network) {
+    const auto place = static_cast<size_t>(index);
+    if (place >= passes_.size()) passes_.resize(place + 1);
+    Pass& kept = passes_[place];
+    // Another one may have the index by now, at the same address even.
+    if (kept.network.lock() != network) {
+      kept.pass.emplace(kernels_, *network, workspace_);
+      kept.network = network;
+    }
+    return *kept.pass;
+  }
+
+  const Kernels kernels_;
+  const NetworkTable& networks_;
   ForwardWorkspace workspace_;
-  std::vector<Network> networks_;
+  std::deque<Pass> passes_;        // By index.
   std::vector<PassWindow> order_;  // By length, then the deepest first.
 };
 
@@ -76,9 +121,10 @@ class NativeBackend final : public Backend {
   std::string precision() const override { return precision_ == ProductPrecision::kBfloat16 ? "bfloat16" : "float32"; }
 
   absl::StatusOr<int> AddNetwork(std::shared_ptr<const NetworkWeights> weights, MelSettings mel) override {
-    networks_.push_back(std::make_unique<const PackedNetwork>(PackNetwork(*weights, mel, kernels_, precision_)));
-    return static_cast<int>(networks_.size()) - 1;
+    return networks_.Add(std::make_shared<const PackedNetwork>(PackNetwork(*weights, mel, kernels_, precision_)));
   }
+  bool networks_may_come_later() const override { return true; }
+  void RemoveNetwork(int network) override { networks_.Remove(network); }
 
   absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() override {
     return std::make_unique<NativeEmbedder>(kernels_, networks_);
@@ -87,7 +133,7 @@ class NativeBackend final : public Backend {
  private:
   const Kernels kernels_;
   const ProductPrecision precision_;
-  std::vector<std::unique_ptr<const PackedNetwork>> networks_;
+  NetworkTable networks_;
 };
 
 }  // namespace

@@ -27,6 +27,12 @@ class TokenStore {
   // once for each new fault. Nothing: there is nothing to tell.
   std::optional<absl::Status> Reload();
 
+  // Not OK: why the file as it was looked at last is not in force.
+  absl::Status status() {
+    MutexLock lock(&reload_mu_);
+    return last_;
+  }
+
   // In force at this moment; never null.
   std::shared_ptr<const TokenList> current() const;
 

@@ -151,6 +151,9 @@ class BatchQueue {
   // Removes what is left of a call (it failed, its caller left, or its preparation ended). No-op when nothing is.
   void Remove(CallWork* call);
 
+  // As Workload::Forget, of a network none of whose calls is here.
+  void Forget(int network) { workload_.Forget(network); }
+
   // Removes all calls, and returns those of which windows have come.
   std::vector<std::shared_ptr<CallWork>> RemoveAll();
 

@@ -44,6 +44,10 @@ class WorkerBatcher final : public Batcher {
   absl::Status Admit(std::shared_ptr<CallWork> call, const Reservation& reservation) noexcept override;
   absl::Status Append(CallWork* call, std::vector<WindowRequest> requests, bool complete) noexcept override;
   void Abandon(std::shared_ptr<CallWork> call) noexcept override;
+  void Forget(int network) noexcept override {
+    MutexLock lock(&mu_);
+    queue_.Forget(network);
+  }
   int64_t credit_frames() const override { return options_.queue.credit_frames; }
   absl::Duration RetryDelay() const override {
     MutexLock lock(&mu_);
@@ -310,11 +314,7 @@ void WorkerBatcher::Finish(const Batch& batch, const std::vector<WindowRange>& r
   bool first_loss = false;
   {
     MutexLock lock(&mu_);
-    absl::Status lost;
-    if (!device.ok()) {
-      lost = absl::UnavailableError(absl::StrCat("the device is lost: ", absl::string_view(device.message())));
-      lost = WithRefusal(std::move(lost), Refusal::kDeviceLost);
-    }
+    const absl::Status lost = device.ok() ? device : DeviceLost(device);
     bool all_ok = device.ok();
     for (size_t i = 0; i < batch.calls.size(); ++i) {
       CallWork* const call = batch.calls[i].get();

@@ -80,6 +80,9 @@ class Batcher {
   // perhaps on this thread before this returns. Its preparation is to be ended apart. Thread-safe.
   virtual void Abandon(std::shared_ptr<CallWork> call) = 0;
 
+  // No call of this network is left, and its index may be another's from now on, whose pace is not known. Thread-safe.
+  virtual void Forget(int network) = 0;
+
   // BatchQueueOptions::credit_frames.
   virtual int64_t credit_frames() const = 0;
 

@@ -41,6 +41,11 @@ std::optional<Refusal> RefusalOf(const absl::Status& status) {
   return std::nullopt;
 }
 
+absl::Status DeviceLost(const absl::Status& device) {
+  return WithRefusal(absl::UnavailableError(absl::StrCat("the device is lost: ", device.message())),
+                     Refusal::kDeviceLost);
+}
+
 absl::Status WithWait(absl::Status status, absl::Duration wait) {
   status.SetPayload(kWaitUrl, absl::Cord(absl::StrCat(absl::ToInt64Nanoseconds(wait))));
   return status;

@@ -23,6 +23,9 @@ absl::Status WithRefusal(absl::Status status, Refusal refusal);
 // Nothing when the status carries no mark, as when the embedder itself ran out of memory.
 std::optional<Refusal> RefusalOf(const absl::Status& status);
 
+// What calls fail with when the device has failed with that.
+absl::Status DeviceLost(const absl::Status& device);
+
 // With a status that is not OK travels how long its call would have had to wait, or, where its deadline was too short,
 // would have taken on an idle server; in whole nanoseconds.
 absl::Status WithWait(absl::Status status, absl::Duration wait);

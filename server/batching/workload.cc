@@ -67,6 +67,11 @@ void Workload::End(int number, SteadyTime now, bool learn, bool more_waits) {
   running.network = -1;
 }
 
+void Workload::Forget(int network) {
+  const size_t index = static_cast<size_t>(network);
+  if (index < paces_.size()) paces_[index] = {};
+}
+
 void Workload::Rest() {
   for (Running& running : running_) running.busy_until_the_next = false;
 }

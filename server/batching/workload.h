@@ -25,6 +25,9 @@ class Workload {
   // preparation and others' use of the processor, and those are part of the pace.
   void End(int number, SteadyTime now, bool learn, bool more_waits = false);
 
+  // No batch of it runs, and its number may be another network's from now on: its pace is not known.
+  void Forget(int network);
+
   // A worker asked for a batch, and there was none: no time until the next one counts.
   void Rest();
 

@@ -1,23 +1,18 @@
 #include "server/engines/batch_watch.h"
 
 #include <utility>
-#include <vector>
 
 namespace hearwire {
 namespace {
 
 class WatchedEmbedder final : public Embedder {
  public:
-  // places: of each network of the embedder's backend; outlives this.
-  WatchedEmbedder(std::unique_ptr<Embedder> embedder, std::string device, const std::vector<int>* places,
-                  std::shared_ptr<BatchWatch> watch)
-      : embedder_(std::move(embedder)), device_(std::move(device)), places_(places), watch_(std::move(watch)) {}
+  WatchedEmbedder(std::unique_ptr<Embedder> embedder, std::string device, std::shared_ptr<BatchWatch> watch)
+      : embedder_(std::move(embedder)), device_(std::move(device)), watch_(std::move(watch)) {}
 
   absl::Status Embed(int network, absl::Span<const WindowRequest> batch) override {
-    const Entry entry(watch_.get(), {.network = places_->at(static_cast<size_t>(network)),
-                                     .device = device_,
-                                     .windows = batch.size(),
-                                     .since = SteadyTime::Now()});
+    const Entry entry(watch_.get(),
+                      {.network = network, .device = device_, .windows = batch.size(), .since = SteadyTime::Now()});
     return embedder_->Embed(network, batch);
   }
 
@@ -37,7 +32,6 @@ class WatchedEmbedder final : public Embedder {
 
   const std::unique_ptr<Embedder> embedder_;
   const std::string device_;
-  const std::vector<int>* const places_;
   const std::shared_ptr<BatchWatch> watch_;
 };
 
@@ -51,16 +45,15 @@ class WatchedBackend final : public Backend {
   std::string precision() const override { return backend_->precision(); }
 
   absl::StatusOr<int> AddNetwork(std::shared_ptr<const NetworkWeights> weights, MelSettings mel) override {
-    const int place = asked_++;
-    absl::StatusOr<int> index = backend_->AddNetwork(std::move(weights), mel);
-    if (index.ok()) places_.push_back(place);
-    return index;
+    return backend_->AddNetwork(std::move(weights), mel);
   }
+  bool networks_may_come_later() const override { return backend_->networks_may_come_later(); }
+  void RemoveNetwork(int network) override { backend_->RemoveNetwork(network); }
 
   absl::StatusOr<std::unique_ptr<Embedder>> NewEmbedder() override {
     absl::StatusOr<std::unique_ptr<Embedder>> embedder = backend_->NewEmbedder();
     if (!embedder.ok()) return embedder;
-    return std::make_unique<WatchedEmbedder>(*std::move(embedder), device(), &places_, watch_);
+    return std::make_unique<WatchedEmbedder>(*std::move(embedder), device(), watch_);
   }
 
   void PrepareFor(absl::Span<const int> networks) override { backend_->PrepareFor(networks); }
@@ -68,8 +61,6 @@ class WatchedBackend final : public Backend {
  private:
   const std::unique_ptr<Backend> backend_;
   const std::shared_ptr<BatchWatch> watch_;
-  int asked_ = 0;
-  std::vector<int> places_;  // By the backend's index.
 };
 
 }  // namespace

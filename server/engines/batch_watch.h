@@ -21,7 +21,7 @@ namespace hearwire {
 class BatchWatch {
  public:
   struct Batch {
-    int network = -1;  // By the order in which networks were added to its backend, those that it had no room for too.
+    int network = -1;  // Its backend's index.
     std::string device;
     size_t windows = 0;
     SteadyTime since;

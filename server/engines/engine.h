@@ -13,6 +13,7 @@
 #include "models/embedder.h"
 #include "server/batching/batcher.h"
 #include "server/concurrency/mutex.h"
+#include "server/engines/network_returns.h"
 
 namespace hearwire {
 
@@ -60,7 +61,12 @@ struct Engine {
   std::vector<absl::Status> shortages = {};  // By the catalog's order. Not OK: why it has too little memory for it.
   std::unique_ptr<TrialObserver> observer = nullptr;
   std::unique_ptr<Batcher> batcher = nullptr;  // Null until it is started.
+  std::shared_ptr<NetworkReturns> returns = nullptr;
 };
+
+// Takes an engine out of use. On a thread of its own, for what a device does that failed is anybody's guess; a device
+// that hangs is left behind with it.
+void Retire(Engine engine);
 
 }  // namespace hearwire
 

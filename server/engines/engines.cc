@@ -1,11 +1,9 @@
 #include "server/engines/engines.h"
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <future>
+#include <map>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -14,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/concurrency/border.h"
+#include "server/concurrency/mutex.h"
 #include "server/engines/embedding_rate.h"
 #include "server/engines/engine.h"
 #include "server/engines/placement.h"
@@ -25,13 +24,15 @@ namespace {
 // Of the windows that timestamps have.
 constexpr int kWindowSamples = 5120;
 
-// How long an engine that was given up has to end. A device that hangs is left behind with its thread.
-constexpr std::chrono::seconds kFarewell{1};
-
 class PlacedEngines final : public Engines {
  public:
   explicit PlacedEngines(std::vector<EngineSpec> specs);
-  ~PlacedEngines() override { Shutdown(absl::UnavailableError("the engines have ended")); }
+  ~PlacedEngines() override {
+    Shutdown(absl::UnavailableError("the engines have ended"));
+    for (const Engine& engine : engines_) {
+      if (engine.returns != nullptr) engine.returns->Close();
+    }
+  }
 
   absl::Status LoadNetworks(const NetworkCatalogOptions& options);
   absl::Status PlaceByTrial(absl::Duration trial);
@@ -40,6 +41,9 @@ class PlacedEngines final : public Engines {
   std::string precision() const override { return engines_.back().backend->precision(); }
   absl::Status Start(BatchObserver* observer) override;
   absl::StatusOr<SelfTestReport> Test(const SelfTest& self_test) override;
+  absl::StatusOr<NetworkCatalog> LoadAgain(const SelfTest& self_test) override;
+  void Adopt(const NetworkCatalog& networks) override;
+  std::string_view NetworkName(std::string_view device, int index) const override;
   std::vector<EngineInfo> InUse() const override;
   std::vector<EngineLoad> Loads() const override;
   void Shutdown(const absl::Status& status) override;
@@ -48,7 +52,12 @@ class PlacedEngines final : public Engines {
   bool IsLast(size_t engine) const { return engine + 1 == engines_.size(); }
   bool HasNetworks(size_t engine) const { return std::find(places_.begin(), places_.end(), engine) != places_.end(); }
 
-  absl::StatusOr<int> AddNetwork(const std::shared_ptr<const NetworkWeights>& weights, const MelSettings& mel);
+  absl::StatusOr<AddedNetwork> AddNetwork(const NetworkInfo& info,
+                                          const std::shared_ptr<const NetworkWeights>& weights);
+  // The engine that runs all networks; null when several run some.
+  Engine* SoleEngine();
+  absl::StatusOr<AddedNetwork> AddLater(const NetworkInfo& info, const std::shared_ptr<const NetworkWeights>& weights);
+  void Name(const Engine& engine, int index, const NetworkInfo& info) ABSL_LOCKS_EXCLUDED(names_mu_);
   absl::Status Try(Engine* engine, absl::Duration trial, std::vector<std::optional<EngineRate>>* rates);
   void LogPlacement(const std::vector<NetworkRates>& rates) const;
   void LetIdleGo();
@@ -58,36 +67,24 @@ class PlacedEngines final : public Engines {
   absl::Status GiveUp(size_t engine, const absl::Status& why);
 
   std::vector<Engine> engines_;
+  NetworkCatalogOptions options_;
   std::unique_ptr<NetworkCatalog> networks_;
   std::vector<size_t> places_;  // The engine of each network.
   BatchObserver* observer_ = nullptr;
+
+  mutable Mutex names_mu_;
+  std::map<std::pair<std::string, int>, std::string_view> names_ ABSL_GUARDED_BY(names_mu_);  // By device and index.
 };
 
 PlacedEngines::PlacedEngines(std::vector<EngineSpec> specs) {
   const auto queued_frames = std::make_shared<QueuedFrames>();
   for (EngineSpec& spec : specs) {
     spec.batching.queued_frames = queued_frames;
-    engines_.push_back({.backend = std::move(spec.backend), .batching = std::move(spec.batching)});
+    auto returns = std::make_shared<NetworkReturns>();
+    returns->set_backend(spec.backend.get());
+    engines_.push_back(
+        {.backend = std::move(spec.backend), .batching = std::move(spec.batching), .returns = std::move(returns)});
   }
-}
-
-// Takes an engine out of use. On a thread of its own, for what a device does that failed is anybody's guess.
-void Retire(Engine engine) {
-  std::packaged_task<void()> end([engine = std::move(engine)]() mutable {
-    engine.batcher.reset();
-    engine.observer.reset();
-    engine.backend.reset();
-  });
-  const std::future<void> ended = end.get_future();
-  std::packaged_task<void()>* const task = new std::packaged_task<void()>(std::move(end));
-  const absl::Status started = Contain([task] {
-    std::thread([task] {
-      (*task)();
-      delete task;
-    }).detach();
-  });
-  // Where the system refuses a thread, the device and what holds it are left behind as they are.
-  if (started.ok()) ended.wait_for(kFarewell);
 }
 
 absl::Status PlacedEngines::GiveUp(size_t number, const absl::Status& why) {
@@ -108,29 +105,102 @@ absl::Status PlacedEngines::GiveUp(size_t number, const absl::Status& why) {
 }
 
 absl::Status PlacedEngines::LoadNetworks(const NetworkCatalogOptions& options) {
-  absl::StatusOr<NetworkCatalog> networks =
-      NetworkCatalog::Load(options, [this](const std::shared_ptr<const NetworkWeights>& weights,
-                                           const MelSettings& mel) { return AddNetwork(weights, mel); });
+  const auto add = [this](const auto& info, const auto& weights) { return AddNetwork(info, weights); };
+  absl::StatusOr<NetworkCatalog> networks = NetworkCatalog::Load(options, add);
   if (!networks.ok()) return networks.status();
+  options_ = options;
   networks_ = std::make_unique<NetworkCatalog>(*std::move(networks));
   places_.assign(networks_->networks().size(), engines_.size() - 1);
   return absl::OkStatus();
 }
 
-absl::StatusOr<int> PlacedEngines::AddNetwork(const std::shared_ptr<const NetworkWeights>& weights,
-                                              const MelSettings& mel) {
+absl::StatusOr<AddedNetwork> PlacedEngines::AddNetwork(const NetworkInfo& info,
+                                                       const std::shared_ptr<const NetworkWeights>& weights) {
+  const auto held = std::make_shared<HeldNetwork>();
   for (size_t i = 0; i < engines_.size(); ++i) {
     Engine& engine = engines_[i];
     if (engine.backend == nullptr) continue;
-    const absl::StatusOr<int> index = engine.backend->AddNetwork(weights, mel);
+    const absl::StatusOr<int> index = engine.backend->AddNetwork(weights, info.mel);
     if (!index.ok() && (IsLast(i) || !absl::IsResourceExhausted(index.status()))) {
       if (absl::Status status = GiveUp(i, index.status()); !status.ok()) return status;
       continue;
     }
     engine.indices.push_back(index.ok() ? *index : -1);
     engine.shortages.push_back(index.status());
+    if (!index.ok()) continue;
+    held->Add(engine.returns, *index);
+    Name(engine, *index, info);
   }
-  return engines_.back().indices.back();
+  return AddedNetwork{engines_.back().indices.back(), held};
+}
+
+Engine* PlacedEngines::SoleEngine() {
+  Engine* sole = nullptr;
+  for (Engine& engine : engines_) {
+    if (engine.batcher == nullptr) continue;
+    if (sole != nullptr) return nullptr;
+    sole = &engine;
+  }
+  return sole;
+}
+
+absl::StatusOr<AddedNetwork> PlacedEngines::AddLater(const NetworkInfo& info,
+                                                     const std::shared_ptr<const NetworkWeights>& weights) {
+  Engine* const engine = SoleEngine();
+  if (engine == nullptr) {
+    return absl::FailedPreconditionError(
+        "networks run on several devices here, and are placed when the server starts: restart it for another one");
+  }
+  if (!engine->backend->networks_may_come_later()) {
+    return absl::FailedPreconditionError(absl::StrCat("the backend ", engine->backend->name(),
+                                                      " takes no other networks while it runs: restart the server"));
+  }
+  const absl::StatusOr<int> index = engine->backend->AddNetwork(weights, info.mel);
+  if (!index.ok()) return index.status();
+  const auto held = std::make_shared<HeldNetwork>();
+  held->Add(engine->returns, *index);
+  Name(*engine, *index, info);
+  return AddedNetwork{*index, held};
+}
+
+absl::StatusOr<NetworkCatalog> PlacedEngines::LoadAgain(const SelfTest& self_test) {
+  NetworkCatalogOptions options = options_;
+  options.served = networks_.get();
+  const auto add = [this](const auto& info, const auto& weights) { return AddLater(info, weights); };
+  absl::StatusOr<NetworkCatalog> again = NetworkCatalog::Load(options, add);
+  if (!again.ok()) return again;
+  const NetworkCatalog added = again->Without(*networks_);
+  // One at a time, so that a failure is one file's.
+  for (const std::shared_ptr<LoadedNetwork>& network : added.networks()) {
+    Engine* const engine = SoleEngine();
+    network->batcher = engine->batcher.get();
+    const absl::Status tested =
+        self_test(NetworkCatalog::Of(network), engine->backend->precision(), network->batcher).status();
+    if (!tested.ok()) return absl::Status(tested.code(), absl::StrCat(network->source, ": ", tested.message()));
+  }
+  return again;
+}
+
+void PlacedEngines::Adopt(const NetworkCatalog& networks) {
+  places_.clear();
+  for (const std::shared_ptr<LoadedNetwork>& network : networks.networks()) {
+    const auto engine = std::find_if(engines_.begin(), engines_.end(), [&](const Engine& candidate) {
+      return candidate.batcher != nullptr && candidate.batcher.get() == network->batcher;
+    });
+    places_.push_back(static_cast<size_t>(engine - engines_.begin()));
+  }
+  *networks_ = networks;
+}
+
+void PlacedEngines::Name(const Engine& engine, int index, const NetworkInfo& info) {
+  MutexLock lock(&names_mu_);
+  names_[{engine.backend->device(), index}] = info.name;
+}
+
+std::string_view PlacedEngines::NetworkName(std::string_view device, int index) const {
+  MutexLock lock(&names_mu_);
+  const auto found = names_.find({std::string(device), index});
+  return found == names_.end() ? "?" : found->second;
 }
 
 absl::Status PlacedEngines::Try(Engine* engine, absl::Duration trial, std::vector<std::optional<EngineRate>>* rates) {
@@ -231,6 +301,7 @@ absl::Status PlacedEngines::StartEngine(size_t number) {
         Batcher::Create(engine.batching, engine.backend.get(), engine.observer.get());
     if (!batcher.ok()) return batcher.status();
     engine.batcher = *std::move(batcher);
+    engine.returns->set_batcher(engine.batcher.get());
   }
   for (size_t i = 0; i < places_.size(); ++i) {
     if (places_[i] == number) networks_->Place(i, engine.indices[i], engine.batcher.get());
@@ -294,9 +365,8 @@ std::vector<EngineInfo> PlacedEngines::InUse() const {
 
 std::vector<EngineLoad> PlacedEngines::Loads() const {
   std::vector<EngineLoad> loads;
-  for (size_t i = 0; i < engines_.size(); ++i) {
-    if (!HasNetworks(i)) continue;
-    const Engine& engine = engines_[i];
+  for (const Engine& engine : engines_) {
+    if (engine.batcher == nullptr) continue;
     loads.push_back({engine.backend->device(), engine.batching.workers, engine.batcher->load()});
   }
   return loads;

@@ -65,7 +65,7 @@ class Engines {
   // Shuts down as by Shutdown(UNAVAILABLE).
   virtual ~Engines() = default;
 
-  // Their batchers are known once Start has returned, and final once Test has.
+  // Their batchers are known once Start has returned, and final once Test has. Not while Adopt runs.
   virtual const NetworkCatalog& networks() const = 0;
 
   // Of all engines: they never differ.
@@ -78,6 +78,18 @@ class Engines {
 
   // Runs the self-test on every engine that has networks.
   virtual absl::StatusOr<SelfTestReport> Test(const SelfTest& self_test) = 0;
+
+  // Reads the checkpoints again, as Load did, while those of networks() are served. Networks whose files have the same
+  // bytes are the same ones in what is returned; others are loaded, placed and tested beside them. Nothing that is
+  // served changes. FAILED_PRECONDITION, with the file's name: there is another network, and this server takes none
+  // while it runs, because it has several devices or one whose backend does not. Otherwise as Load and Test. Once Test
+  // has passed; one thread at a time, Adopt included. Blocks.
+  virtual absl::StatusOr<NetworkCatalog> LoadAgain(const SelfTest& self_test) = 0;
+  // What LoadAgain returned last is networks() from now on.
+  virtual void Adopt(const NetworkCatalog& networks) = 0;
+
+  // The network that a device knows by this index, or knew last. Thread-safe.
+  virtual std::string_view NetworkName(std::string_view device, int index) const = 0;
 
   // Those that run networks, in the order of preference.
   virtual std::vector<EngineInfo> InUse() const = 0;

@@ -12,6 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/checkpoint/network_weights.h"
+#include "models/checkpoint/read_file.h"
+#include "models/checkpoint/sha256.h"
+#include "models/configs/checkpoint_names.h"
 #include "models/weights/embedded_network.h"
 #include "server/pipeline/self_test_window.h"
 
@@ -21,8 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kEmbeddedSource = "embedded";
-
-std::string OwnFile(const NetworkInfo& network) { return std::string(network.name) + ".pt"; }
 
 std::string HeadName(HeadKind head) { return head == HeadKind::kMlp ? "mlp" : "fully convolutional"; }
 
@@ -61,8 +62,7 @@ struct FoundFile {
 // Whatever bears a checkpoint's name is meant as one: what cannot be read is an error, not a file less.
 absl::StatusOr<FoundFile> FindCheckpoint(const NetworkInfo& network, const std::string& folder) {
   FoundFile found;
-  for (const std::string& name : {OwnFile(network), std::string(network.published_file)}) {
-    if (name.empty()) continue;
+  for (const std::string& name : CheckpointNames(network)) {
     std::error_code error;
     const fs::path path = fs::path(folder) / name;
     const fs::file_type type = fs::symlink_status(path, error).type();
@@ -76,14 +76,36 @@ absl::StatusOr<FoundFile> FindCheckpoint(const NetworkInfo& network, const std::
   return found;
 }
 
-absl::StatusOr<std::shared_ptr<LoadedNetwork>> LoadNetwork(const NetworkInfo& info,
-                                                           absl::StatusOr<Checkpoint> checkpoint, std::string source,
-                                                           const NetworkCatalogOptions& options,
+// Of what a checkpoint's bytes take in memory again until a backend has them: tensors, weights, and those as it reads
+// them.
+constexpr int64_t kCopies = 3;
+
+// The served network of this file, or null.
+std::shared_ptr<LoadedNetwork> FindServed(const NetworkCatalogOptions& options, const NetworkInfo& info,
+                                          std::string_view bytes) {
+  if (options.served == nullptr) return nullptr;
+  for (const std::shared_ptr<LoadedNetwork>& served : options.served->networks()) {
+    if (served->info == &info && served->sha256 == Sha256(bytes)) return served;
+  }
+  return nullptr;
+}
+
+absl::Status Named(const absl::Status& status, const std::string& source) {
+  return absl::Status(status.code(), absl::StrCat(source, ": ", status.message()));
+}
+
+absl::Status CheckMemory(const NetworkCatalogOptions& options, size_t bytes, const std::string& source) {
+  if (!options.check_memory || options.served == nullptr) return absl::OkStatus();
+  const absl::Status status = options.check_memory(static_cast<int64_t>(bytes) * kCopies);
+  return status.ok() ? status : Named(status, source);
+}
+
+absl::StatusOr<std::shared_ptr<LoadedNetwork>> MakeNetwork(const NetworkInfo& info, Checkpoint checkpoint,
+                                                           std::string source, const NetworkCatalogOptions& options,
                                                            const NetworkCatalog::AddNetwork& add_network) {
-  if (!checkpoint.ok()) return checkpoint.status();
-  absl::StatusOr<NetworkWeights> weights = MakeNetworkWeights(*checkpoint, source);
+  absl::StatusOr<NetworkWeights> weights = MakeNetworkWeights(checkpoint, source);
   if (!weights.ok()) return weights.status();
-  checkpoint->tensors.clear();  // As large as the weights.
+  checkpoint.tensors.clear();  // As large as the weights.
   if (std::abs(weights->width - info.width) > 1e-6 || weights->head != info.head) {
     return absl::InvalidArgumentError(absl::StrCat(
         source, " holds a network of width ", weights->width, " with the ", HeadName(weights->head), " head; ",
@@ -102,20 +124,44 @@ absl::StatusOr<std::shared_ptr<LoadedNetwork>> LoadNetwork(const NetworkInfo& in
     if (!row.ok()) return row.status();
     loaded->reference_row = *std::move(row);
   }
-  const absl::StatusOr<int> index = add_network(shared, info.mel);
-  if (!index.ok()) return index.status();
-  loaded->index = *index;
+  absl::StatusOr<AddedNetwork> added = add_network(info, shared);
+  if (!added.ok() && options.served != nullptr) return Named(added.status(), loaded->source);
+  if (!added.ok()) return added.status();
+  loaded->index = added->index;
+  loaded->held = std::move(added->held);
   return loaded;
+}
+
+absl::StatusOr<std::shared_ptr<LoadedNetwork>> LoadEmbedded(const NetworkCatalogOptions& options,
+                                                            const NetworkCatalog::AddNetwork& add_network) {
+  const NetworkInfo& info = *FindNetwork(kEmbeddedNetworkName);
+  if (auto served = FindServed(options, info, EmbeddedCheckpoint())) return served;
+  absl::StatusOr<Checkpoint> checkpoint = ParseCheckpoint(EmbeddedCheckpoint(), "the embedded network");
+  if (!checkpoint.ok()) return checkpoint.status();
+  return MakeNetwork(info, *std::move(checkpoint), std::string(kEmbeddedSource), options, add_network);
+}
+
+absl::StatusOr<std::shared_ptr<LoadedNetwork>> LoadFile(const NetworkInfo& info, const std::string& path,
+                                                        const NetworkCatalogOptions& options,
+                                                        const NetworkCatalog::AddNetwork& add_network) {
+  absl::StatusOr<FileBytes> bytes = ReadCheckpoint(path);
+  if (!bytes.ok()) return bytes.status();
+  if (auto served = FindServed(options, info, bytes->view())) return served;
+  if (absl::Status status = CheckMemory(options, bytes->size, path); !status.ok()) return status;
+  absl::StatusOr<Checkpoint> checkpoint = ParseCheckpoint(bytes->view(), path);
+  if (!checkpoint.ok()) return checkpoint.status();
+  bytes->data.reset();  // As large as its tensors.
+  return MakeNetwork(info, *std::move(checkpoint), path, options, add_network);
 }
 
 }  // namespace
 
 std::string HowToGetNetwork(const NetworkInfo& network, std::string_view folder) {
   const std::string name(network.name);
-  const std::string published =
-      network.published_file.empty() ? "" : absl::StrCat(" (or ", std::string(network.published_file), ")");
-  return absl::StrCat("put ", OwnFile(network), published, " into ", std::string(folder),
-                      ": hearwire checkpoints fetch ", name, " --into ", std::string(folder));
+  const std::vector<std::string> files = CheckpointNames(network);
+  const std::string other = files.size() > 1 ? absl::StrCat(" (or ", files[1], ")") : "";
+  return absl::StrCat("put ", files[0], other, " into ", std::string(folder), ": hearwire checkpoints fetch ", name,
+                      " --into ", std::string(folder));
 }
 
 absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions& options,
@@ -123,10 +169,7 @@ absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions&
   if (absl::Status status = CheckNames(options); !status.ok()) return status;
 
   NetworkCatalog catalog;
-  const NetworkInfo& embedded = *FindNetwork(kEmbeddedNetworkName);
-  absl::StatusOr<std::shared_ptr<LoadedNetwork>> loaded =
-      LoadNetwork(embedded, ParseCheckpoint(EmbeddedCheckpoint(), "the embedded network"), std::string(kEmbeddedSource),
-                  options, add_network);
+  absl::StatusOr<std::shared_ptr<LoadedNetwork>> loaded = LoadEmbedded(options, add_network);
   if (!loaded.ok()) return loaded.status();
   catalog.networks_.push_back(*std::move(loaded));
   if (options.model_repository.empty()) return catalog;
@@ -150,7 +193,7 @@ absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions&
     if (file->shadowed) {
       catalog.warnings_.push_back(absl::StrCat(*file->shadowed, " is not read: ", *file->path, " goes before it"));
     }
-    loaded = LoadNetwork(network, LoadCheckpoint(*file->path), *file->path, options, add_network);
+    loaded = LoadFile(network, *file->path, options, add_network);
     if (!loaded.ok()) return loaded.status();
     if (!network.sha256.empty() && (*loaded)->sha256 != network.sha256) {
       catalog.warnings_.push_back(absl::StrCat(*file->path, " is not the published checkpoint: its SHA-256 is ",
@@ -168,9 +211,29 @@ absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions&
 }
 
 absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions& options, Backend* backend) {
-  return Load(options, [backend](std::shared_ptr<const NetworkWeights> weights, const MelSettings& mel) {
-    return backend->AddNetwork(std::move(weights), mel);
-  });
+  return Load(options,
+              [backend](const NetworkInfo& info,
+                        std::shared_ptr<const NetworkWeights> weights) -> absl::StatusOr<AddedNetwork> {
+                const absl::StatusOr<int> index = backend->AddNetwork(std::move(weights), info.mel);
+                if (!index.ok()) return index.status();
+                return AddedNetwork{.index = *index};
+              });
+}
+
+NetworkCatalog NetworkCatalog::Of(std::shared_ptr<LoadedNetwork> network) {
+  NetworkCatalog catalog;
+  catalog.networks_.push_back(std::move(network));
+  return catalog;
+}
+
+NetworkCatalog NetworkCatalog::Without(const NetworkCatalog& other) const {
+  NetworkCatalog rest;
+  for (const std::shared_ptr<LoadedNetwork>& network : networks_) {
+    if (std::find(other.networks_.begin(), other.networks_.end(), network) == other.networks_.end()) {
+      rest.networks_.push_back(network);
+    }
+  }
+  return rest;
 }
 
 void NetworkCatalog::Place(size_t network, int index, Batcher* batcher) {

@@ -4,6 +4,7 @@
 #define HEARWIRE_SERVER_PIPELINE_NETWORK_CATALOG_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -30,6 +31,14 @@ struct LoadedNetwork {
   std::string source = {};  // The file's path, or "embedded".
   // Of the self-test's window, from NetworkCatalogOptions::make_reference; empty without it.
   std::vector<float> reference_row = {};
+  // While it is there, so are the weights.
+  std::shared_ptr<const void> held = nullptr;
+};
+
+// A network that a backend has taken over.
+struct AddedNetwork {
+  int index = -1;
+  std::shared_ptr<const void> held = nullptr;  // As LoadedNetwork's.
 };
 
 struct NetworkCatalogOptions {
@@ -40,17 +49,24 @@ struct NetworkCatalogOptions {
   std::vector<std::string> networks = {};
   // Makes a backend whose numbers the self-test compares with; called for each network. May be empty.
   std::function<absl::StatusOr<std::unique_ptr<Backend>>()> make_reference = {};
+  // A catalog that is served already. Of its networks those whose checkpoints have the same bytes are taken over as
+  // they are: they are not added again. Null: none.
+  const class NetworkCatalog* served = nullptr;
+  // Asked before a network is loaded beside those that are served, with about the bytes of memory that takes. Not OK:
+  // why it is not. May be empty.
+  std::function<absl::Status(int64_t bytes)> check_memory = {};
 };
 
 // Immutable once its networks are placed; thread-safe from then on. A copy has the same networks: whoever uses one
 // holds it, and it ends with the last of them.
 class NetworkCatalog {
  public:
-  // Takes a network over, as Backend::AddNetwork does, and returns its index.
-  using AddNetwork = std::function<absl::StatusOr<int>(std::shared_ptr<const NetworkWeights>, const MelSettings&)>;
+  // Takes a network over, as Backend::AddNetwork does.
+  using AddNetwork =
+      std::function<absl::StatusOr<AddedNetwork>(const NetworkInfo&, std::shared_ptr<const NetworkWeights>)>;
 
   // Reads the embedded network, which is always there, and the repository's, and hands each to `add_network`, in the
-  // order of networks(), before the first embedder is made. A checkpoint whose width or head differ from its network's
+  // order of networks(). A checkpoint whose width or head differ from its network's
   // is an error, as is one that cannot be read, be it a link that leads nowhere, a folder, or a file in a folder that
   // this process may not enter. NOT_FOUND: no such folder or linked file, or a network of the list without a checkpoint
   // in it (the message names the files and the command that gets one). INVALID_ARGUMENT: an unknown network's name, or
@@ -58,6 +74,12 @@ class NetworkCatalog {
   static absl::StatusOr<NetworkCatalog> Load(const NetworkCatalogOptions& options, const AddNetwork& add_network);
   // All to one backend.
   static absl::StatusOr<NetworkCatalog> Load(const NetworkCatalogOptions& options, Backend* backend);
+
+  // A catalog of one network alone.
+  static NetworkCatalog Of(std::shared_ptr<LoadedNetwork> network);
+
+  // Those of this one that the other has not.
+  NetworkCatalog Without(const NetworkCatalog& other) const;
 
   // From now on calls of networks()[network] go to `batcher`, whose backend knows it as `index`. Not once calls are
   // served.

@@ -9,10 +9,12 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/types/span.h"
 #include "models/configs/config.h"
 #include "models/log_mel/clip_windows.h"
 #include "models/weights/self_test_vectors.h"
+#include "server/batching/refusal.h"
 #include "server/concurrency/mutex.h"
 #include "server/concurrency/steady_time.h"
 #include "server/pipeline/self_test_window.h"
@@ -29,14 +31,16 @@ double Tolerance(std::string_view precision) {
   return precision == "bfloat16" ? kBfloat16Tolerance : kHalfPrecisionTolerance;
 }
 
-// A window on its way through the batcher. Held by its CallWork too, so that giving up waiting leaves nothing dangling.
+// A window on its way through the batcher. Held by its CallWork too, and holds its network, so that giving up waiting
+// leaves nothing dangling.
 class WindowProbe {
  public:
-  WindowProbe(ClipWindows windows, const Readout& readout, int row_size)
-      : windows_(std::move(windows)), readout_(readout), row_(row_size) {}
+  WindowProbe(std::shared_ptr<const LoadedNetwork> network, ClipWindows windows, const Readout& readout, int row_size)
+      : network_(std::move(network)), windows_(std::move(windows)), readout_(readout), row_(row_size) {}
 
-  static absl::StatusOr<std::vector<float>> Run(const LoadedNetwork& network, const Readout& readout,
-                                                ClipWindows windows, SteadyTime deadline, Batcher* batcher);
+  static absl::StatusOr<std::vector<float>> Run(const std::shared_ptr<const LoadedNetwork>& network,
+                                                const Readout& readout, ClipWindows windows, SteadyTime deadline,
+                                                Batcher* batcher);
 
  private:
   void Done(const absl::Status& status) {
@@ -52,6 +56,7 @@ class WindowProbe {
     return done_;
   }
 
+  const std::shared_ptr<const LoadedNetwork> network_;
   const ClipWindows windows_;
   const Readout readout_;
   std::vector<float> row_;  // Written by the worker; read when done.
@@ -62,17 +67,29 @@ class WindowProbe {
   absl::Status status_ ABSL_GUARDED_BY(mu_);
 };
 
-absl::StatusOr<std::vector<float>> WindowProbe::Run(const LoadedNetwork& network, const Readout& readout,
-                                                    ClipWindows windows, SteadyTime deadline, Batcher* batcher) {
-  const int row_size = ReadoutSize(network.shape, network.info->mel.n_mels, readout);
-  auto probe = std::make_shared<WindowProbe>(std::move(windows), readout, row_size);
+// A server that serves already may have a full queue: then a network is tested when there is room.
+absl::Status SubmitPatiently(const std::shared_ptr<CallWork>& work, SteadyTime deadline, Batcher* batcher) {
+  while (true) {
+    absl::Status status = batcher->Submit(work);
+    if (status.ok() || RefusalOf(status) != Refusal::kQueueFull) return status;
+    const absl::Duration delay = batcher->RetryDelay();
+    if (SteadyTime::Now() + delay >= deadline) return status;
+    absl::SleepFor(delay);
+  }
+}
+
+absl::StatusOr<std::vector<float>> WindowProbe::Run(const std::shared_ptr<const LoadedNetwork>& network,
+                                                    const Readout& readout, ClipWindows windows, SteadyTime deadline,
+                                                    Batcher* batcher) {
+  const int row_size = ReadoutSize(network->shape, network->info->mel.n_mels, readout);
+  auto probe = std::make_shared<WindowProbe>(network, std::move(windows), readout, row_size);
   auto work = std::make_shared<CallWork>();
-  work->network = network.index;
+  work->network = network->index;
   work->deadline = deadline;
   work->requests.push_back(
       {.window = probe->windows_.windows.front(), .readouts = {&probe->readout_, 1}, .row = probe->row_.data()});
   work->done = [probe](const absl::Status& status, const BatchTimes&) { probe->Done(status); };
-  if (absl::Status status = batcher->Submit(std::move(work)); !status.ok()) return status;
+  if (absl::Status status = SubmitPatiently(work, deadline, batcher); !status.ok()) return status;
   if (!probe->Wait(deadline)) return absl::DeadlineExceededError("nothing came back in time");
   MutexLock lock(&probe->mu_);
   if (!probe->status_.ok()) return probe->status_;
@@ -125,9 +142,10 @@ absl::StatusOr<SelfTestReport> RunSelfTest(const NetworkCatalog& networks, std::
                                            absl::Duration limit) {
   const SteadyTime deadline = SteadyTime::Now() + limit;
   SelfTestReport report{.checks = {}, .tolerance = Tolerance(precision)};
-  const auto check = [&](const LoadedNetwork& network, const std::string& what, absl::StatusOr<ClipWindows> clip,
-                         const Readout& readout, absl::Span<const float> expected) -> absl::Status {
-    const std::string name = absl::StrCat(std::string(network.info->name), ", ", what);
+  const auto check = [&](const std::shared_ptr<const LoadedNetwork>& network, const std::string& what,
+                         absl::StatusOr<ClipWindows> clip, const Readout& readout,
+                         absl::Span<const float> expected) -> absl::Status {
+    const std::string name = absl::StrCat(std::string(network->info->name), ", ", what);
     if (!clip.ok()) return WithContext(clip.status(), name);
     const auto row = WindowProbe::Run(network, readout, *std::move(clip), deadline, batcher);
     if (!row.ok()) return WithContext(row.status(), name);
@@ -137,16 +155,15 @@ absl::StatusOr<SelfTestReport> RunSelfTest(const NetworkCatalog& networks, std::
     return absl::OkStatus();
   };
 
-  for (const auto& loaded : networks.networks()) {
-    const LoadedNetwork& network = *loaded;
-    if (network.batcher != batcher) continue;
-    const MelSettings& mel = network.info->mel;
+  for (const auto& network : networks.networks()) {
+    if (network->batcher != batcher) continue;
+    const MelSettings& mel = network->info->mel;
     if (absl::Status status =
-            check(network, "one window", MakeSelfTestWindow(mel), SelfTestReadout(), network.reference_row);
+            check(network, "one window", MakeSelfTestWindow(mel), SelfTestReadout(), network->reference_row);
         !status.ok()) {
       return status;
     }
-    if (network.info->name != kEmbeddedNetworkName) continue;
+    if (network->info->name != kEmbeddedNetworkName) continue;
     for (const SelfTestVector& vector : SelfTestVectors()) {
       const std::string sound(vector.sound);
       absl::Status status = check(network, sound + ", scene embedding", MakeSceneWindows(vector.clip, mel),

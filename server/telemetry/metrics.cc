@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -57,6 +58,8 @@ class PrometheusMetrics final : public Metrics {
   PrometheusMetrics(const MetricsOptions& options, std::shared_ptr<prometheus::Registry> registry);
 
   void OnPlaced(const std::vector<PlacedNetwork>& networks) override;
+  void OnLoaded(const std::vector<std::string>& configs, const std::vector<std::string>& networks) override;
+  void OnReload(bool ok) override { (ok ? reloads_ok_ : reloads_refused_)->Increment(); }
   void OnCall(std::string_view method, std::string_view config, absl::StatusCode code, absl::Duration total) override;
   void OnRows(absl::Duration queued, absl::Duration inference) override {
     queue_duration_->Observe(absl::ToDoubleSeconds(queued));
@@ -88,6 +91,7 @@ class PrometheusMetrics final : public Metrics {
   // ever asks for. Counters of codes beside the usual ones are made when they first happen: there are seventeen codes
   // in all.
   struct CallCounters {
+    std::atomic<bool> loaded = true;  // The config or network. False: its calls count as unknown.
     std::once_flag made;
     std::map<absl::StatusCode, Counter*> by_code;
     Histogram* duration = nullptr;
@@ -95,6 +99,7 @@ class PrometheusMetrics final : public Metrics {
 
   // Nothing is counted yet. told: whether the counter of OK exists nevertheless.
   void AddCallCounters(std::string_view method, std::string_view config, bool told);
+  void SetLoaded(std::string_view method, const std::vector<std::string>& loaded);
   void MakeCallCounters(const MethodConfig& key, CallCounters* counters);
 
   // Constant after construction; the families lock for themselves.
@@ -102,6 +107,8 @@ class PrometheusMetrics final : public Metrics {
   const std::string version_;
   Family<Gauge>* build_info_;
   Family<Gauge>* network_info_;
+  Counter* reloads_ok_;
+  Counter* reloads_refused_;
   Family<Counter>* requests_;
   Family<Histogram>* request_duration_;
   Family<Counter>* rejected_;
@@ -119,6 +126,9 @@ class PrometheusMetrics final : public Metrics {
   Gauge* open_streams_;
   Counter* audio_seconds_;
   CallerMetrics callers_;
+
+  std::mutex placed_mu_;
+  std::map<prometheus::Labels, Gauge*> placed_;  // Guarded by placed_mu_: the gauges of network_info_.
 };
 
 template <typename Buckets>
@@ -139,14 +149,18 @@ PrometheusMetrics::PrometheusMetrics(const MetricsOptions& options, std::shared_
                            .Register(all);
   for (const std::string_view method : kConfigMethods) {
     for (const std::string& config : options.configs) AddCallCounters(method, config, true);
+    for (const std::string& config : options.known_configs) AddCallCounters(method, config, false);
     AddCallCounters(method, kUnknown, false);
   }
   for (const std::string_view method : kNetworkMethods) {
     for (const std::string& network : options.networks) AddCallCounters(method, network, true);
+    for (const std::string& network : options.known_networks) AddCallCounters(method, network, false);
     AddCallCounters(method, kUnknown, false);
   }
   AddCallCounters(kClassify, kSeveralNetworks, false);
   for (const std::string_view method : kListMethods) AddCallCounters(method, "", true);
+  for (const std::string_view method : kConfigMethods) SetLoaded(method, options.configs);
+  for (const std::string_view method : kNetworkMethods) SetLoaded(method, options.networks);
   AddCallCounters(kUnknown, kUnknown, false);
 
   queue_duration_ =
@@ -182,6 +196,12 @@ PrometheusMetrics::PrometheusMetrics(const MetricsOptions& options, std::shared_
   for (const std::string_view stage : kStages) {
     cancelled_[std::string(stage)] = &cancelled.Add({{"stage", std::string(stage)}});
   }
+  Family<Counter>& reloads = BuildCounter()
+                                 .Name("hearwire_reloads_total")
+                                 .Help("Times that files were read again while the server serves.")
+                                 .Register(all);
+  reloads_ok_ = &reloads.Add({{"result", "ok"}});
+  reloads_refused_ = &reloads.Add({{"result", "refused"}});
   audio_seconds_ = &BuildCounter()
                         .Name("hearwire_audio_seconds_total")
                         .Help("Decoded audio of the calls that were answered.")
@@ -209,16 +229,36 @@ void PrometheusMetrics::MakeCallCounters(const MethodConfig& key, CallCounters* 
   counters->duration = &request_duration_->Add({{"method", method}, {"config", config}}, DurationBuckets());
 }
 
+void PrometheusMetrics::SetLoaded(std::string_view method, const std::vector<std::string>& loaded) {
+  for (auto& [key, counters] : calls_) {
+    if (key.first != method || key.second == kUnknown || key.second == kSeveralNetworks) continue;
+    const bool is_loaded = std::find(loaded.begin(), loaded.end(), key.second) != loaded.end();
+    if (is_loaded) requests_->Add({{"method", key.first}, {"config", key.second}, {"code", "OK"}});
+    counters.loaded.store(is_loaded);
+  }
+}
+
+void PrometheusMetrics::OnLoaded(const std::vector<std::string>& configs, const std::vector<std::string>& networks) {
+  for (const std::string_view method : kConfigMethods) SetLoaded(method, configs);
+  for (const std::string_view method : kNetworkMethods) SetLoaded(method, networks);
+}
+
 void PrometheusMetrics::OnPlaced(const std::vector<PlacedNetwork>& networks) {
+  const std::lock_guard lock(placed_mu_);
+  auto gone = std::exchange(placed_, {});
   for (const PlacedNetwork& placed : networks) {
     prometheus::Labels labels = {
         {"backend", placed.backend}, {"device", placed.device}, {"precision", placed.precision}};
     labels["network"] = placed.network;
-    network_info_->Add(labels).Set(1);
+    Gauge& gauge = network_info_->Add(labels);
+    gauge.Set(1);
+    placed_[labels] = &gauge;
+    gone.erase(labels);
     labels.erase("network");
     labels["version"] = version_;
     build_info_->Add(labels).Set(1);  // The same one again for networks of one backend.
   }
+  for (const auto& [labels, gauge] : gone) network_info_->Remove(gauge);
 }
 
 void PrometheusMetrics::OnCall(std::string_view method, std::string_view config, absl::StatusCode code,
@@ -226,7 +266,7 @@ void PrometheusMetrics::OnCall(std::string_view method, std::string_view config,
   const bool lists = std::find(kListMethods.begin(), kListMethods.end(), method) != kListMethods.end();
   MethodConfig key{method, lists ? std::string_view() : config};
   auto found = calls_.find(key);
-  if (found == calls_.end()) {
+  if (found == calls_.end() || !found->second.loaded.load()) {
     key.second = kUnknown;
     found = calls_.find(key);
   }

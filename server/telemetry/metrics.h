@@ -1,6 +1,6 @@
 // Hearwire's Prometheus metrics. Methods are events. Of every method and loaded config the counter of OK exists at zero
-// from the start, and with its first call those of the other usual codes and its histogram: a server of all configs
-// would have thousands of zeros else. Unknown configs share the label "unknown".
+// as soon as it is loaded, and with its first call those of the other usual codes and its histogram: a server of all
+// configs would have thousands of zeros else. Unknown configs share the label "unknown".
 
 #ifndef HEARWIRE_SERVER_TELEMETRY_METRICS_H_
 #define HEARWIRE_SERVER_TELEMETRY_METRICS_H_
@@ -26,6 +26,9 @@ inline constexpr std::string_view kSeveralNetworks = "several";
 struct MetricsOptions {
   std::vector<std::string> configs;   // Loaded ones, each a value of the label `config`.
   std::vector<std::string> networks;  // Loaded ones; GetTags and Classify calls are labelled with them.
+  // Those that may be loaded later, too.
+  std::vector<std::string> known_configs = {};
+  std::vector<std::string> known_networks = {};
   std::vector<std::string> refusals;  // What OnRejected may be told: the values of the label `reason`.
   std::string version;                // For hearwire_build_info.
   int max_callers = 100;
@@ -47,8 +50,13 @@ class Metrics {
   virtual ~Metrics() = default;
 
   // The server knows what runs its networks: _build_info{version,backend,device,precision} of each backend that does,
-  // _network_info{network,backend,device,precision} of each network. Once.
+  // _network_info{network,backend,device,precision} of each network. Again when that has changed: networks that are not
+  // there any more have none.
   virtual void OnPlaced(const std::vector<PlacedNetwork>& networks) = 0;
+  // These are loaded from now on, of those that are known.
+  virtual void OnLoaded(const std::vector<std::string>& configs, const std::vector<std::string>& networks) = 0;
+  // Files were read again, and taken or not: _reloads_total{result}; "ok" or "refused".
+  virtual void OnReload(bool ok) = 0;
   // A call has been answered: hearwire_requests_total{method,config,code}, _request_duration_seconds{method,config}.
   // method: "GetSceneEmbeddings", …; config: the config's or network's name.
   virtual void OnCall(std::string_view method, std::string_view config, absl::StatusCode code,

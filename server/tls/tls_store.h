@@ -36,6 +36,12 @@ class TlsStore {
   // use. Not OK: what was is kept; said once for each new fault. Nothing: there is nothing to tell.
   std::optional<absl::Status> Reload(absl::Time now);
 
+  // Not OK: why the files as they were looked at last are not in use.
+  absl::Status status() {
+    MutexLock lock(&reload_mu_);
+    return last_;
+  }
+
   struct Current {
     std::shared_ptr<const TlsMaterial> material;
     int64_t generation;  // Grows with each new material.

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import grpc
 import numpy as np
@@ -62,8 +62,9 @@ class Server:
         env: dict[str, str] | None = None,
         prefix: Sequence[str] = (),
         program: pathlib.Path = BIN / "hearwire-server",
+        on_start: Callable[[subprocess.Popen], None] | None = None,
     ):
-        """prefix: a command that becomes the server, such as taskset -c 0."""
+        """prefix: a command that becomes the server, such as taskset -c 0. on_start: called before it serves."""
         command = [*prefix, str(program), "--grpc-port=0", "--metrics-port=0", "--lame-duck=0s", *flags]
         self._errors = tempfile.TemporaryFile(mode="w+")
         self.process = subprocess.Popen(
@@ -75,6 +76,8 @@ class Server:
             env={**os.environ, **(env or {})},
         )
         self.lines: list[str] = []
+        if on_start is not None:
+            on_start(self.process)
         self.address = self._wait_for("gRPC listening on ")
         self.metrics_address = self._wait_for("metrics listening on ")
         # Nobody reads on: keep the pipe from filling.

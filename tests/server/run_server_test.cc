@@ -229,11 +229,12 @@ TEST_F(RunServerTest, TakesASignalThatIsDeliveredTwiceForOne) {
   EXPECT_EQ(process_->Wait(), 0);
 }
 
-TEST_F(RunServerTest, IgnoresHangups) {
+TEST_F(RunServerTest, ReloadsOnAHangup) {
   Start({});
   Connect();
   process_->Signal(SIGHUP);
-  process_->WaitForError("signal=HUP");
+  process_->WaitForError("reloading");
+  process_->WaitForError("reloaded");
   EXPECT_EQ(caller_->Check(), HealthCheckResponse::SERVING);
 }
 

@@ -44,6 +44,18 @@ TEST_F(CheckpointsCommandTest, ListsNetworksAndWhereTheyAre) {
   EXPECT_THAT(here.out, HasSubstr("mn04_as_mAP_432.pt                 -\n"));
 }
 
+TEST_F(CheckpointsCommandTest, OfTwoFilesMeansTheOneThatAServerReads) {
+  remote_.Write("mn10_as_mAP_471.pt", kArchive);
+  local_.Write("mn10_as.pt", "old");
+  local_.Write("mn10_as_mAP_471.pt", "other");
+  EXPECT_THAT(Hearwire({"checkpoints", "list", "--into", local_.path()}).out, HasSubstr(" mn10_as.pt, 0.0 MB\n"));
+  // What is fetched would be of no use beside a file that goes before it.
+  const ProgramResult result = Fetch("good", {"mn10_as", "--force"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(ReadFile(local_ / "mn10_as.pt"), kArchive);
+  EXPECT_EQ(ReadFile(local_ / "mn10_as_mAP_471.pt"), "other");
+}
+
 TEST_F(CheckpointsCommandTest, FetchesAndPrintsTheHash) {
   remote_.Write("mn10_as_mAP_471.pt", kArchive);
   const ProgramResult result = Fetch("good", {"mn10_as"});

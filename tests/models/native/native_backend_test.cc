@@ -178,6 +178,33 @@ TEST(NativeBackendTest, RunsSeveralNetworks) {
   EXPECT_EQ(rows[1], Fixture(second, 40).Embed({{16, {logits}, 1}})[0]);
 }
 
+TEST(NativeBackendTest, NetworksComeAndGoWhileAnEmbedderRuns) {
+  const auto first = MakeRandomNetwork(0.1, HeadKind::kMlp, 1);
+  const auto second = MakeRandomNetwork(0.2, HeadKind::kFullyConvolutional, 2);
+  const std::unique_ptr<Backend> backend = MakeNativeBackend().value();
+  ASSERT_TRUE(backend->networks_may_come_later());
+  const std::unique_ptr<Embedder> embedder = backend->NewEmbedder().value();
+  const Readout logits = MakeReadout({Feature::kLogits});
+  const RandomWindow window = MakeRandomWindow(16, 128, 1);
+  std::vector<float> row(527);
+  const auto run = [&](int network) { return embedder->Embed(network, {{window.window, {&logits, 1}, row.data()}}); };
+  EXPECT_TRUE(absl::IsInternal(run(0)));
+  EXPECT_EQ(backend->AddNetwork(first, {}).value(), 0);
+  EXPECT_EQ(backend->AddNetwork(first, {}).value(), 1);
+  ASSERT_TRUE(run(0).ok());
+  EXPECT_EQ(row, Fixture(first, 128).Embed({{16, {logits}, 1}})[0]);
+  backend->RemoveNetwork(0);
+  EXPECT_TRUE(absl::IsInternal(run(0)));
+  EXPECT_TRUE(run(1).ok());
+  // Another one, of another shape, has the free index; what the embedder kept of the first must not serve it.
+  EXPECT_EQ(backend->AddNetwork(second, {}).value(), 0);
+  ASSERT_TRUE(run(0).ok());
+  EXPECT_EQ(row, Fixture(second, 128).Embed({{16, {logits}, 1}})[0]);
+  EXPECT_EQ(backend->AddNetwork(first, {}).value(), 2);
+  backend->RemoveNetwork(-1);
+  backend->RemoveNetwork(9);
+}
+
 TEST(NativeBackendTest, RefusesWhatItCannotRun) {
   const std::unique_ptr<Backend> backend = MakeNativeBackend().value();
   ASSERT_TRUE(backend->AddNetwork(MakeRandomNetwork(0.1, HeadKind::kMlp, 1), {}).ok());

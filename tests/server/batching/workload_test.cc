@@ -23,6 +23,15 @@ TEST(WorkloadTest, IdleWorkersShareEqually) {
   EXPECT_EQ(workload.Share(0, 3, At(0)), 1);
 }
 
+TEST(WorkloadTest, ForgetsThePaceOfANetworkThatIsGone) {
+  Workload workload = Known(1);
+  EXPECT_GT(workload.CautiousTimeFor(0, 1000, 1, At(1)), absl::ZeroDuration());
+  workload.Forget(0);
+  workload.Forget(7);  // Which never ran.
+  EXPECT_EQ(workload.CautiousTimeFor(0, 1000, 1, At(1)), absl::ZeroDuration()) << "another network may be slower";
+  EXPECT_TRUE(workload.TimeFor(0, 1000).has_value()) << "by the pace of all";
+}
+
 TEST(WorkloadTest, PoursWhatWaitsOverWhatRuns) {
   Workload workload = Known(3);
   workload.Begin(0, 300, At(10));

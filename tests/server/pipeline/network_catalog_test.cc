@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "models/weights/embedded_network.h"
+#include "tests/fixtures/checkpoint_writer.h"
 #include "tests/fixtures/fake_embedder.h"
 #include "tests/fixtures/shared_data.h"
 
@@ -87,6 +88,47 @@ TEST_F(NetworkCatalogTest, PrefersTheNetworksOwnNameAndWarns) {
   EXPECT_THAT(catalog->warnings(),
               ElementsAre(AllOf(HasSubstr("mn01_as_mAP_298.pt is not read"), HasSubstr("mn01_as.pt")),
                           HasSubstr("hearwire_mn01.pt is not read")));
+}
+
+TEST_F(NetworkCatalogTest, AddsOnlyWhatIsNotServed) {
+  Put("mn01_as.pt");
+  const NetworkCatalog served = Load().value();
+  std::vector<std::string> added;
+  std::vector<int64_t> memory;
+  NetworkCatalogOptions options{.model_repository = folder_, .served = &served};
+  options.check_memory = [&](int64_t bytes) {
+    memory.push_back(bytes);
+    return absl::OkStatus();
+  };
+  const auto load = [&] {
+    return NetworkCatalog::Load(options, [&](const NetworkInfo& info, const std::shared_ptr<const NetworkWeights>&) {
+      added.emplace_back(info.name);
+      return AddedNetwork{.index = 7};
+    });
+  };
+  absl::StatusOr<NetworkCatalog> again = load();
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_THAT(added, IsEmpty());
+  EXPECT_THAT(again->Without(served).networks(), IsEmpty());
+
+  // The same network under its other name, which goes behind: still the same. And it alone counts for memory.
+  fs::rename(folder_ + "/mn01_as.pt", folder_ + "/mn01_as_mAP_298.pt");
+  ASSERT_TRUE(load().ok());
+  EXPECT_THAT(added, IsEmpty());
+  EXPECT_THAT(memory, IsEmpty());
+
+  const std::string other = SeededCheckpoint(0.1, HeadKind::kMlp);
+  Put("mn01_as.pt", other);
+  again = load();
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_THAT(added, ElementsAre("mn01_as"));
+  ASSERT_EQ(again->Without(served).networks().size(), 1u);
+  EXPECT_EQ(again->Find("mn01_as")->index, 7);
+  ASSERT_EQ(memory.size(), 1u);
+  EXPECT_GT(memory[0], static_cast<int64_t>(other.size()));
+
+  options.check_memory = [](int64_t) { return absl::ResourceExhaustedError("too little"); };
+  EXPECT_EQ(load().status(), absl::ResourceExhaustedError(folder_ + "/mn01_as.pt: too little"));
 }
 
 TEST_F(NetworkCatalogTest, LoadsOnlyThoseOfTheList) {

@@ -282,6 +282,7 @@ TEST(PipelineTest, StopsPreparingWhenItShutsDown) {
 // Lets calls in, refuses their windows, and knows how many are being prepared.
 class RefusingBatcher : public Batcher {
  public:
+  void Forget(int) override {}
   absl::Status Submit(std::shared_ptr<CallWork> /*call*/) override { return absl::UnavailableError("refused"); }
   absl::Status Admit(std::shared_ptr<CallWork> /*call*/, const Reservation& /*reservation*/) override {
     ++admitted;

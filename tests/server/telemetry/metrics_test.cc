@@ -119,6 +119,46 @@ TEST_F(MetricsTest, HasEveryFamilyAtZeroFromTheStart) {
   }
 }
 
+TEST_F(MetricsTest, FollowsWhatIsLoaded) {
+  registry_ = std::make_shared<prometheus::Registry>();
+  exposer_->Add(registry_);
+  metrics_ = Metrics::Create({.configs = {"config_a"},
+                              .networks = {"network_a"},
+                              .known_configs = {"config_a", "config_b"},
+                              .known_networks = {"network_a", "network_b"}},
+                             registry_);
+  const auto call = [&](const char* config) {
+    metrics_->OnCall("GetSceneEmbeddings", config, absl::StatusCode::kOk, absl::Seconds(1));
+  };
+  const auto key = [](const char* config) {
+    return absl::StrCat(R"(hearwire_requests_total{code="OK",config=")", config, R"(",method="GetSceneEmbeddings"})");
+  };
+  call("config_b");
+  EXPECT_FALSE(Scrape().contains(key("config_b"))) << "it is not loaded";
+  EXPECT_EQ(Scrape().at(key("unknown")), 1);
+  metrics_->OnLoaded({"config_b"}, {"network_b"});
+  EXPECT_EQ(Scrape().at(key("config_b")), 0);
+  call("config_b");
+  call("config_a");
+  EXPECT_EQ(Scrape().at(key("config_b")), 1);
+  EXPECT_EQ(Scrape().at(key("unknown")), 2);
+
+  const auto info = [](const char* network) {
+    return absl::StrCat(R"(hearwire_network_info{backend="native",device="cpu",network=")", network,
+                        R"(",precision="float32"})");
+  };
+  metrics_->OnPlaced({{"network_a", "native", "cpu", "float32"}});
+  metrics_->OnPlaced({{"network_b", "native", "cpu", "float32"}});
+  EXPECT_FALSE(Scrape().contains(info("network_a")));
+  EXPECT_EQ(Scrape().at(info("network_b")), 1);
+
+  metrics_->OnReload(true);
+  metrics_->OnReload(false);
+  metrics_->OnReload(false);
+  EXPECT_EQ(Scrape().at(R"(hearwire_reloads_total{result="ok"})"), 1);
+  EXPECT_EQ(Scrape().at(R"(hearwire_reloads_total{result="refused"})"), 2);
+}
+
 TEST_F(MetricsTest, GrowsOnlyByWhatIsAskedFor) {
   MetricsOptions options;
   for (int i = 0; i < 80; ++i) options.configs.push_back(absl::StrCat("config_", i));
