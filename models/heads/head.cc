@@ -96,6 +96,20 @@ class HeadReader {
   absl::Status status_;
 };
 
+// Whether some character of the UTF-8 text controls who shows it: C0 (a newline, an escape), DEL, C1, line and
+// paragraph separators, and what turns the direction of reading.
+bool HasControls(std::string_view text) {
+  const auto at = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0; };
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (at(i) < 0x20 || at(i) == 0x7f) return true;
+    if (at(i) == 0xc2 && at(i + 1) < 0xa0) return true;  // U+0080 to U+009F.
+    if (at(i) != 0xe2) continue;
+    if (at(i + 1) == 0x80 && at(i + 2) >= 0xa8 && at(i + 2) <= 0xae) return true;  // U+2028 to U+202E.
+    if (at(i + 1) == 0x81 && at(i + 2) >= 0xa6 && at(i + 2) <= 0xa9) return true;  // U+2066 to U+2069.
+  }
+  return false;
+}
+
 std::vector<std::string> HeadReader::Labels() {
   constexpr char kRight[] = "a JSON list of different texts, [\"cat\", \"dog\"]";
   const std::string text = Text("labels", kRight);
@@ -112,6 +126,10 @@ std::vector<std::string> HeadReader::Labels() {
       return {};
     }
     labels.push_back(label.get<std::string>());
+    if (HasControls(labels.back())) {
+      Fail("label ", labels.size() - 1, " is ", Quote(labels.back()),
+           ", which has characters that control a terminal or a line; labels must be printable");
+    }
     if (!seen.insert(labels.back()).second) Fail("the label ", Quote(labels.back()), " is there twice");
   }
   return labels;
@@ -255,7 +273,8 @@ absl::StatusOr<Head> ParseHead(std::string_view bytes, std::string_view name) {
   ReadLayers(reader, &head);
   if (!reader.status().ok()) return reader.status();
   ReadOutput(reader, &head);
-  if (head.layers.size() > 1) {
+  // One layer needs no activation; but what is said must mean something.
+  if (head.layers.size() > 1 || !reader.TextOrEmpty("activation").empty()) {
     head.activation = reader.Choose<Head::Activation>("activation", {{"relu", Head::Activation::kRelu},
                                                                      {"hardswish", Head::Activation::kHardswish},
                                                                      {"gelu", Head::Activation::kGelu}});

@@ -56,9 +56,9 @@ struct Head {
 bool IsHeadName(std::string_view name);
 
 // Reads a head from memory. INVALID_ARGUMENT says what is wrong and what would be right: as ParseSafetensors; a piece
-// of metadata that is missing or not known; labels that are no list of different texts, or not as many as logits; a
-// tensor that is missing, not known, of another shape than the others want, or not finite; a scale that is not above 0;
-// weights so large that scores could overflow.
+// of metadata that is missing or not known; labels that are no list of different printable texts, or not as many as
+// logits; a tensor that is missing, not known, of another shape than the others want, or not finite; a scale that is
+// not above 0; weights so large that scores could overflow.
 absl::StatusOr<Head> ParseHead(std::string_view bytes, std::string_view name);
 
 // Reads a head's file, at most 256 MiB. As ReadFile and ParseHead; messages begin with the path.

@@ -1,10 +1,14 @@
 """Heads: small classifiers on embeddings, from files in a folder."""
 
 import hashlib
+import io
 import json
+import pickle
 import struct
 import subprocess
+import zipfile
 
+import numpy as np
 import pytest
 
 from head_files import Head, write_safetensors
@@ -48,7 +52,6 @@ def test_heads_are_loaded_and_logged(config, tmp_path):
         assert heads[1].sha256 == digest and list(heads[1].labels) == ["label 0", "label 1", "label 2"]
 
 
-
 def cut(path):
     path.write_bytes(path.read_bytes()[:-4])
 
@@ -61,12 +64,81 @@ def empty(path):
     path.write_bytes(b"")
 
 
+def with_header(change):
+    """The same tensors behind a header that was changed."""
+
+    def damage(path):
+        content = path.read_bytes()
+        end = 8 + struct.unpack("<Q", content[:8])[0]
+        header = json.loads(content[8:end])
+        change(header)
+        text = json.dumps(header).encode()
+        path.write_bytes(struct.pack("<Q", len(text)) + text + content[end:])
+
+    return damage
+
+
+def shorter_header(path):
+    content = path.read_bytes()
+    path.write_bytes(struct.pack("<Q", struct.unpack("<Q", content[:8])[0] - 30) + content[8:])
+
+
+def header_behind_the_end(path):
+    path.write_bytes(struct.pack("<Q", 1 << 20) + path.read_bytes()[8:])
+
+
+def written(dtype, name):
+    """The tensor 0.bias in another type, as many values, and everything as that type wants it."""
+
+    def damage(path):
+        content = path.read_bytes()
+        end = 8 + struct.unpack("<Q", content[:8])[0]
+        header, data = json.loads(content[8:end]), content[end:]
+        begin, behind = header["0.bias"]["data_offsets"]
+        assert behind == max(entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__")
+        values = np.frombuffer(data[begin:behind], "<f4").astype(dtype).tobytes()
+        header["0.bias"].update(dtype=name, data_offsets=[begin, begin + len(values)])
+        text = json.dumps(header).encode()
+        path.write_bytes(struct.pack("<Q", len(text)) + text + data[:begin] + values)
+
+    return damage
+
+
+def foreign(make):
+    return lambda path: path.write_bytes(make())
+
+
+def checkpoint() -> bytes:
+    """What torch.save makes: a zip file with a pickle."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        file.writestr("head/data.pkl", pickle.dumps({"0.weight": [1.0] * 100}))
+    return content.getvalue()
+
+
 @pytest.mark.parametrize(
     "damage, said",
     [
         (cut, "truncated"),
         (lie_of_gigabytes, "at most 1048576"),
         (empty, "has 0 bytes"),
+        (shorter_header, "no JSON"),
+        (header_behind_the_end, "ends within its header"),
+        (with_header(lambda h: h["0.bias"].update(data_offsets=[0, 1 << 40])), "'0.bias' ends at byte 1099511627776"),
+        (with_header(lambda h: h["scale"].update(data_offsets=h["mean"]["data_offsets"])), "overlap"),
+        (with_header(lambda h: h.pop("0.bias")), "belong to no tensor"),
+        (with_header(lambda h: h["0.weight"].update(shape=[1 << 62, 1 << 62])), "does not fit its"),
+        (with_header(lambda h: h["0.weight"].update(shape=h["0.weight"]["shape"][::-1])), "0.weight has the shape"),
+        (written("<f2", "F16"), "has the type 'F16'; only F32"),
+        (written("<f2", "BF16"), "has the type 'BF16'; only F32"),
+        (written("<f8", "F64"), "has the type 'F64'; only F32"),
+        (written("<i4", "I32"), "has the type 'I32'; only F32"),
+        (written("<i8", "I64"), "has the type 'I64'; only F32"),
+        (written("?", "BOOL"), "has the type 'BOOL'; only F32"),
+        (foreign(checkpoint), "is no safetensors file"),
+        (foreign(lambda: b"\x89PNG\r\n\x1a\n" + bytes(1000)), "is no safetensors file"),
+        (foreign(lambda: b'{"labels": ["cat", "dog"]}'), "is no safetensors file"),
+        (foreign(lambda: bytes(4096)), "no JSON"),
     ],
 )
 def test_a_damaged_head_ends_the_start_with_its_name(config, tmp_path, damage, said):
@@ -84,6 +156,10 @@ def test_a_damaged_head_ends_the_start_with_its_name(config, tmp_path, damage, s
         ({"config": "mn99"}, "mn99"),
         ({"config": "mn10_all_b_mel_avgs"}, "hearwire checkpoints fetch mn10_as"),
         ({"labels": json.dumps(["a", "b"])}, "has 2 labels, and its last layer 3"),
+        ({"labels": json.dumps(["a", "b", "c", "d"])}, "has 4 labels, and its last layer 3"),
+        ({"labels": json.dumps(["a", "b", "\x1b[2J"])}, "label 2 is '\\x1b[2J', which has characters that control"),
+        ({"labels": json.dumps(["a", "b\n", "c"])}, "label 1 is 'b\\n', which has characters that control"),
+        ({"activation": "tanh"}, "activation is 'tanh'; it must be 'relu'"),
         ({"weights_sha256": "0" * 64}, "0" * 64),
         ({"frontend": "another"}, "frontend 'another'"),
         ({"precision": "float16"}, "precision 'float16', this server's is 'float32'"),
@@ -141,6 +217,23 @@ def test_a_folder_that_is_not_there_ends_the_start(tmp_path):
 def test_an_empty_folder_is_a_warning(tmp_path):
     with Server(f"--heads={tmp_path}") as server:
         assert "no head was found" in server.log()
+
+
+@pytest.mark.parametrize(
+    "tensor, shape, said",
+    [
+        ("mean", [7], "mean has 7 values and tensor scale"),
+        ("0.weight", [3, 7], "0.weight has the shape [3, 7]; it must be [h, "),
+        ("0.bias", [4], "0.bias has the shape [4]; it must be [3]"),
+        ("0.bias", [3, 1], "one axis"),
+    ],
+)
+def test_tensors_of_other_sizes_are_refused(config, tmp_path, tensor, shape, said):
+    head = Head(config, [3])
+    head.tensors[tensor] = np.ones(shape, "f4")
+    head.write(tmp_path / "a.safetensors")
+    line = ended(tmp_path)
+    assert "a.safetensors" in line and said in line
 
 
 def test_files_without_tensors_are_refused(config, tmp_path):

@@ -88,6 +88,8 @@ def test_a_header_larger_than_servers_read_is_refused():
         ({"labels": ("dog", "rain", "")}, "''"),
         ({"labels": ("dog", "rain", "s\udce9a")}, "cannot be printed"),
         ({"labels": ("dog", "rain", "se\na")}, "cannot be printed"),
+        ({"labels": ("dog", "rain", "\x1b[31msea")}, "cannot be printed"),
+        ({"labels": ("dog", "rain", "sea\u202e")}, "cannot be printed"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(changes, words):

@@ -116,6 +116,29 @@ TEST(HeadTest, RefusesMetadataThatIsNotKnown) {
   EXPECT_THAT(RefusedMetadata("weights_sha256", "ABC"), HasSubstr("64 hexadecimal digits"));
 }
 
+TEST(HeadTest, RefusesAnActivationThatIsNotKnownOfOneLayerToo) {
+  HeadFile file = MakeHeadFile("mn10_as", {6, 4});
+  for (const char* known : {"relu", "hardswish", "gelu"}) {
+    file.metadata["activation"] = known;
+    EXPECT_TRUE(ParseHead(file.Bytes(), "one").ok()) << known;
+  }
+  file.metadata["activation"] = "tanh";
+  EXPECT_THAT(ParseHead(file.Bytes(), "one").status().message(),
+              HasSubstr("activation is 'tanh'; it must be 'relu' or 'hardswish' or 'gelu'"));
+}
+
+TEST(HeadTest, RefusesLabelsThatControlWhoShowsThem) {
+  for (const char* bad : {"\\n", "\\u001b[31mred", "a\\u0000b", "\\t", "\\u007f", "\\u0080", "\\u009b31m", "\\u2028",
+                          "\\u202e", "\\u2066"}) {
+    const std::string labels = std::string("[\"a\", \"b\", \"") + bad + "\", \"d\"]";
+    EXPECT_THAT(RefusedMetadata("labels", labels), AllOf(HasSubstr("label 2 is '"), HasSubstr("must be printable")))
+        << bad;
+  }
+  HeadFile file = MakeHeadFile("mn10_as", {6, 5, 4});
+  file.metadata["labels"] = R"(["\u00a0 chat", "\u2027…", "犬", "🐕"])";
+  EXPECT_TRUE(ParseHead(file.Bytes(), "well").ok()) << ParseHead(file.Bytes(), "well").status();
+}
+
 TEST(HeadTest, RefusesLabelsThatAreNoList) {
   EXPECT_THAT(RefusedMetadata("labels", "a, b"), HasSubstr("must be a JSON list"));
   EXPECT_THAT(RefusedMetadata("labels", "[]"), HasSubstr("must be a JSON list"));
