@@ -37,7 +37,8 @@ void Batch::Clear() {
 BatchQueue::BatchQueue(const BatchQueueOptions& options, int workers)
     : options_(options),
       workload_(workers),
-      work_ahead_(&workload_, &shares_, options.max_batch_frames, options.min_shared_frames) {}
+      work_ahead_(&workload_, &shares_, options.max_batch_frames, options.min_shared_frames),
+      retry_times_(options.max_queue_time) {}
 
 BatchQueue::~BatchQueue() { RemoveAll(); }
 

@@ -37,6 +37,7 @@
 #include "server/batching/call_work.h"
 #include "server/batching/caller_shares.h"
 #include "server/batching/indexed_heap.h"
+#include "server/batching/retry_times.h"
 #include "server/batching/work_ahead.h"
 #include "server/batching/workload.h"
 #include "server/concurrency/steady_time.h"
@@ -219,7 +220,7 @@ class BatchQueue {
   WorkAhead work_ahead_;
   std::vector<Network> networks_;
   IndexedHeap<Waiting, DeadlineKey, 3> deadlines_;  // All calls that were let in and have something left.
-  std::vector<SteadyTime> refused_until_;           // By caller: when its refused calls will have had their time.
+  RetryTimes retry_times_;
   int64_t queued_frames_ = 0;
   int64_t waiting_frames_ = 0;  // Of windows that are there.
   int waiting_calls_ = 0;       // Of which windows wait.

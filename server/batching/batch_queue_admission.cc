@@ -14,8 +14,6 @@ namespace {
 // A refused call pays for looking at so many waiting ones, whether they are cancelled.
 constexpr int kSearchedPerRefusal = 16;
 
-constexpr absl::Duration kMostWait = absl::Seconds(10);
-
 // Of the time to its deadline, what a call may be expected to take: paces are averages, and answers take time to
 // arrive.
 absl::Duration Margin(absl::Duration time) { return time / 5 * 4; }
@@ -30,6 +28,7 @@ absl::Status BatchQueue::Admit(std::shared_ptr<CallWork> call, const Reservation
   if (call->network < 0) return absl::InvalidArgumentError("a call without a network");
   if (call->cancelled.load(std::memory_order_relaxed)) return absl::CancelledError("cancelled before it was queued");
   if (call->deadline <= now) return absl::DeadlineExceededError("the deadline passed before the call was queued");
+  retry_times_.OnCall(call->caller, call->caller_id, now);
   absl::Status refused = CheckRoom(reservation.frames, now, dropped, elsewhere);
   if (!refused.ok()) return refused;
 
@@ -109,14 +108,9 @@ absl::Status BatchQueue::CheckTime(const CallWork& call, const Expectation& expe
   } else {
     absl::StrAppend(&message, ", it would end after ", text(expected.end), ", and its deadline is in ", text(left));
   }
-  const size_t caller = static_cast<size_t>(call.caller);
-  if (caller >= refused_until_.size()) refused_until_.resize(caller + 1);
-  SteadyTime& until = refused_until_[caller];
-  until = std::max(until, now + std::max(expected.start, expected.end - expected.own));
-  const absl::Duration wait = std::min(until - now, kMostWait);
-  until = now + std::min(until - now + expected.own, kMostWait);
+  const absl::Duration ahead = std::max(expected.start, expected.end - expected.own);
   return WithWait(WithRefusal(absl::ResourceExhaustedError(message), Refusal::kQueueFull),
-                  std::max(wait - std::min(options_.max_queue_time, kMostWait) / 2, wait / 2));
+                  retry_times_.Wait(call.caller, ahead, expected.own, now));
 }
 
 bool BatchQueue::Append(CallWork* call, std::vector<WindowRequest> requests, int64_t frames, bool complete,

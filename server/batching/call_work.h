@@ -34,6 +34,7 @@ struct CallWork {
   // Who asks: CallerShares says what the number is. The weight, from 1 to 1000, counts from then on for all its calls.
   int caller = 0;
   int caller_weight = 1;
+  size_t caller_id = 0;  // Tells callers apart who have the number one after the other.
   std::vector<WindowRequest> requests;
   SteadyTime deadline = SteadyTime::InfiniteFuture();
   bool announced = false;  // By BeginPreparation, which Submit then ends, whatever it returns.

@@ -1,6 +1,8 @@
 #include "server/pipeline/call_run.h"
 
 #include <algorithm>
+#include <functional>
+#include <string>
 #include <utility>
 
 #include "server/audio/non_finite.h"
@@ -54,6 +56,7 @@ std::optional<CallError> CallRun::EnterBatchers(const std::vector<Reservation>& 
     work.network = lane.network->index;
     work.caller = caller_->value();
     work.caller_weight = caller_->weight();
+    work.caller_id = std::hash<std::string>()(request_.caller);
     work.deadline = request_.deadline;
     // These hold this, and this the work: the batcher lets go of them when it is done with the lane.
     work.computed = std::make_shared<const ComputedFunction>(
