@@ -218,6 +218,7 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
   serving.max_reply_bytes = options_.max_reply_bytes;
   serving.max_decoded = options_.max_decoded;
   serving.streams.max_streams = options_.max_streams;
+  serving.streams.max_streams_per_caller = MaxStreamsPerCaller(options_);
   serving.streams.max_piece_bytes = options_.max_piece_bytes;
   serving.streams.idle_timeout = options_.stream_idle_timeout;
   if (options_.max_stream_duration > absl::ZeroDuration()) serving.streams.max_duration = options_.max_stream_duration;
@@ -377,6 +378,7 @@ bool ComposedServer::AnswerCalls(SteadyTime deadline) {
   } else if (arriving > 0) {
     Log(LogLevel::kInfo, "drain deadline: leaving requests that are still arriving", {{"calls", arriving}});
   }
+  service_->CancelStreams();
   // On a thread of its own, which is left behind when a batch does not end.
   const auto failed = RunApart([this] { FailCalls(); });
   const SteadyTime end = SteadyTime::Now() + kFarewell;

@@ -325,6 +325,8 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::Classify(grpc::CallbackServerCon
     LanePlan plan;
     std::vector<PlannedHead> planned = PlanHeads(heads, &plan);
     auto writer = NewClassifyWriter(std::move(planned), plan, message->top_k(), message->clips_size(),
+void EmbeddingServiceImpl::CancelStreams() { watch_->CancelAll(); }
+
                                     call->NewReply<v1::ClassifyResponse>());
     request.lanes = std::move(plan).TakeLanes();
     Run(call, message->clips(), std::move(request), std::move(writer));

@@ -98,6 +98,8 @@ class EmbeddingServiceImpl final : public rpc_internal::RawMethods {
   // goes on. A drain that has to end calls this first. Does not block.
   void EndStreams();
 
+  // Those that are open still have clients that do not read their end: they are cancelled. Does not block.
+  void CancelStreams();
   // Calls that were taken and whose answers have not been sent. One that is refused counts for that moment.
   int64_t calls_in_flight() const { return in_flight_.load(); }
 

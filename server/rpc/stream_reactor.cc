@@ -121,6 +121,12 @@ void StreamReactor::Read() {
   reading_ = true;
   reading_since_ = SteadyTime::Now();
   StartRead(&read_bytes_);
+void StreamReactor::Cancel() {
+  MutexLock lock(&mu_);
+  // gRPC may be done with it, and the context gone.
+  if (self_ != nullptr) context_->TryCancel();
+}
+
 }
 
 void StreamReactor::OnReadDone(bool ok) {

@@ -76,6 +76,9 @@ class StreamReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   StreamReactor(grpc::CallbackServerContext* context, CallSinks sinks, const StreamParts& parts);
 
   // --- What gRPC calls.
+  // Ends it without another word: what its client does not read would hold it open.
+  void Cancel() ABSL_LOCKS_EXCLUDED(mu_);
+
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnCancel() override ABSL_LOCKS_EXCLUDED(mu_);

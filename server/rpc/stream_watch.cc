@@ -44,6 +44,15 @@ void StreamWatch::StopAll(const CallError& error) {
   for (const auto& stream : open) stream->Stop(error);
 }
 
+void StreamWatch::CancelAll() {
+  Streams open;
+  {
+    MutexLock lock(&mu_);
+    open = TakeOpen();
+  }
+  for (const auto& stream : open) stream->Cancel();
+}
+
 StreamWatch::Streams StreamWatch::TakeOpen() {
   Streams open;
   for (auto weak = streams_.begin(); weak != streams_.end();) {

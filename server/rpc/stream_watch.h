@@ -31,6 +31,8 @@ class StreamWatch {
   void Add(const std::shared_ptr<StreamReactor>& stream);
   // Those that are open now, and those that are added later, as StreamReactor::Stop.
   void StopAll(const CallError& error);
+  // Those that are open now, as StreamReactor::Cancel.
+  void CancelAll();
 
  private:
   using Streams = std::vector<std::shared_ptr<StreamReactor>>;
