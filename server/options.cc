@@ -37,6 +37,10 @@ int64_t MaxBatchFrames(const ServerOptions& options, std::string_view device) {
   return IsCuda(device) ? kCudaBatchFrames : kCpuBatchFrames;
 }
 
+int MaxStreamsPerCaller(const ServerOptions& options) {
+  return options.max_streams_per_caller > 0 ? options.max_streams_per_caller : std::max(options.max_streams / 2, 1);
+}
+
 void FillFromMachine(const Machine& machine, const std::string& device, ServerOptions* options) {
   const bool on_cpu = !IsCuda(device);
   options->max_batch_frames = MaxBatchFrames(*options, device);
@@ -119,6 +123,7 @@ std::vector<LogField> DescribeOptions(const ServerOptions& options) {
       {"max-deadline", text(options.max_deadline)},
       {"max-clips", options.max_clips},
       {"max-streams", options.max_streams},
+      {"max-streams-per-caller", MaxStreamsPerCaller(options)},
       {"max-piece-bytes", options.max_piece_bytes},
       {"stream-idle-timeout", text(options.stream_idle_timeout)},
       {"max-stream-duration", text(options.max_stream_duration)},

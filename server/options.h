@@ -84,8 +84,9 @@ struct ServerOptions {
   absl::Duration max_deadline = absl::Minutes(5);
   int max_clips = 256;                                        // In one call.
   int max_streams = 256;                                      // Open at a time.
+  int max_streams_per_caller = 0;                             // Likewise. 0: half of max_streams.
   int64_t max_piece_bytes = 1 << 20;                          // Of a stream's audio.
-  absl::Duration stream_idle_timeout = absl::Seconds(60);     // Of a client that neither sends nor reads.
+  absl::Duration stream_idle_timeout = absl::Seconds(60);     // Of a client that sends no audio or does not read.
   absl::Duration max_stream_duration = absl::ZeroDuration();  // Zero: for ever.
 
   absl::Duration lame_duck = absl::Seconds(2);       // From SIGTERM on: NOT_SERVING, but calls are taken.
@@ -109,6 +110,10 @@ bool IsCuda(std::string_view device);
 
 // Frames of a full batch on that device: what the options say, else the device's own default.
 int64_t MaxBatchFrames(const ServerOptions& options, std::string_view device);
+
+// Streams that a caller may have open who has no limit of its own: what the options say, else half of all, so that one
+// caller leaves others room.
+int MaxStreamsPerCaller(const ServerOptions& options);
 
 // Fills the fields that are 0 for "from the machine", and sets pin_workers to kOff where it does not apply. device:
 // what the backend runs on, "cpu" or "cuda:0".

@@ -264,9 +264,11 @@ void Flags::AddServingFlags() {
   AddWhole("max-clips", 1, 1 << 20, absl::StrCat(options_.max_clips), "Clips in one call", &options_.max_clips);
   AddWhole("max-streams", 0, 1 << 20, absl::StrCat(options_.max_streams), "Streams that are open at a time; 0: none",
            &options_.max_streams);
+  AddWhole("max-streams-per-caller", 1, 1 << 20, "half of them",
+           "Likewise of one caller, unless its token says otherwise", &options_.max_streams_per_caller);
   AddBytes("max-piece-bytes", "Largest piece of a stream's audio", &options_.max_piece_bytes);
-  AddTime("stream-idle-timeout", absl::Milliseconds(1), "After that a stream ends whose client neither sends nor reads",
-          &options_.stream_idle_timeout);
+  AddTime("stream-idle-timeout", absl::Milliseconds(1),
+          "After that a stream ends whose client sends no audio or does not read", &options_.stream_idle_timeout);
   AddTime("max-stream-duration", absl::ZeroDuration(),
           "After that a stream ends, and tells where another goes on; 0: never", &options_.max_stream_duration);
   AddTime("lame-duck", absl::ZeroDuration(), "After SIGTERM: health says NOT_SERVING, calls are still taken",

@@ -27,10 +27,11 @@ std::optional<std::string_view> TokenOf(std::string_view authorization) {
 
 Caller AccessPolicy::NameWithoutToken(const Presented& presented) const {
   if (!presented.certificate_name.empty()) {
-    return {ToCallerName(presented.certificate_name), options_.limits, /*weight=*/1, /*is_named=*/true};
+    return {ToCallerName(presented.certificate_name), options_.limits, /*weight=*/1, /*max_streams=*/0,
+            /*is_named=*/true};
   }
   const bool is_uid = presented.address.substr(0, kUid.size()) == kUid;
-  return {std::string(presented.address), options_.limits, /*weight=*/1, /*is_named=*/is_uid};
+  return {std::string(presented.address), options_.limits, /*weight=*/1, /*max_streams=*/0, /*is_named=*/is_uid};
 }
 
 std::variant<Caller, AccessDenied> AccessPolicy::ByToken(const Presented& presented) const {
@@ -65,7 +66,8 @@ std::variant<Caller, AccessDenied> AccessPolicy::Decide(const Presented& present
   // A proxy that is trusted strips what clients send under that name; of two headers one is not its own.
   if (!TrustsProxy(presented.address)) return decided;
   if (!IsCallerName(presented.proxy_names.front())) return decided;
-  // Limits and weight stay those of the token, or the default: each caller behind the proxy has its own of them.
+  // Limits, weight and streams stay those of the token, or the default: each caller behind the proxy has its own of
+  // them.
   caller->name = std::string(presented.proxy_names.front());
   caller->is_named = true;
   return decided;

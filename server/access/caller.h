@@ -20,6 +20,7 @@ struct CallerLimits {
 };
 
 constexpr int kMostWeight = 1000;
+constexpr int kMostStreams = 1 << 20;
 
 struct Caller {
   // Calls of one name are one caller's: in logs and metrics, in the order of calls, and for the limits.
@@ -27,6 +28,8 @@ struct Caller {
   CallerLimits limits = {};
   // Where callers compete, each gets by its weight: 1 to 1000.
   int weight = 1;
+  // Streams that it may have open. 0: as many as the server allows anybody.
+  int max_streams = 0;
   // By a token, a certificate or a trusted proxy; else the name is only where the call came from.
   bool is_named = false;
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -51,10 +52,12 @@ absl::Status ReadProperty(absl::string_view word, const std::vector<std::string>
                           TokenList::Entry* entry) {
   const std::pair<absl::string_view, absl::string_view> property = absl::StrSplit(word, absl::MaxSplits('=', 1));
   if (property.first == "methods") return ReadMethods(property.second, known_methods, entry);
-  if (property.first == "weight") {
-    int64_t weight = 0;
-    absl::Status status = ReadWholeNumber(property.first, property.second, kMostWeight, entry->line, &weight);
-    entry->caller.weight = static_cast<int>(weight);
+  const bool is_weight = property.first == "weight";
+  if (is_weight || property.first == "max-streams") {
+    int64_t number = 0;
+    absl::Status status =
+        ReadWholeNumber(property.first, property.second, is_weight ? kMostWeight : kMostStreams, entry->line, &number);
+    (is_weight ? entry->caller.weight : entry->caller.max_streams) = static_cast<int>(number);
     return status;
   }
   CallerLimits& limits = entry->caller.limits;
@@ -65,8 +68,8 @@ absl::Status ReadProperty(absl::string_view word, const std::vector<std::string>
   if (limit == nullptr) {
     return Wrong(
         entry->line,
-        "behind the caller's name come calls-per-minute=, bytes-per-minute=, audio-seconds-per-minute=, weight= "
-        "and methods=, and nothing else");
+        "behind the caller's name come calls-per-minute=, bytes-per-minute=, audio-seconds-per-minute=, weight=, "
+        "max-streams= and methods=, and nothing else");
   }
   return ReadWholeNumber(property.first, property.second, kMostOfALimit, entry->line, limit);
 }
@@ -100,11 +103,15 @@ absl::StatusOr<TokenList> TokenList::Parse(std::string_view text, const std::vec
           "the second word is the caller's name: a letter, then letters, digits or any of \"._/+=-@\", at most 128");
     }
     entry.caller = {.name = std::string(words[1]), .is_named = true};
+    std::set<absl::string_view> seen;
     for (size_t i = 2; i < words.size(); ++i) {
       if (absl::Status status = ReadProperty(words[i], known_methods, &entry); !status.ok()) return status;
+      const absl::string_view name = words[i].substr(0, words[i].find('='));
+      if (!seen.insert(name).second) return Wrong(number, absl::StrCat(name, "= is there twice: take one of them out"));
     }
     const Caller& before = callers.emplace(entry.caller.name, entry.caller).first->second;
-    if (!(before.limits == entry.caller.limits) || before.weight != entry.caller.weight) {
+    if (!(before.limits == entry.caller.limits) || before.weight != entry.caller.weight ||
+        before.max_streams != entry.caller.max_streams) {
       return Wrong(
           number, absl::StrCat("the limits or the weight of ", entry.caller.name, " are others than in a line before"));
     }

@@ -5,10 +5,10 @@
 //
 //   # printf %s "$token" | sha256sum
 //   9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08  ingest  calls-per-minute=600 weight=4
-//   60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752  search  methods=GetTags,ListConfigs
+//   max-streams=8 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752  search  methods=GetTags,ListConfigs
 //
-// A caller may have several tokens, so that one can be replaced by another while both count; their limits and weight
-// are the same.
+// A caller may have several tokens, so that one can be replaced by another while both count; their limits, weight and
+// streams are the same.
 
 #ifndef HEARWIRE_SERVER_ACCESS_TOKEN_LIST_H_
 #define HEARWIRE_SERVER_ACCESS_TOKEN_LIST_H_

@@ -22,6 +22,7 @@ namespace reason {
 inline constexpr std::string_view kQueueFull = "QUEUE_FULL";                 // Too much waits; later it may fit.
 inline constexpr std::string_view kTooManyCalls = "TOO_MANY_CALLS";          // Likewise, in calls.
 inline constexpr std::string_view kTooManyStreams = "TOO_MANY_STREAMS";      // Likewise, in streams.
+inline constexpr std::string_view kNoStreams = "NO_STREAMS";                 // This server takes none.
 inline constexpr std::string_view kMemoryFull = "MEMORY_FULL";               // Likewise, in bytes.
 inline constexpr std::string_view kDeadlineTooShort = "DEADLINE_TOO_SHORT";  // Not even an idle server would do.
 inline constexpr std::string_view kReplyTooLarge = "REPLY_TOO_LARGE";        // Over max_reply_bytes.
@@ -38,7 +39,8 @@ inline constexpr std::string_view kNoHeads = "NO_HEADS";            // None is l
 inline constexpr std::string_view kTokenMissing = "TOKEN_MISSING";  // Or it is not one "Bearer TOKEN".
 inline constexpr std::string_view kTokenUnknown = "TOKEN_UNKNOWN";
 inline constexpr std::string_view kNotPermitted = "NOT_PERMITTED";  // The token is not for this method.
-inline constexpr std::string_view kCallerLimit = "CALLER_LIMIT";    // The caller's own, of calls, bytes or audio.
+inline constexpr std::string_view kCallerLimit =
+    "CALLER_LIMIT";  // The caller's own, of calls, bytes, audio or streams.
 inline constexpr std::string_view kStarting = "STARTING";
 inline constexpr std::string_view kShuttingDown = "SHUTTING_DOWN";
 inline constexpr std::string_view kDeviceLost = "DEVICE_LOST";

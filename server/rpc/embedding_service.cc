@@ -36,6 +36,22 @@ RequestFault Draining() {
   return {std::move(error), ""};
 }
 
+RequestFault NoStreams() {
+  return {{.status = absl::UnimplementedError("this server takes no streams (its --max-streams is 0): send whole clips "
+                                              "to the other methods, or streams to another server"),
+           .reason = reason::kNoStreams},
+          ""};
+}
+
+RequestFault TooManyStreamsOf(const std::string& caller, int limit) {
+  return {{.status = absl::ResourceExhaustedError(
+               absl::StrCat(caller, " has ", limit, " streams open, as many as it may: end one, or try again later")),
+           .reason = reason::kCallerLimit,
+           .retry_after = kRetryWhenFullOfStreams,
+           .facts = {{"limit", "streams"}, {"max_streams", absl::StrCat(limit)}}},
+          ""};
+}
+
 RequestFault TooManyStreams(int limit) {
   return {{.status = absl::ResourceExhaustedError(
                absl::StrCat("the server has ", limit, " streams open, its --max-streams: try again later")),
@@ -48,6 +64,10 @@ absl::Status CheckStreamLimits(const StreamLimits& limits) {
   if (limits.max_streams < 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("service: max_streams is ", limits.max_streams, "; it must be at least 0"));
+  }
+  if (limits.max_streams_per_caller < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("service: max_streams_per_caller is ", limits.max_streams_per_caller, "; it must be at least 1"));
   }
   if (limits.max_piece_bytes < 1) {
     return absl::InvalidArgumentError(
@@ -136,6 +156,7 @@ EmbeddingServiceImpl::EmbeddingServiceImpl(const EmbeddingServiceOptions& option
       metrics_(metrics),
       open_door_(options_.door == nullptr ? std::make_unique<Door>() : nullptr),
       door_(options_.door == nullptr ? open_door_.get() : options_.door),
+      open_streams_(options_.streams.max_streams),
       stream_parts_{pipeline, models, options_.streams, options_.default_config, options_.precision},
       watch_(std::make_unique<StreamWatch>(WatchPeriod(options_.streams))) {}
 
@@ -256,9 +277,11 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* EmbeddingServiceImp
     grpc::CallbackServerContext* context) {
   const auto stream = StreamReactor::Create(context, sinks(), stream_parts_);
   std::optional<RequestFault> fault = stream->PassDoor();
+  if (!fault && options_.streams.max_streams == 0) fault = NoStreams();
+  const Caller caller = stream->caller();
   if (!fault && !(fault = CountIn(Needs::kNetworks))) {
     fault = stream->TakeCall();
-    if (!fault && !CountStreamIn()) fault = TooManyStreams(options_.streams.max_streams);
+    if (!fault) fault = CountStreamIn(caller);
     if (fault) in_flight_.fetch_sub(1);
   }
   if (fault) {
@@ -267,32 +290,40 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* EmbeddingServiceImp
   }
   ReportStreams();
   watch_->Add(stream);
-  stream->Begin([this] {
-    open_streams_.fetch_sub(1);
+  stream->Begin([this, name = caller.name] {
+    open_streams_.Leave(name);
     ReportStreams();
     in_flight_.fetch_sub(1);
   });
   return stream.get();
 }
 
-bool EmbeddingServiceImpl::CountStreamIn() {
-  int open = open_streams_.load();
-  do {
-    if (open >= options_.streams.max_streams) return false;
-  } while (!open_streams_.compare_exchange_weak(open, open + 1));
-  return true;
+std::optional<RequestFault> EmbeddingServiceImpl::CountStreamIn(const Caller& caller) {
+  const StreamLimits& limits = options_.streams;
+  const int most = caller.max_streams > 0 ? caller.max_streams : limits.max_streams_per_caller;
+  switch (open_streams_.Enter(caller.name, most)) {
+    case StreamCounter::Entry::kIn:
+      return std::nullopt;
+    case StreamCounter::Entry::kCallerFull:
+      return TooManyStreamsOf(caller.name, most);
+    case StreamCounter::Entry::kFull:
+      break;
+  }
+  return TooManyStreams(limits.max_streams);
 }
 
 // The value is read again after it was told, so that whoever tells last tells what is.
 void EmbeddingServiceImpl::ReportStreams() {
   int told;
   do {
-    told = open_streams_.load();
+    told = open_streams_.open();
     metrics_->OnStreams(told);
-  } while (told != open_streams_.load());
+  } while (told != open_streams_.open());
 }
 
 void EmbeddingServiceImpl::EndStreams() { watch_->StopAll(Draining().error); }
+
+void EmbeddingServiceImpl::CancelStreams() { watch_->CancelAll(); }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListConfigs(grpc::CallbackServerContext* context,
                                                             const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
@@ -325,8 +356,6 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::Classify(grpc::CallbackServerCon
     LanePlan plan;
     std::vector<PlannedHead> planned = PlanHeads(heads, &plan);
     auto writer = NewClassifyWriter(std::move(planned), plan, message->top_k(), message->clips_size(),
-void EmbeddingServiceImpl::CancelStreams() { watch_->CancelAll(); }
-
                                     call->NewReply<v1::ClassifyResponse>());
     request.lanes = std::move(plan).TakeLanes();
     Run(call, message->clips(), std::move(request), std::move(writer));

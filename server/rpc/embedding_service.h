@@ -20,6 +20,7 @@
 #include "absl/time/time.h"
 #include "hearwire/v1/embedding.grpc.pb.h"
 #include "models/configs/config.h"
+#include "server/access/stream_counter.h"
 #include "server/listening/calls_by_peer.h"
 #include "server/pipeline/call.h"
 #include "server/pipeline/pipeline.h"
@@ -97,9 +98,9 @@ class EmbeddingServiceImpl final : public rpc_internal::RawMethods {
   // Open streams, and those that come later, end with UNAVAILABLE, SHUTTING_DOWN, and the facts by which another server
   // goes on. A drain that has to end calls this first. Does not block.
   void EndStreams();
-
   // Those that are open still have clients that do not read their end: they are cancelled. Does not block.
   void CancelStreams();
+
   // Calls that were taken and whose answers have not been sent. One that is refused counts for that moment.
   int64_t calls_in_flight() const { return in_flight_.load(); }
 
@@ -138,8 +139,8 @@ class EmbeddingServiceImpl final : public rpc_internal::RawMethods {
   // server takes calls, and the caller's limits. False: the call has been failed.
   bool Admit(CallReactor* call, Needs needs = Needs::kNetworks);
 
-  // False: as many streams are open as may be.
-  bool CountStreamIn();
+  // Counts a stream in, or says why not.
+  std::optional<RequestFault> CountStreamIn(const Caller& caller);
   void ReportStreams();
 
   // Runs a handler of a unary call, and returns the call.
@@ -163,7 +164,7 @@ class EmbeddingServiceImpl final : public rpc_internal::RawMethods {
   std::atomic<State> state_ = State::kStarting;
   std::atomic<int64_t> in_flight_ = 0;
   std::atomic<int64_t> late_admissions_ = 0;
-  std::atomic<int> open_streams_ = 0;
+  StreamCounter open_streams_;
   const StreamParts stream_parts_;
   std::unique_ptr<StreamWatch> watch_;  // Of streams.
 };

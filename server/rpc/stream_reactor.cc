@@ -70,6 +70,11 @@ std::optional<RequestFault> StreamReactor::TakeCall() {
   return door_->TakeCall(account_.caller(), 0);
 }
 
+Caller StreamReactor::caller() {
+  MutexLock lock(&mu_);
+  return account_.caller();
+}
+
 void StreamReactor::Refuse(const RequestFault& fault) {
   MutexLock lock(&mu_);
   account_.CountRefusal(fault.error);
@@ -94,7 +99,9 @@ void StreamReactor::Tick(SteadyTime now) {
       context_->TryCancel();
       return;
     }
-    if (reading_ && now - reading_since_ > limits.idle_timeout) error = Idle("sent nothing", limits.idle_timeout);
+    if (reading_ && waited_ + (now - reading_since_) > limits.idle_timeout) {
+      error = Idle("sent no audio", limits.idle_timeout);
+    }
     if (now - account_.start() > limits.max_duration) error = LastedTooLong(limits.max_duration);
     if (now >= latest_end_) error = ConnectionTooOld();
   }
@@ -114,6 +121,12 @@ void StreamReactor::Stop(const CallError& error) {
   if (stream != nullptr) stream->Stop(error);
 }
 
+void StreamReactor::Cancel() {
+  MutexLock lock(&mu_);
+  // gRPC may be done with it, and the context gone.
+  if (self_ != nullptr) context_->TryCancel();
+}
+
 // --- Reading.
 
 void StreamReactor::Read() {
@@ -121,12 +134,6 @@ void StreamReactor::Read() {
   reading_ = true;
   reading_since_ = SteadyTime::Now();
   StartRead(&read_bytes_);
-void StreamReactor::Cancel() {
-  MutexLock lock(&mu_);
-  // gRPC may be done with it, and the context gone.
-  if (self_ != nullptr) context_->TryCancel();
-}
-
 }
 
 void StreamReactor::OnReadDone(bool ok) {
@@ -208,6 +215,7 @@ void StreamReactor::TakePiece(std::optional<RequestFault> unread) {
       request_.Clear();  // It may be as large as a message can be.
     } else {
       piece = std::move(*request_.mutable_samples());
+      waited_ = piece.empty() ? waited_ + (SteadyTime::Now() - reading_since_) : absl::ZeroDuration();
       bytes_ += static_cast<int64_t>(piece.size());
       misuse = CountPiece(piece.size());
     }

@@ -27,9 +27,10 @@
 namespace hearwire {
 
 struct StreamLimits {
-  int max_streams = 256;
+  int max_streams = 256;             // 0: this server takes none.
+  int max_streams_per_caller = 128;  // Unless the caller has a limit of its own.
   int64_t max_piece_bytes = 1 << 20;
-  // How long a client may neither send nor read what it is to.
+  // How long a client may neither send audio nor read what it is to. Pieces without bytes are no audio.
   absl::Duration idle_timeout = absl::Seconds(60);
   // How long a stream may last. Infinite: for ever.
   absl::Duration max_duration = absl::InfiniteDuration();
@@ -62,6 +63,9 @@ class StreamReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   std::optional<RequestFault> PassDoor() ABSL_LOCKS_EXCLUDED(mu_);
   std::optional<RequestFault> TakeCall() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Known once it has passed the door.
+  Caller caller() ABSL_LOCKS_EXCLUDED(mu_);
+
   // Exactly one of Refuse and Begin is called, by the handler. on_done: when gRPC is done with it, last of all.
   void Refuse(const RequestFault& fault) ABSL_LOCKS_EXCLUDED(mu_);
   void Begin(std::function<void()> on_done) ABSL_LOCKS_EXCLUDED(mu_);
@@ -72,13 +76,13 @@ class StreamReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   // As StreamCall::Stop. Before it has started: at once.
   void Stop(const CallError& error) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Ends it without another word: what its client does not read would hold it open.
+  void Cancel() ABSL_LOCKS_EXCLUDED(mu_);
+
  private:
   StreamReactor(grpc::CallbackServerContext* context, CallSinks sinks, const StreamParts& parts);
 
   // --- What gRPC calls.
-  // Ends it without another word: what its client does not read would hold it open.
-  void Cancel() ABSL_LOCKS_EXCLUDED(mu_);
-
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnCancel() override ABSL_LOCKS_EXCLUDED(mu_);
@@ -132,7 +136,8 @@ class StreamReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   v1::StreamEmbeddingsRequest request_;  // The reaction's.
   bool reading_ ABSL_GUARDED_BY(mu_) = false;
   SteadyTime reading_since_ ABSL_GUARDED_BY(mu_);
-  int64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;  // Of samples, so far.
+  absl::Duration waited_ ABSL_GUARDED_BY(mu_);  // In the reads before, since the last audio.
+  int64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;      // Of samples, so far.
 
   std::deque<Message> messages_ ABSL_GUARDED_BY(mu_);  // While writing_, the first is on its way.
   int64_t queued_bytes_ ABSL_GUARDED_BY(mu_) = 0;

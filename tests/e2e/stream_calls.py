@@ -13,6 +13,20 @@ from google.rpc import error_details_pb2, status_pb2
 
 from hearwire_server import PATIENCE, array, pb
 
+SECOND = 4 * 32000  # Bytes of float32 at 32 kHz.
+
+
+def bytes_of(samples: np.ndarray) -> bytes:
+    return np.ascontiguousarray(samples, dtype="<f4").tobytes()
+
+
+def unary(server, clip):
+    """What the unary calls answer: timestamps, scene, the five likeliest tags."""
+    stamps = server.stub.GetTimestampEmbeddings(pb.GetTimestampEmbeddingsRequest(clips=[clip]), timeout=60 * PATIENCE)
+    scene = server.stub.GetSceneEmbeddings(pb.GetSceneEmbeddingsRequest(clips=[clip]), timeout=60 * PATIENCE)
+    tags = server.stub.GetTags(pb.GetTagsRequest(clips=[clip], top_k=5), timeout=60 * PATIENCE)
+    return stamps.clips[0], scene, tags.clips[0].tags
+
 
 def start(rate: int = 32000, encoding: int = pb.Pcm.ENCODING_FLOAT32, **what) -> "pb.StreamEmbeddingsRequest":
     return pb.StreamEmbeddingsRequest(start=pb.StreamStart(encoding=encoding, sample_rate_hertz=rate, **what))
@@ -95,11 +109,13 @@ def stream(server, messages: Iterable, timeout: float = 60) -> Answer:
 class OpenStream:
     """A stream that is fed by hand."""
 
-    def __init__(self, server, first: "pb.StreamEmbeddingsRequest", timeout: float = 60):
+    def __init__(self, server, first: "pb.StreamEmbeddingsRequest", timeout: float = 60, metadata=None):
         self._to_send: queue.Queue = queue.Queue()
         self._answers: queue.Queue = queue.Queue()
         self.messages: list = []
-        self.call = server.stub.StreamEmbeddings(iter(self._to_send.get, None), timeout=timeout * PATIENCE)
+        self.call = server.stub.StreamEmbeddings(
+            iter(self._to_send.get, None), timeout=timeout * PATIENCE, metadata=metadata
+        )
         threading.Thread(target=self._receive, daemon=True).start()
         self.send(first)
 

@@ -1,33 +1,16 @@
-"""StreamEmbeddings: audio in pieces, rows as they become known, and every way in which a stream can end."""
-
-import signal
-import time
+"""StreamEmbeddings: audio in pieces, rows as they become known, and what a client may not do."""
 
 import numpy as np
 import pytest
 
 from hearwire_server import PATIENCE, Server, array, chirp, pb, pcm, pcm16, wait_until
-from stream_calls import OpenStream, field_of, piece, pieces, start, stream
-
-SECOND = 4 * 32000  # Bytes of float32 at 32 kHz.
+from stream_calls import SECOND, OpenStream, bytes_of, field_of, piece, pieces, start, stream, unary
 
 
 @pytest.fixture(scope="module")
 def server():
     with Server() as server:
         yield server
-
-
-def bytes_of(samples: np.ndarray) -> bytes:
-    return np.ascontiguousarray(samples, dtype="<f4").tobytes()
-
-
-def unary(server, clip):
-    """What the unary calls answer: timestamps, scene, the five likeliest tags."""
-    stamps = server.stub.GetTimestampEmbeddings(pb.GetTimestampEmbeddingsRequest(clips=[clip]), timeout=60 * PATIENCE)
-    scene = server.stub.GetSceneEmbeddings(pb.GetSceneEmbeddingsRequest(clips=[clip]), timeout=60 * PATIENCE)
-    tags = server.stub.GetTags(pb.GetTagsRequest(clips=[clip], top_k=5), timeout=60 * PATIENCE)
-    return stamps.clips[0], scene, tags.clips[0].tags
 
 
 @pytest.mark.parametrize("seconds", [0.1, 3, 10, 12.34])
@@ -207,110 +190,3 @@ def test_unary_calls_that_are_too_long_name_the_stream():
         ):
             with pytest.raises(Exception, match="StreamEmbeddings"):
                 stub(request(clips=[clip]), timeout=60 * PATIENCE)
-
-
-# --- Limits.
-
-
-def test_limits_streams_and_ends_idle_ones():
-    with Server("--max-streams=2", "--stream-idle-timeout=500ms") as server:
-        first, second = (OpenStream(server, start(timestamps=True)) for _ in range(2))
-        first.next()
-        second.next()
-        refused = stream(server, [start(timestamps=True)])
-        assert refused.code == "RESOURCE_EXHAUSTED"
-        assert refused.reason() == "TOO_MANY_STREAMS"
-        assert server.metric("hearwire_rejected_total", reason="TOO_MANY_STREAMS") == 1
-        first.send(piece(bytes(SECOND)))
-        idle = first.end()
-        assert idle.code == "DEADLINE_EXCEEDED"
-        assert idle.reason() == "STREAM_IDLE"
-        assert "--stream-idle-timeout" in idle.error.details()
-        assert len(idle.timestamps_ms) == int(idle.facts()["timestamp_rows"])
-        assert second.end().code == "DEADLINE_EXCEEDED"
-        # A client has its answer a moment before the server is done with the stream.
-        wait_until(lambda: server.metric("hearwire_open_streams") == 0, what="the end of both streams")
-        assert stream(server, [start(timestamps=True), piece(bytes(SECOND))]).code == "OK"
-        wait_until(lambda: server.metric("hearwire_open_streams") == 0, what="the end of the last stream")
-
-
-def test_a_client_that_does_not_read_is_not_computed_for():
-    with Server("--stream-idle-timeout=2s", "--workers=1") as server:
-        data = bytes_of(chirp(60))
-        call = server.stub.StreamEmbeddings(
-            iter([start(timestamps=True), *pieces(data * 20, 1 << 20)]), timeout=60 * PATIENCE
-        )
-        # Nothing is taken from the call. What fits into buffers on the way is computed, and no more.
-        wait_until(lambda: server.metric("hearwire_open_streams") == 1)
-        wait_until(lambda: server.metric("hearwire_open_streams") == 0, 20, "the end of the stalled stream")
-        assert server.metric("hearwire_batch_frames_sum") < 0.5 * 20 * 60 * 20 * 17
-        call.cancel()
-
-
-def test_ends_a_stream_that_lasts_too_long_and_says_where_to_go_on():
-    samples = chirp(6)
-    data = bytes_of(samples)
-    with Server("--max-stream-duration=700ms") as server:
-        call = OpenStream(server, start(timestamps=True))
-        for second in range(3):
-            call.send(piece(data[second * SECOND : (second + 1) * SECOND]))
-        cut = call.end()
-        assert cut.code == "UNAVAILABLE"
-        assert cut.reason() == "STREAM_TOO_LONG"
-    with Server() as server:
-        goes_on = int(cut.facts()["resume_sample"])
-        rest = stream(server, [start(timestamps=True, first_sample=goes_on), *pieces(data[4 * goes_on :], 10000)])
-        whole = unary(server, pcm(samples))[0]
-    assert rest.summary.audio_ms == 6000
-    assert cut.timestamps_ms + rest.timestamps_ms == list(whole.timestamps_ms)
-    np.testing.assert_array_equal(np.concatenate([cut.rows, rest.rows]), array(whole.embeddings))
-
-
-@pytest.mark.parametrize("rate", [32000, 44100])
-def test_a_drain_ends_streams_with_where_to_go_on(rate):
-    samples = chirp(20, high=10000, rate=rate)
-    data = bytes_of(samples)
-    cut_at = 4 * int(13.3 * rate) + 1
-    server = Server("--drain-deadline=2s")
-    whole = unary(server, pcm(samples, rate=rate))
-    call = OpenStream(server, start(rate, timestamps=True, scenes=True))
-    for message in pieces(data[:cut_at], 100000):
-        call.send(message)
-    while len([m for m in call.messages if m.WhichOneof("response") == "scene"]) < 4:
-        call.next()
-    server.process.send_signal(signal.SIGTERM)
-    began = time.monotonic()
-    cut = call.end()
-    assert cut.code == "UNAVAILABLE"
-    assert cut.reason() == "SHUTTING_DOWN"
-    assert time.monotonic() - began > 0.5, "it may go on until the drain's deadline"
-    assert server.process.wait(20 * PATIENCE) == 0
-    server.channel.close()
-
-    with Server() as successor:
-        goes_on = int(cut.facts()["resume_sample"])
-        first = start(rate, timestamps=True, scenes=True, first_sample=goes_on)
-        rest = stream(successor, [first, *pieces(data[4 * goes_on :], 100000)])
-    assert rest.code == "OK"
-    assert rest.summary.audio_ms == pytest.approx(20000)
-    assert not rest.summary.HasField("scene")
-    rows = dict(zip(cut.timestamps_ms, cut.rows))
-    for ms, row in zip(rest.timestamps_ms, rest.rows):
-        np.testing.assert_array_equal(rows.setdefault(ms, row), row)
-    np.testing.assert_array_equal(np.stack([rows[ms] for ms in sorted(rows)]), array(whole[0].embeddings))
-    scenes = {scene.centre_ms: array(scene.embedding)[0] for scene in cut.of("scene") + rest.of("scene")}
-    mean = np.mean([scenes[ms].astype("f8") for ms in sorted(scenes)], axis=0).astype("f4")
-    np.testing.assert_array_equal(mean, array(whole[1].embeddings)[0])
-
-
-def test_a_stream_that_ends_in_time_is_finished_during_a_drain():
-    server = Server("--drain-deadline=10s")
-    call = OpenStream(server, start(timestamps=True))
-    call.next()
-    server.process.send_signal(signal.SIGTERM)
-    time.sleep(0.3)
-    call.send(piece(bytes(SECOND)))
-    call.half_close()
-    assert call.end().code == "OK"
-    assert server.process.wait(20 * PATIENCE) == 0
-    server.channel.close()

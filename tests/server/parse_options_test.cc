@@ -85,6 +85,7 @@ TEST_F(ParseOptionsTest, TakesEveryFlag) {
                                            "--max-deadline=1m30s",
                                            "--max-clips=5",
                                            "--max-streams=7",
+                                           "--max-streams-per-caller=3",
                                            "--max-piece-bytes=64KiB",
                                            "--stream-idle-timeout=2m",
                                            "--max-stream-duration=3h",
@@ -123,6 +124,7 @@ TEST_F(ParseOptionsTest, TakesEveryFlag) {
   EXPECT_EQ(options.max_deadline, absl::Seconds(90));
   EXPECT_EQ(options.max_clips, 5);
   EXPECT_EQ(options.max_streams, 7);
+  EXPECT_EQ(options.max_streams_per_caller, 3);
   EXPECT_EQ(options.max_piece_bytes, 64 << 10);
   EXPECT_EQ(options.stream_idle_timeout, absl::Minutes(2));
   EXPECT_EQ(options.max_stream_duration, absl::Hours(3));

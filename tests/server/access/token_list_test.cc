@@ -39,15 +39,17 @@ TEST(TokenListTest, KnowsTheSha256OfItsTokens) {
 TEST(TokenListTest, ReadsLimitsMethodsAndComments) {
   const TokenList list = Parse(absl::StrCat("# our callers\n\n  ", absl::AsciiStrToUpper(Sha256Of("a")),
                                             "\tingest calls-per-minute=600  bytes-per-minute=1000000 "
-                                            "audio-seconds-per-minute=3600 weight=4 # the night job\r\n",
+                                            "audio-seconds-per-minute=3600 weight=4 max-streams=9 # the night job\r\n",
                                             Sha256Of("b"), " search methods=GetTags,ListConfigs"))
                              .value();
   ASSERT_EQ(list.entries().size(), 2u);
   EXPECT_EQ(list.Find("a")->caller.limits, (CallerLimits{600, 1000000, 3600}));
   EXPECT_EQ(list.Find("a")->caller.weight, 4);
+  EXPECT_EQ(list.Find("a")->caller.max_streams, 9);
   EXPECT_TRUE(list.Find("a")->methods.empty());
   EXPECT_EQ(list.Find("b")->caller.limits, CallerLimits{});
   EXPECT_EQ(list.Find("b")->caller.weight, 1);
+  EXPECT_EQ(list.Find("b")->caller.max_streams, 0);
   EXPECT_THAT(list.Find("b")->methods, ElementsAre("GetTags", "ListConfigs"));
 }
 
@@ -60,6 +62,7 @@ TEST(TokenListTest, GivesACallerSeveralTokensWithOneSetOfLimits) {
   EXPECT_THAT(Fault(both + "calls-per-minute=6"),
               AllOf(HasSubstr("line 2"), HasSubstr("limits or the weight of ingest")));
   EXPECT_THAT(Fault(both + "calls-per-minute=5 weight=2"), HasSubstr("limits or the weight of ingest"));
+  EXPECT_THAT(Fault(both + "calls-per-minute=5 max-streams=2"), HasSubstr("limits or the weight of ingest"));
 }
 
 TEST(TokenListTest, SaysWhichLineIsWrongAndHow) {
@@ -75,6 +78,14 @@ TEST(TokenListTest, SaysWhichLineIsWrongAndHow) {
   EXPECT_THAT(Fault(digest + " a calls-per-minute"), HasSubstr("from 1 to"));
   EXPECT_THAT(Fault(digest + " a weight=0"), HasSubstr("weight= takes a whole number from 1 to 1000"));
   EXPECT_THAT(Fault(digest + " a weight=1001"), HasSubstr("weight= takes a whole number from 1 to 1000"));
+  EXPECT_THAT(Fault(digest + " a max-streams=0"), HasSubstr("max-streams= takes a whole number from 1 to"));
+  for (const char* twice :
+       {"weight=2 weight=2", "methods=GetTags weight=1 methods=ListConfigs", "calls-per-minute=1 calls-per-minute=9",
+        "max-streams=1 bytes-per-minute=5 max-streams=1"}) {
+    const std::string name(twice, std::string(twice).find('='));
+    EXPECT_THAT(Fault(absl::StrCat("\n", digest, " a ", twice)),
+                AllOf(HasSubstr("line 2"), HasSubstr(name + "= is there twice")));
+  }
   EXPECT_THAT(Fault(digest + " a methods=GetTags,Nothing"), HasSubstr("of GetTags, ListConfigs"));
 }
 
