@@ -331,7 +331,8 @@ absl::StatusOr<std::vector<std::shared_ptr<grpc::Channel>>> Connect(const client
     grpc::ChannelArguments arguments;
     arguments.SetMaxSendMessageSize(-1);
     arguments.SetMaxReceiveMessageSize(-1);
-    arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+    arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, options.max_attempts > 1 ? 1 : 0);
+    arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, static_cast<int>(options.max_message_bytes));
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
@@ -339,7 +340,7 @@ absl::StatusOr<std::vector<std::shared_ptr<grpc::Channel>>> Connect(const client
     arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 4 << 20);
     arguments.SetUserAgentPrefix("hearwire-load/" HEARWIRE_VERSION);
-    arguments.SetServiceConfigJSON(client::ServiceConfig(/*max_attempts=*/1, address->several));
+    arguments.SetServiceConfigJSON(client::ServiceConfig(options.max_attempts, address->several));
     absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = client::OpenChannel(options, std::move(arguments));
     if (!channel.ok()) return channel.status();
     channels.push_back(*std::move(channel));

@@ -49,7 +49,7 @@ struct Progress {
   absl::Duration p99 = {};
 };
 
-// Connections to the server, each with a socket of its own. Nothing is ever tried twice.
+// Connections to the server, each with a socket of its own. Calls are made again as ClientOptions::max_attempts says.
 // INVALID_ARGUMENT: what the options say of the connection is wrong; the rest of them does not count.
 absl::StatusOr<std::vector<std::shared_ptr<grpc::Channel>>> Connect(const client::ClientOptions& options,
                                                                     int connections);

@@ -73,7 +73,8 @@ class Flags {
     app_.get_formatter()->column_width(36);
     app_.footer(
         "TIME is seconds, or has a unit: 500ms, 2m. SHARE is 0.01 or 1%.\n"
-        "Calls that fail or expire count in the percentiles, with the time they took. Nothing is tried twice.\n"
+        "Calls that fail or expire count in the percentiles, with the time they took. Nothing is tried twice without "
+        "--max-attempts.\n"
         "Exit codes: 0 done, 1 wrong flags or cannot run, 2 an objective is missed, 3 the server's counts do not "
         "confirm these, "
         "128+n ended by signal n.");
@@ -183,6 +184,8 @@ void Flags::AddLoadFlags() {
       "Search the highest --rate whose p99 stays within this; --duration and --warm-up are each step's",
       [this](const std::string& text) { options_.knee_p99 = ParseTime("--knee-p99", text, absl::Microseconds(1)); });
   AddNumber("connections", "NUMBER", "Connections that share the calls [8]", 1, 1024, &options_.connections);
+  AddNumber("max-attempts", "NUMBER", "Of each call: more than 1 makes those again that find no server or no room [1]",
+            1, 5, &options_.max_attempts);
   AddNumber("seed", "NUMBER", "The same seed makes the same arrivals, clips and order [1]", uint64_t{0},
             uint64_t{1} << 62, &load.seed);
 }
@@ -299,9 +302,10 @@ void Flags::RefuseSameFile() {
 void Flags::SettleStreams() {
   const std::vector<std::string> of_streams = {"--piece", "--pace"};
   const std::vector<std::string> of_calls = {
-      "--rate",           "--arrivals",       "--max-calls",     "--deadline",       "--cancel",
-      "--cancel-after",   "--knee-p99",       "--clip-seconds",  "--clips",          "--clips-per-call",
-      "--objective-p50",  "--objective-p90",  "--objective-p99", "--objective-p999", "--objective-errors",
+      "--rate",           "--arrivals",       "--max-calls",      "--deadline",
+      "--cancel",         "--max-attempts",   "--cancel-after",   "--knee-p99",
+      "--clip-seconds",   "--clips",          "--clips-per-call", "--objective-p50",
+      "--objective-p90",  "--objective-p99",  "--objective-p999", "--objective-errors",
       "--objective-rate", "--objective-audio"};
   for (const std::string& name : options_.streams ? of_calls : of_streams) {
     if (app_.get_option(name)->count() == 0) continue;
@@ -331,6 +335,7 @@ void Flags::SettleStreams() {
 absl::StatusOr<client::ClientOptions> ConnectionOf(const ProgramOptions& options) {
   client::ClientOptions connection;
   connection.server = options.server;
+  connection.max_attempts = options.max_attempts;
   if (absl::Status wrong = cli::ApplySecurity(options.security, &connection); !wrong.ok()) return wrong;
   return connection;
 }

@@ -24,6 +24,7 @@ struct ProgramOptions {
   std::string server = "127.0.0.1:8001";
   cli::SecurityOptions security;
   int connections = 8;
+  int max_attempts = 1;  // Of a call.
   LoadOptions load;
   WorkloadOptions workload;  // Its files are not filled in: they stand in clips.
   std::vector<std::string> clips;

@@ -34,10 +34,11 @@ class LoadRunTest : public testing::Test {
   Measurement Run(const WorkloadOptions& workload_options = {.lengths = *ClipLengths::Parse("0.01")}) {
     const auto workload = Workload::Create(workload_options, {});
     EXPECT_TRUE(workload.ok()) << workload.status();
-    return RunLoad(options_, *workload, Connect({.server = server_.address()}, 2).value(), stop_.get_token(), nullptr);
+    return RunLoad(options_, *workload, Connect(connection_, 2).value(), stop_.get_token(), nullptr);
   }
 
   client::FakeServer server_;
+  client::ClientOptions connection_{.server = server_.address(), .max_attempts = 1};
   LoadOptions options_;
   std::stop_source stop_;
 };
@@ -157,6 +158,17 @@ TEST_F(LoadRunTest, AStopEndsTheRunAndItsCalls) {
   EXPECT_TRUE(measurement.interrupted);
   EXPECT_EQ(measurement.totals.sent, 4);
   EXPECT_LT(measurement.measured, absl::Minutes(1));
+}
+
+TEST_F(LoadRunTest, MakesCallsAgainOnlyWhereThatIsAsked) {
+  EndAfter(5);
+  server_.service().RefuseNext(2, grpc::StatusCode::UNAVAILABLE, "10");
+  EXPECT_THAT(Run().failed, ElementsAre(Pair(absl::StatusCode::kUnavailable, 2)));
+  EXPECT_EQ(server_.service().attempts(), 5);
+  connection_.max_attempts = 4;
+  server_.service().RefuseNext(2, grpc::StatusCode::UNAVAILABLE, "10");
+  EXPECT_EQ(Run().succeeded, 5);
+  EXPECT_EQ(server_.service().attempts(), 5 + 7);
 }
 
 TEST_F(LoadRunTest, AServerThatHasGoneFailsCallsHere) {

@@ -74,6 +74,7 @@ TEST(ProgramOptionsTest, StreamsAreAKindOfTheirOwn) {
   };
   EXPECT_THAT(refusal({"--kind", "stream,scene"}), HasSubstr("stream alone"));
   EXPECT_THAT(refusal({"--kind", "stream", "--rate", "5"}), HasSubstr("--rate does nothing with --kind stream"));
+  EXPECT_THAT(refusal({"--kind", "stream", "--max-attempts", "2"}), HasSubstr("--max-attempts does nothing"));
   EXPECT_THAT(refusal({"--kind", "stream", "--objective-p99", "1"}), HasSubstr("--objective-p99 does nothing"));
   EXPECT_THAT(refusal({"--kind", "stream", "--config", "a,b"}), HasSubstr("not a mix"));
   EXPECT_THAT(refusal({"--kind", "stream", "--concurrency", "5000"}), HasSubstr("at most 1024 streams"));
