@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+from collections.abc import Sequence
 
 CONFIGURATION = pathlib.Path(__file__).resolve().parents[2] / "deploy/haproxy/haproxy.cfg"
 # HEARWIRE_HAPROXY: another one than the system's.
@@ -38,13 +39,15 @@ def _put(text: str, old: str, new: str) -> str:
 class Front:
     """Runs HAProxy, master and worker, until `stop` or the end of a with block."""
 
-    def __init__(self, certificates, servers: list[str], bind: str = "", changes: dict[str, str] | None = None):
-        """certificates: tests/e2e's. bind: more of the frontend's line. changes: lines of the file, and what stands for them."""
+    def __init__(self, certificates, servers: list[str], bind: str = "", changes: dict[str, str] | None = None,
+                 host: str = "127.0.0.1", prefix: Sequence[str] = ()):
+        """certificates: tests/e2e's. bind: more of the frontend's line. changes: lines of the file, and what stands for them.
+        host: where it listens; prefix: a command that becomes HAProxy, such as one that enters the namespace of that host."""
         self._folder = tempfile.TemporaryDirectory(prefix="hearwire-front-")
         folder = pathlib.Path(self._folder.name)
         pem = folder / "hearwire.pem"
         pem.write_bytes(certificates.read("server.pem") + certificates.read("server.key"))
-        self.address, self.statistics = f"127.0.0.1:{_free_port()}", f"127.0.0.1:{_free_port()}"
+        self.address, self.statistics = f"{host}:{_free_port()}", f"127.0.0.1:{_free_port()}"
         text = CONFIGURATION.read_text()
         text = _put(text, "    user haproxy\n    group haproxy\n", "")
         text = _put(text, "/run/haproxy/hearwire.sock", str(folder / "admin.sock"))
@@ -60,7 +63,7 @@ class Front:
         self._file.write_text(text)
         self._log = open(folder / "log", "w+")
         self.process = subprocess.Popen(
-            [PROGRAM, "-W", "-db", "-f", str(self._file)], stdout=self._log, stderr=subprocess.STDOUT,
+            [*prefix, PROGRAM, "-W", "-db", "-f", str(self._file)], stdout=self._log, stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL)
         self.wait_for(len(servers))
 

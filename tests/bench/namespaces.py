@@ -1,4 +1,4 @@
-"""Network namespaces: callers and a server, each with an address of its own."""
+"""Network namespaces as machines, each with an address of its own. Take root."""
 
 from __future__ import annotations
 
@@ -44,6 +44,53 @@ class Star:
             subprocess.run(["ip", "netns", "delete", name], capture_output=True)
 
     def __enter__(self) -> Star:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+class Lan:
+    """Namespaces on one switch, 10.98.0.1, 10.98.0.2, …, which reach each other and nothing else."""
+
+    def __init__(self, members: int):
+        self._names = [f"hearwire-lan-{os.getpid()}-{i}" for i in range(members + 1)]
+        try:
+            for name in self._names:
+                _ip("netns", "add", name)
+                _ip("-n", name, "link", "set", "lo", "up")
+            switch = self._names[0]
+            _ip("-n", switch, "link", "add", "switch", "type", "bridge")
+            _ip("-n", switch, "link", "set", "switch", "up")
+            for i, name in enumerate(self._names[1:], 1):
+                _ip("-n", switch, "link", "add", f"to{i}", "type", "veth", "peer", "name", "lan", "netns", name)
+                _ip("-n", switch, "link", "set", f"to{i}", "master", "switch", "up")
+                _ip("-n", name, "address", "add", f"{self.address(i)}/24", "dev", "lan")
+                _ip("-n", name, "link", "set", "lan", "up")
+        except BaseException:
+            self.remove()
+            raise
+
+    @staticmethod
+    def address(member: int) -> str:
+        """Of member 1, 2, …"""
+        return f"10.98.0.{member}"
+
+    def inside(self, member: int) -> list[str]:
+        """The start of a command that runs what follows there."""
+        return ["ip", "netns", "exec", self._names[member]]
+
+    def cut_off(self, member: int, cut: bool) -> None:
+        """Every packet to and from it is dropped without a word, or no longer."""
+        for chain in ("INPUT", "OUTPUT"):
+            subprocess.run([*self.inside(member), "iptables", "-A" if cut else "-D", chain, "-o" if chain == "OUTPUT" else "-i",
+                            "lan", "-j", "DROP"], check=True, capture_output=True)
+
+    def remove(self) -> None:
+        for name in self._names:
+            subprocess.run(["ip", "netns", "delete", name], capture_output=True)
+
+    def __enter__(self) -> Lan:
         return self
 
     def __exit__(self, *_: object) -> None:
