@@ -66,11 +66,14 @@ class ServiceHarness {
   std::shared_ptr<grpc::Channel> NewChannel() { return server_->InProcessChannel({}); }
   std::unique_ptr<v1::EmbeddingService::Stub> NewStub() { return v1::EmbeddingService::NewStub(NewChannel()); }
   // Likewise over a socket of its own.
-  std::unique_ptr<v1::EmbeddingService::Stub> NewConnection() {
+  std::shared_ptr<grpc::Channel> NewConnectionChannel() {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    return v1::EmbeddingService::NewStub(
-        grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(port_), grpc::InsecureChannelCredentials(), arguments));
+    return grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(port_), grpc::InsecureChannelCredentials(),
+                                     arguments);
+  }
+  std::unique_ptr<v1::EmbeddingService::Stub> NewConnection() {
+    return v1::EmbeddingService::NewStub(NewConnectionChannel());
   }
   // The records so far, oldest first; waits until there are so many.
   std::vector<KeptRecord> WaitForRecords(size_t count);
