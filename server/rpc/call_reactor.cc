@@ -32,10 +32,11 @@ void CallReactor::WriteReply() {
   account_.set_reply_bytes(static_cast<int64_t>(reply_bytes_->Length()));
 }
 
-void CallReactor::Run(CallRequest request, const AudioClips& clips, absl::Duration max_deadline,
+void CallReactor::Run(CallRequest request, ClipFields clip_fields, absl::Duration max_deadline,
                       std::unique_ptr<ReplyWriter> writer, Pipeline* pipeline) {
-  clips_ = &clips;
-  account_.set_clips(clips.size());
+  clip_fields_ = std::move(clip_fields);
+  account_.set_clips(static_cast<int>(request.clips.size()));
+  request.request_bytes = account_.request_bytes();
   writer_ = std::move(writer);
   request.deadline = std::min(ReadDeadline(context_->raw_deadline()), account_.start() + max_deadline);
   for (const LaneRequest& lane : request.lanes) works_.push_back(lane.work);
@@ -61,7 +62,7 @@ std::optional<CallError> CallReactor::OnRows(const WindowRows& rows) {
 void CallReactor::OnEnd(const CallError* error, const CallReport& report, std::unique_ptr<Admission::Share> held) {
   held_ = std::move(held);
   if (error != nullptr) {
-    const std::string& field = error->clip ? ClipField(*clips_, *error->clip, error->field) : fault_field_;
+    const std::string field = error->clip ? clip_fields_(*error->clip, error->field) : fault_field_;
     Finish(account_.Fail({*error, field}, report));
     return;
   }

@@ -6,6 +6,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,7 +34,7 @@ class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
   Request* NewRequest(int64_t bytes) {
     account_.set_request_bytes(bytes);
     account_.TakeMessage(bytes);
-    auto request = std::make_unique<Request>();
+    auto request = std::make_shared<Request>();
     Request* const made = request.get();
     request_ = std::move(request);
     return made;
@@ -57,8 +58,11 @@ class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
   void Fail(const RequestFault& fault);
   void Succeed();
 
-  // Hands the call to the pipeline. `clips` is of the request, and `writer` writes into the reply.
-  void Run(CallRequest request, const AudioClips& clips, absl::Duration max_deadline,
+  // The path of the request's field that an error about a clip is about.
+  using ClipFields = std::function<std::string(int clip, AudioField field)>;
+
+  // Hands the call to the pipeline. `clip_fields` may look at the request, and `writer` writes into the reply.
+  void Run(CallRequest request, ClipFields clip_fields, absl::Duration max_deadline,
            std::unique_ptr<ReplyWriter> writer, Pipeline* pipeline);
 
   // As CallAccount::set_config.
@@ -88,9 +92,9 @@ class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
   grpc::CallbackServerContext* const context_;
   CallAccount account_;
   grpc::ByteBuffer* const reply_bytes_;
-  std::unique_ptr<google::protobuf::Message> request_;
+  std::shared_ptr<void> request_;
   std::unique_ptr<google::protobuf::Message> reply_;
-  const AudioClips* clips_ = nullptr;
+  ClipFields clip_fields_;
   std::unique_ptr<ReplyWriter> writer_;
   std::string fault_field_;                 // Of what the writer refused.
   std::unique_ptr<Admission::Share> held_;  // Until the reply has left.

@@ -1,13 +1,13 @@
 #include "server/rpc/embedding_service.h"
 
 #include <algorithm>
-#include <exception>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/concurrency/border.h"
 #include "server/pipeline/call_errors.h"
 #include "server/pipeline/lane_plan.h"
+#include "server/rpc/call_intake.h"
 #include "server/rpc/call_reactor.h"
 #include "server/rpc/classify_writer.h"
 #include "server/rpc/read_message.h"
@@ -19,22 +19,7 @@
 namespace hearwire {
 namespace {
 
-constexpr absl::Duration kRetryWhileStarting = absl::Seconds(1);
 constexpr absl::Duration kRetryWhenFullOfStreams = absl::Seconds(1);
-constexpr absl::Duration kRetryWhileDraining = absl::Seconds(1);  // Another server, or this one's successor.
-
-RequestFault Starting() {
-  return {{.status = absl::UnavailableError("the server is starting: its networks are not checked yet"),
-           .reason = reason::kStarting,
-           .retry_after = kRetryWhileStarting},
-          ""};
-}
-
-RequestFault Draining() {
-  CallError error = ShuttingDown();
-  error.retry_after = kRetryWhileDraining;
-  return {std::move(error), ""};
-}
 
 RequestFault NoStreams() {
   return {{.status = absl::UnimplementedError("this server takes no streams (its --max-streams is 0): send whole clips "
@@ -94,28 +79,6 @@ void WriteLimits(const EmbeddingServiceOptions& options, v1::Limits* limits) {
   limits->set_max_piece_bytes(static_cast<uint64_t>(options.streams.max_piece_bytes));
 }
 
-// Takes the value out of a step's result, or fails the call.
-template <typename T>
-bool Take(std::variant<T, RequestFault> result, T* value, CallReactor* call) {
-  if (const RequestFault* fault = std::get_if<RequestFault>(&result)) {
-    call->Fail(*fault);
-    return false;
-  }
-  *value = std::move(std::get<T>(result));
-  return true;
-}
-
-// What every handler of a unary call begins with: who calls and whether they may, and then the request. Null: the call
-// has failed. gRPC shows the bytes as constant; they are this call's, and nobody reads them again.
-template <typename Request>
-const Request* Enter(const grpc::ByteBuffer* bytes, int max_clips, CallReactor* call) {
-  auto* const message = call->NewRequest<Request>(static_cast<int64_t>(bytes->Length()));
-  std::optional<RequestFault> fault = call->PassDoor();
-  if (!fault) fault = ReadMessage(const_cast<grpc::ByteBuffer*>(bytes), MostFields(max_clips), message);
-  if (fault) call->Fail(*fault);
-  return fault ? nullptr : message;
-}
-
 // What calls of heads are counted under: the network that computes for all of them.
 std::string_view NetworkLabel(const std::vector<std::shared_ptr<const LoadedHead>>& heads) {
   const std::shared_ptr<const LoadedNetwork>& network = heads.front()->network;
@@ -154,64 +117,28 @@ EmbeddingServiceImpl::EmbeddingServiceImpl(const EmbeddingServiceOptions& option
       models_(models),
       pipeline_(pipeline),
       metrics_(metrics),
-      open_door_(options_.door == nullptr ? std::make_unique<Door>() : nullptr),
-      door_(options_.door == nullptr ? open_door_.get() : options_.door),
+      intake_(metrics, options_.door, options_.calls_by_peer, options_.on_call, MostFields(options_.max_clips)),
       open_streams_(options_.streams.max_streams),
       stream_parts_{pipeline, models, options_.streams, options_.default_config, options_.precision},
       watch_(std::make_unique<StreamWatch>(WatchPeriod(options_.streams))) {}
 
 EmbeddingServiceImpl::~EmbeddingServiceImpl() = default;
 
-CallReactor* EmbeddingServiceImpl::NewCall(grpc::CallbackServerContext* context, std::string_view method,
-                                           grpc::ByteBuffer* reply) const {
-  return new CallReactor(context, method, reply, sinks());
-}
-
-std::optional<RequestFault> EmbeddingServiceImpl::CountIn(Needs needs) {
-  // Counted before it looks: whoever drains sets the state first and then reads the count.
-  in_flight_.fetch_add(1);
-  const State state = state_.load();
-  if (state == State::kOpen || (state == State::kStarting && needs == Needs::kNothing)) return std::nullopt;
-  if (state == State::kDraining && late_admissions_.fetch_sub(1) > 0) return std::nullopt;
-  in_flight_.fetch_sub(1);
-  return state == State::kStarting ? Starting() : Draining();
-}
-
-// What escapes `handler` before it has answered or handed the call on fails the call; later nothing can be contained.
-template <typename Handler>
-CallReactor* EmbeddingServiceImpl::Handle(CallReactor* call, Handler handler) noexcept {
-  const absl::Status thrown = Contain([&] { handler(call); });
-  if (thrown.ok()) return call;
-  if (call->has_begun()) std::terminate();
-  call->Fail({FromContained(thrown), ""});
-  return call;
-}
-
-bool EmbeddingServiceImpl::Admit(CallReactor* call, Needs needs) {
-  std::optional<RequestFault> fault = CountIn(needs);
-  if (!fault) {
-    call->CountOut(&in_flight_);
-    fault = door_->TakeCall(call->caller(), call->request_bytes());
-  }
-  if (fault) call->Fail(*fault);
-  return !fault;
-}
-
 void EmbeddingServiceImpl::Run(CallReactor* call, const AudioClips& clips, CallRequest request,
                                std::unique_ptr<ReplyWriter> writer) {
-  request.request_bytes = call->request_bytes();
-  call->Run(std::move(request), clips, options_.max_deadline, std::move(writer), pipeline_);
+  const auto clip_fields = [&clips](int clip, AudioField field) { return ClipField(clips, clip, field); };
+  call->Run(std::move(request), clip_fields, options_.max_deadline, std::move(writer), pipeline_);
 }
 
 template <typename Request, typename Response>
 void EmbeddingServiceImpl::Embed(CallReactor* call, LaneKind kind, const grpc::ByteBuffer* bytes) {
-  const auto* message = Enter<Request>(bytes, options_.max_clips, call);
+  const auto* message = intake_.Enter<Request>(bytes, call);
   if (message == nullptr) return;
   const std::string& name = message->config().empty() ? options_.default_config : message->config();
   call->set_config(name);
-  if (!Admit(call)) return;
+  if (!intake_.Admit(call)) return;
   ServedConfig served;
-  v1::ElementType element_type;
+  v1::ElementType element_type = v1::ELEMENT_TYPE_UNSPECIFIED;
   CallRequest request;
   if (!Take(ReadConfig(name, models_->Get()->networks), &served, call) ||
       !Take(ReadElementType(message->element_type()), &element_type, call) ||
@@ -233,7 +160,7 @@ void EmbeddingServiceImpl::Embed(CallReactor* call, LaneKind kind, const grpc::B
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetSceneEmbeddings(grpc::CallbackServerContext* context,
                                                                    const grpc::ByteBuffer* request,
                                                                    grpc::ByteBuffer* reply) {
-  return Handle(NewCall(context, "GetSceneEmbeddings", reply), [&](CallReactor* call) {
+  return intake_.Handle(context, "GetSceneEmbeddings", reply, [&](CallReactor* call) {
     Embed<v1::GetSceneEmbeddingsRequest, v1::GetSceneEmbeddingsResponse>(call, LaneKind::kScene, request);
   });
 }
@@ -241,19 +168,19 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetSceneEmbeddings(grpc::Callbac
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTimestampEmbeddings(grpc::CallbackServerContext* context,
                                                                        const grpc::ByteBuffer* request,
                                                                        grpc::ByteBuffer* reply) {
-  return Handle(NewCall(context, "GetTimestampEmbeddings", reply), [&](CallReactor* call) {
+  return intake_.Handle(context, "GetTimestampEmbeddings", reply, [&](CallReactor* call) {
     Embed<v1::GetTimestampEmbeddingsRequest, v1::GetTimestampEmbeddingsResponse>(call, LaneKind::kTimestamps, request);
   });
 }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTags(grpc::CallbackServerContext* context,
                                                         const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
-  return Handle(NewCall(context, "GetTags", reply), [&](CallReactor* call) {
-    const auto* message = Enter<v1::GetTagsRequest>(bytes, options_.max_clips, call);
+  return intake_.Handle(context, "GetTags", reply, [&](CallReactor* call) {
+    const auto* message = intake_.Enter<v1::GetTagsRequest>(bytes, call);
     if (message == nullptr) return;
     const std::string& name = message->network().empty() ? default_network_ : message->network();
     call->set_config(name);
-    if (!Admit(call)) return;
+    if (!intake_.Admit(call)) return;
     CallRequest request;
     ServedConfig served;
     if (!Take(ReadNetwork(name, models_->Get()->networks), &served, call) ||
@@ -275,14 +202,14 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTags(grpc::CallbackServerCont
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* EmbeddingServiceImpl::StreamEmbeddings(
     grpc::CallbackServerContext* context) {
-  const auto stream = StreamReactor::Create(context, sinks(), stream_parts_);
+  const auto stream = StreamReactor::Create(context, intake_.sinks(), stream_parts_);
   std::optional<RequestFault> fault = stream->PassDoor();
   if (!fault && options_.streams.max_streams == 0) fault = NoStreams();
   const Caller caller = stream->caller();
-  if (!fault && !(fault = CountIn(Needs::kNetworks))) {
+  if (!fault && !(fault = intake_.CountIn(CallIntake::Needs::kNetworks))) {
     fault = stream->TakeCall();
     if (!fault) fault = CountStreamIn(caller);
-    if (fault) in_flight_.fetch_sub(1);
+    if (fault) intake_.CountOut();
   }
   if (fault) {
     stream->Refuse(*fault);
@@ -293,7 +220,7 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* EmbeddingServiceImp
   stream->Begin([this, name = caller.name] {
     open_streams_.Leave(name);
     ReportStreams();
-    in_flight_.fetch_sub(1);
+    intake_.CountOut();
   });
   return stream.get();
 }
@@ -327,9 +254,9 @@ void EmbeddingServiceImpl::CancelStreams() { watch_->CancelAll(); }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListConfigs(grpc::CallbackServerContext* context,
                                                             const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
-  return Handle(NewCall(context, "ListConfigs", reply), [&](CallReactor* call) {
-    const auto* message = Enter<v1::ListConfigsRequest>(bytes, options_.max_clips, call);
-    if (message == nullptr || !Admit(call, Needs::kNothing)) return;
+  return intake_.Handle(context, "ListConfigs", reply, [&](CallReactor* call) {
+    const auto* message = intake_.Enter<v1::ListConfigsRequest>(bytes, call);
+    if (message == nullptr || !intake_.Admit(call, CallIntake::Needs::kNothing)) return;
     auto* const response = call->NewReply<v1::ListConfigsResponse>();
     const std::shared_ptr<const Models> models = models_->Get();
     for (const Config& config : Configs()) {
@@ -345,9 +272,9 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListConfigs(grpc::CallbackServer
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::Classify(grpc::CallbackServerContext* context,
                                                          const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
-  return Handle(NewCall(context, "Classify", reply), [&](CallReactor* call) {
-    const auto* message = Enter<v1::ClassifyRequest>(bytes, options_.max_clips, call);
-    if (message == nullptr || !Admit(call)) return;
+  return intake_.Handle(context, "Classify", reply, [&](CallReactor* call) {
+    const auto* message = intake_.Enter<v1::ClassifyRequest>(bytes, call);
+    if (message == nullptr || !intake_.Admit(call)) return;
     std::vector<std::shared_ptr<const LoadedHead>> heads;
     CallRequest request;
     if (!Take(ReadHeads(message->heads(), models_->Get()->heads), &heads, call)) return;
@@ -364,8 +291,9 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::Classify(grpc::CallbackServerCon
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListHeads(grpc::CallbackServerContext* context,
                                                           const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
-  return Handle(NewCall(context, "ListHeads", reply), [&](CallReactor* call) {
-    if (Enter<v1::ListHeadsRequest>(bytes, options_.max_clips, call) == nullptr || !Admit(call, Needs::kNothing))
+  return intake_.Handle(context, "ListHeads", reply, [&](CallReactor* call) {
+    if (intake_.Enter<v1::ListHeadsRequest>(bytes, call) == nullptr ||
+        !intake_.Admit(call, CallIntake::Needs::kNothing))
       return;
     auto* const response = call->NewReply<v1::ListHeadsResponse>();
     const std::shared_ptr<const Models> models = models_->Get();

@@ -7,7 +7,6 @@
 #ifndef HEARWIRE_SERVER_RPC_EMBEDDING_SERVICE_H_
 #define HEARWIRE_SERVER_RPC_EMBEDDING_SERVICE_H_
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -25,6 +24,7 @@
 #include "server/pipeline/call.h"
 #include "server/pipeline/pipeline.h"
 #include "server/pipeline/served_models.h"
+#include "server/rpc/call_intake.h"
 #include "server/rpc/door.h"
 #include "server/rpc/stream_reactor.h"
 #include "server/telemetry/call_log.h"
@@ -32,7 +32,6 @@
 
 namespace hearwire {
 
-class CallReactor;
 class ReplyWriter;
 class StreamWatch;
 
@@ -86,14 +85,11 @@ class EmbeddingServiceImpl final : public rpc_internal::RawMethods {
 
   // Before the first Open, calls are answered UNAVAILABLE, STARTING (try again in a second). Call it when the self-test
   // has passed.
-  void Open() { state_.store(State::kOpen); }
+  void Open() { intake_.Open(); }
 
   // From now on calls are answered UNAVAILABLE, SHUTTING_DOWN (try again in a second), streams too, but for the first
   // `arriving`: the calls that had begun and whose messages were still on their way. Those taken before go on. Once.
-  void BeginDrain(int64_t arriving) {
-    late_admissions_.store(arriving);
-    state_.store(State::kDraining);
-  }
+  void BeginDrain(int64_t arriving) { intake_.BeginDrain(arriving); }
 
   // Open streams, and those that come later, end with UNAVAILABLE, SHUTTING_DOWN, and the facts by which another server
   // goes on. A drain that has to end calls this first. Does not block.
@@ -102,7 +98,10 @@ class EmbeddingServiceImpl final : public rpc_internal::RawMethods {
   void CancelStreams();
 
   // Calls that were taken and whose answers have not been sent. One that is refused counts for that moment.
-  int64_t calls_in_flight() const { return in_flight_.load(); }
+  int64_t calls_in_flight() const { return intake_.calls_in_flight(); }
+
+  // Through which the calls of other services go, so that all of this holds for them. As long as the service lives.
+  CallIntake* intake() { return &intake_; }
 
   grpc::ServerUnaryReactor* GetSceneEmbeddings(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                                grpc::ByteBuffer* reply) override;
@@ -120,32 +119,12 @@ class EmbeddingServiceImpl final : public rpc_internal::RawMethods {
                                       grpc::ByteBuffer* reply) override;
 
  private:
-  enum class State { kStarting, kOpen, kDraining };
-
   EmbeddingServiceImpl(const EmbeddingServiceOptions& options, const ServedModels* models, Pipeline* pipeline,
                        Metrics* metrics, std::string default_network);
-
-  CallReactor* NewCall(grpc::CallbackServerContext* context, std::string_view method, grpc::ByteBuffer* reply) const;
-  CallSinks sinks() const { return {metrics_, door_, options_.on_call, options_.calls_by_peer}; }
-
-  // Where a call goes that the door has let in.
-  enum class Needs {
-    kNetworks,  // STARTING until the self-test has passed.
-    kNothing,   // What is known as soon as the server listens.
-  };
-  // Counts the call in; who counts it out is told. Else says why not.
-  std::optional<RequestFault> CountIn(Needs needs);
-  // What every handler of a unary call goes on with when it knows the caller and has read the message: whether the
-  // server takes calls, and the caller's limits. False: the call has been failed.
-  bool Admit(CallReactor* call, Needs needs = Needs::kNetworks);
 
   // Counts a stream in, or says why not.
   std::optional<RequestFault> CountStreamIn(const Caller& caller);
   void ReportStreams();
-
-  // Runs a handler of a unary call, and returns the call.
-  template <typename Handler>
-  CallReactor* Handle(CallReactor* call, Handler handler) noexcept;
 
   // Both methods of embeddings: `call` then runs or has failed.
   template <typename Request, typename Response>
@@ -159,11 +138,7 @@ class EmbeddingServiceImpl final : public rpc_internal::RawMethods {
   const ServedModels* const models_;
   Pipeline* const pipeline_;
   Metrics* const metrics_;
-  const std::unique_ptr<Door> open_door_;  // Where the options have none.
-  Door* const door_;
-  std::atomic<State> state_ = State::kStarting;
-  std::atomic<int64_t> in_flight_ = 0;
-  std::atomic<int64_t> late_admissions_ = 0;
+  CallIntake intake_;
   StreamCounter open_streams_;
   const StreamParts stream_parts_;
   std::unique_ptr<StreamWatch> watch_;  // Of streams.

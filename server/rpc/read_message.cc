@@ -67,13 +67,14 @@ bool ParseAtOnce(grpc::ByteBuffer* bytes, google::protobuf::Message* message) {
   return reader.status().ok() && message->ParseFromZeroCopyStream(&reader);
 }
 
-template <typename Request>
-bool ParseLarge(grpc::ByteBuffer* bytes, Request* message) {
+// By a stream that gives each slice back.
+template <typename Parse>
+bool ParseSlices(grpc::ByteBuffer* bytes, Parse parse) {
   std::vector<grpc::Slice> slices;
   if (!bytes->Dump(&slices).ok()) return false;
   bytes->Clear();
   ConsumedSlices stream(std::move(slices));
-  return ParseInParts(&stream, message);
+  return parse(&stream);
 }
 
 MessageFields FieldsOf(grpc::ByteBuffer* bytes, const google::protobuf::Descriptor& type, int64_t most) {
@@ -104,7 +105,8 @@ std::optional<RequestFault> Read(grpc::ByteBuffer* bytes, int64_t most_fields, g
 template <typename Request>
 std::optional<RequestFault> ReadWithAudio(grpc::ByteBuffer* bytes, int64_t most_fields, Request* message) {
   return Read(bytes, most_fields, message, [&] {
-    return bytes->Length() < kLargeMessage ? ParseAtOnce(bytes, message) : ParseLarge(bytes, message);
+    if (bytes->Length() < kLargeMessage) return ParseAtOnce(bytes, message);
+    return ParseSlices(bytes, [&](ConsumedSlices* stream) { return ParseInParts(stream, message); });
   });
 }
 
@@ -136,6 +138,11 @@ std::optional<RequestFault> ReadSmallMessage(grpc::ByteBuffer* bytes, google::pr
   bytes->Clear();
   return InvalidRequest("", absl::StrCat("the message has ", length, " bytes; a ", message->GetDescriptor()->name(),
                                          " has at most ", kSmallMessageBytes));
+}
+
+std::optional<RequestFault> ReadMessage(grpc::ByteBuffer* bytes, int64_t most_fields,
+                                        google::protobuf::Message* message, const ParseStream& parse) {
+  return Read(bytes, most_fields, message, [&] { return ParseSlices(bytes, parse); });
 }
 
 void WriteMessage(const google::protobuf::Message& message, grpc::ByteBuffer* bytes) {
