@@ -2,6 +2,7 @@
 
 #include <grpcpp/support/server_interceptor.h>
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "hearwire/v1/embedding.grpc.pb.h"
+#include "inference/open_inference.grpc.pb.h"
 
 namespace hearwire {
 namespace {
@@ -28,19 +30,24 @@ class CountedCall final : public grpc::experimental::Interceptor {
   const CallsByPeer::Counted by_peer_;
 };
 
-// Calls of our own service have no interceptor, and none of its cost.
+// Calls of our own services, which count them, have no interceptor, and none of its cost.
 class CountOthers final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
   explicit CountOthers(CallsByPeer* calls) : calls_(calls) {}
 
   grpc::experimental::Interceptor* CreateServerInterceptor(grpc::experimental::ServerRpcInfo* info) override {
     const std::string_view method = info->method() != nullptr ? info->method() : "";
-    return method.substr(0, own_.size()) == own_ ? nullptr : new CountedCall(calls_, info->server_context()->peer());
+    for (const std::string& own : own_) {
+      if (method.substr(0, own.size()) == own) return nullptr;
+    }
+    return new CountedCall(calls_, info->server_context()->peer());
   }
 
  private:
   CallsByPeer* const calls_;
-  const std::string own_ = absl::StrCat("/", v1::EmbeddingService::service_full_name(), "/");
+  const std::array<std::string, 2> own_ = {
+      absl::StrCat("/", v1::EmbeddingService::service_full_name(), "/"),
+      absl::StrCat("/", inference::GRPCInferenceService::service_full_name(), "/")};
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "hearwire/v1/embedding.grpc.pb.h"
+#include "inference/open_inference.grpc.pb.h"
 #include "server/concurrency/border.h"
 #include "server/rpc/read_message.h"
 #include "server/rpc/status.h"
@@ -85,8 +86,8 @@ ServerReflectionResponse Reflect(const ServerReflectionRequest& request) {
   switch (request.message_request_case()) {
     case ServerReflectionRequest::kListServices:
       for (const char* service :
-           {v1::EmbeddingService::service_full_name(), grpc::health::v1::Health::service_full_name(),
-            ServerReflection::service_full_name()}) {
+           {v1::EmbeddingService::service_full_name(), inference::GRPCInferenceService::service_full_name(),
+            grpc::health::v1::Health::service_full_name(), ServerReflection::service_full_name()}) {
         response.mutable_list_services_response()->add_service()->set_name(service);
       }
       return response;

@@ -6,18 +6,15 @@
 #include <atomic>
 #include <optional>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/address_space.h"
 #include "server/batch_timeout.h"
 #include "server/calls_in_flight.h"
 #include "server/check_default_config.h"
 #include "server/concurrency/border.h"
-#include "server/concurrency/mutex.h"
 #include "server/connection_metrics.h"
 #include "server/engine_options.h"
 #include "server/exposure.h"
@@ -26,6 +23,7 @@
 #include "server/listening/connection_limits.h"
 #include "server/load_metrics.h"
 #include "server/make_door.h"
+#include "server/open_inference/inference_service.h"
 #include "server/pipeline/head_catalog.h"
 #include "server/pipeline/metrics_observer.h"
 #include "server/pipeline/pipeline.h"
@@ -129,6 +127,7 @@ class ComposedServer final : public Server {
   std::unique_ptr<LoadMetrics> load_metrics_;
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<EmbeddingServiceImpl> service_;
+  std::unique_ptr<InferenceService> inference_;
   std::shared_ptr<TlsStore> tls_;  // Null: no TLS.
   ListeningServer grpc_;
   std::unique_ptr<Renewals> renewals_;
@@ -156,8 +155,8 @@ absl::Status ComposedServer::OpenDoor() {
   absl::StatusOr<std::unique_ptr<Door>> door = MakeDoor(options_);
   if (!door.ok()) return door.status();
   door_ = *std::move(door);
-  health_ =
-      std::make_unique<HealthService>(std::vector<std::string>{v1::EmbeddingService::service_full_name()}, door_.get());
+  health_ = std::make_unique<HealthService>(
+      std::vector<std::string>{v1::EmbeddingService::service_full_name(), InferenceService::Name()}, door_.get());
   if (options_.tls_cert.empty()) return absl::OkStatus();
   absl::StatusOr<std::shared_ptr<TlsStore>> tls =
       TlsStore::Create({options_.tls_cert, options_.tls_key, options_.tls_client_ca}, absl::Now());
@@ -246,6 +245,7 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
       EmbeddingServiceImpl::Create(serving, models_.get(), pipeline_.get(), metrics_.get());
   if (!service.ok()) return service.status();
   service_ = *std::move(service);
+  inference_ = std::make_unique<InferenceService>(serving, models_.get(), service_->intake(), pipeline_.get());
   return absl::OkStatus();
 }
 
@@ -294,7 +294,7 @@ absl::Status ComposedServer::Start() {
                                  .is_exempt = [this](std::string_view address) { return door_->TrustsProxy(address); },
                                  .memory_bytes = seams_.machine.memory_bytes};
   absl::StatusOr<ListeningServer> grpc =
-      StartGrpcServer(options_, capacity, {service_.get(), health_.get()}, tls_, sinks);
+      StartGrpcServer(options_, capacity, {service_.get(), inference_.get(), health_.get()}, tls_, sinks);
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
 

@@ -28,7 +28,8 @@ CallAccount::CallAccount(grpc::CallbackServerContext* context, std::string_view 
   if (trace_) context->AddTrailingMetadata(kTraceparentKey, trace_->Traceparent());
 }
 
-std::optional<RequestFault> CallAccount::PassDoor() {
+std::optional<RequestFault> CallAccount::PassDoor(Entry entry) {
+  if (entry == Entry::kHealth) return sinks_.door->EnterHealth(*context_, method_);
   std::variant<Caller, RequestFault> entered = sinks_.door->Enter(*context_, method_);
   if (auto* fault = std::get_if<RequestFault>(&entered)) return std::move(*fault);
   caller_ = std::move(std::get<Caller>(entered));
@@ -54,6 +55,7 @@ grpc::Status CallAccount::Fail(const RequestFault& fault, const CallReport& repo
 void CallAccount::Report(const absl::Status& status, std::string_view reason, const CallReport& report) const {
   const absl::Duration total = SteadyTime::Now() - start_;
   sinks_.metrics->OnCall(method_, config_, status.code(), total);
+  if (tally_ != nullptr) tally_->OnCall(status.ok(), total, clips_, report);
   if (!caller_.name.empty()) {
     // What the caller's limits think of it, its next call is told.
     if (!is_stream_) (void)sinks_.door->Take(caller_, 0, report.audio);

@@ -31,9 +31,22 @@ struct CallSinks {
   CallsByPeer* calls_by_peer;                             // May be null.
 };
 
+// Told of the calls of one kind when they end. Thread-safe.
+class CallTally {
+ public:
+  virtual ~CallTally() = default;
+  virtual void OnCall(bool succeeded, absl::Duration total, int clips, const CallReport& report) = 0;
+};
+
 // One for each call, used before its Finish. Not thread-safe.
 class CallAccount {
  public:
+  // Where a call wants to go.
+  enum class Entry {
+    kCaller,  // To what callers are let in for.
+    kHealth,  // To what may be open to everybody: it is nobody's call.
+  };
+
   // Counts the time from here. Puts the request's id, and the call's part of a trace, into the trailing metadata.
   // method: a literal.
   CallAccount(grpc::CallbackServerContext* context, std::string_view method, CallSinks sinks);
@@ -41,9 +54,11 @@ class CallAccount {
   // The config's or network's name for logs and metrics; the first 200 bytes are kept.
   void set_config(std::string_view name) { config_ = std::string(name.substr(0, 200)); }
   // Who calls, from then on; or why they may not.
-  std::optional<RequestFault> PassDoor();
+  std::optional<RequestFault> PassDoor(Entry entry = Entry::kCaller);
   const Caller& caller() const { return caller_; }
   void set_clips(int clips) { clips_ = clips; }
+  // Outlives the call.
+  void set_tally(CallTally* tally) { tally_ = tally; }
   // Of the messages on the wire, for the access log.
   void set_request_bytes(int64_t bytes) { request_bytes_ = bytes; }
   int64_t request_bytes() const { return request_bytes_; }
@@ -74,6 +89,7 @@ class CallAccount {
   Caller caller_;  // Without a name until it has passed the door.
   std::string config_;
   std::optional<TraceContext> trace_;  // Where the caller sent one.
+  CallTally* tally_ = nullptr;
   int clips_ = 0;
   int64_t request_bytes_ = 0;
   int64_t reply_bytes_ = 0;

@@ -36,7 +36,7 @@ void CallReactor::Run(CallRequest request, ClipFields clip_fields, absl::Duratio
                       std::unique_ptr<ReplyWriter> writer, Pipeline* pipeline) {
   clip_fields_ = std::move(clip_fields);
   account_.set_clips(static_cast<int>(request.clips.size()));
-  request.request_bytes = account_.request_bytes();
+  request.request_bytes = std::max(request.request_bytes, account_.request_bytes());
   writer_ = std::move(writer);
   request.deadline = std::min(ReadDeadline(context_->raw_deadline()), account_.start() + max_deadline);
   for (const LaneRequest& lane : request.lanes) works_.push_back(lane.work);

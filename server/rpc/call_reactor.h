@@ -47,7 +47,9 @@ class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
     return made;
   }
 
-  std::optional<RequestFault> PassDoor() { return account_.PassDoor(); }
+  std::optional<RequestFault> PassDoor(CallAccount::Entry entry = CallAccount::Entry::kCaller) {
+    return account_.PassDoor(entry);
+  }
   const Caller& caller() const { return account_.caller(); }
   int64_t request_bytes() const { return account_.request_bytes(); }
 
@@ -61,12 +63,14 @@ class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
   // The path of the request's field that an error about a clip is about.
   using ClipFields = std::function<std::string(int clip, AudioField field)>;
 
-  // Hands the call to the pipeline. `clip_fields` may look at the request, and `writer` writes into the reply.
+  // Hands the call to the pipeline. request.request_bytes: where they are more than came. `clip_fields` may look at the
+  // request, and `writer` writes into the reply.
   void Run(CallRequest request, ClipFields clip_fields, absl::Duration max_deadline,
            std::unique_ptr<ReplyWriter> writer, Pipeline* pipeline);
 
-  // As CallAccount::set_config.
+  // As CallAccount has them.
   void set_config(std::string_view name) { account_.set_config(name); }
+  void set_tally(CallTally* tally) { account_.set_tally(tally); }
 
   // Takes one off `in_flight`, which outlives this, when the answer has been sent or cannot be.
   void CountOut(std::atomic<int64_t>* in_flight) { in_flight_ = in_flight; }

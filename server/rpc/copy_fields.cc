@@ -64,4 +64,33 @@ bool CopyField(uint32_t tag, CodedInputStream* input, CodedOutputStream* output)
   }
 }
 
+bool SkipField(uint32_t tag, CodedInputStream* input) {
+  if (tag >> kWireTypeBits == 0) return false;
+  switch (WireTypeOf(tag)) {
+    case WireType::kVarint: {
+      uint64_t value;
+      return input->ReadVarint64(&value);
+    }
+    case WireType::kFixed64:
+      return input->Skip(sizeof(uint64_t));
+    case WireType::kFixed32:
+      return input->Skip(sizeof(uint32_t));
+    case WireType::kBytes: {
+      uint32_t size;
+      return input->ReadVarint32(&size) && size <= INT32_MAX && input->Skip(static_cast<int>(size));
+    }
+    case WireType::kGroup: {
+      const uint32_t end = EndOfGroup(tag);
+      if (!input->IncrementRecursionDepth()) return false;
+      for (uint32_t inner = input->ReadTag(); inner != end; inner = input->ReadTag()) {
+        if (!SkipField(inner, input)) return false;
+      }
+      input->DecrementRecursionDepth();
+      return true;
+    }
+    default:
+      return false;
+  }
+}
+
 }  // namespace hearwire

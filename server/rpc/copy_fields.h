@@ -23,6 +23,8 @@ void WriteBytes(uint32_t tag, const std::string& bytes, google::protobuf::io::Co
 bool CopyField(uint32_t tag, google::protobuf::io::CodedInputStream* input,
                google::protobuf::io::CodedOutputStream* output);
 
+bool SkipField(uint32_t tag, google::protobuf::io::CodedInputStream* input);
+
 // All fields up to the end of the message that `input` is in: `take` is told each one's tag, and reads the rest of it.
 template <typename Take>
 bool TakeFields(google::protobuf::io::CodedInputStream* input, Take take) {

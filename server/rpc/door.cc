@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "hearwire/v1/embedding.pb.h"
+#include "inference/open_inference.pb.h"
 #include "server/rpc/caller_name.h"
 
 namespace hearwire {
@@ -79,10 +80,11 @@ std::optional<RequestFault> ToFault(const std::string& caller, const std::option
 
 std::vector<std::string> ServiceMethods() {
   std::vector<std::string> methods;
-  const google::protobuf::ServiceDescriptor* service =
-      v1::GetTagsRequest::descriptor()->file()->FindServiceByName("EmbeddingService");
-  methods.reserve(static_cast<size_t>(service->method_count()));
-  for (int i = 0; i < service->method_count(); ++i) methods.push_back(service->method(i)->name());
+  for (const google::protobuf::ServiceDescriptor* service :
+       {v1::GetTagsRequest::descriptor()->file()->service(0),
+        inference::ModelInferRequest::descriptor()->file()->service(0)}) {
+    for (int i = 0; i < service->method_count(); ++i) methods.push_back(service->method(i)->name());
+  }
   return methods;
 }
 

@@ -20,7 +20,7 @@
 
 namespace hearwire {
 
-// Methods of hearwire.v1.EmbeddingService, for lists of what a token is for.
+// Methods of hearwire.v1.EmbeddingService and inference.GRPCInferenceService, for lists of what a token is for.
 std::vector<std::string> ServiceMethods();
 
 // Of a connection's auth context: the uid of the process at the other end of a socket of the machine, in digits.

@@ -13,6 +13,7 @@
 #include "server/pipeline/call_errors.h"
 #include "server/rpc/lift_audio.h"
 #include "server/rpc/message_fields.h"
+#include "server/rpc/read_parts.h"
 
 namespace hearwire {
 namespace {
@@ -140,8 +141,8 @@ std::optional<RequestFault> ReadSmallMessage(grpc::ByteBuffer* bytes, google::pr
                                          " has at most ", kSmallMessageBytes));
 }
 
-std::optional<RequestFault> ReadMessage(grpc::ByteBuffer* bytes, int64_t most_fields,
-                                        google::protobuf::Message* message, const ParseStream& parse) {
+std::optional<RequestFault> ReadParts(grpc::ByteBuffer* bytes, int64_t most_fields, google::protobuf::Message* message,
+                                      const ParseStream& parse) {
   return Read(bytes, most_fields, message, [&] { return ParseSlices(bytes, parse); });
 }
 

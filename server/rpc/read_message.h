@@ -6,12 +6,10 @@
 #ifndef HEARWIRE_SERVER_RPC_READ_MESSAGE_H_
 #define HEARWIRE_SERVER_RPC_READ_MESSAGE_H_
 
-#include <google/protobuf/io/zero_copy_stream.h>
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <optional>
 
 #include "hearwire/v1/embedding.pb.h"
@@ -46,12 +44,6 @@ inline constexpr int64_t kSmallMessageBytes = 4 << 10;
 
 // As ReadMessage, but INVALID_ARGUMENT, unread, for a message of more than kSmallMessageBytes.
 std::optional<RequestFault> ReadSmallMessage(grpc::ByteBuffer* bytes, google::protobuf::Message* message);
-
-// For requests of other services: `parse` makes of the bytes whatever it makes, `message` among it. It gives each slice
-// of them back when it has read it. False: they are no such message.
-using ParseStream = std::function<bool(google::protobuf::io::ZeroCopyInputStream* bytes)>;
-std::optional<RequestFault> ReadMessage(grpc::ByteBuffer* bytes, int64_t most_fields,
-                                        google::protobuf::Message* message, const ParseStream& parse);
 
 // bytes: empty before.
 void WriteMessage(const google::protobuf::Message& message, grpc::ByteBuffer* bytes);

@@ -8,25 +8,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/names/nearest_names.h"
+#include "server/rpc/request_faults.h"
 
 namespace hearwire {
 namespace {
 
 constexpr int kSuggestions = 3;
-
-// method: that lists all names.
-RequestFault Unknown(const char* what, std::string_view name, absl::Span<const std::string_view> names,
-                     const char* method, std::string_view reason, std::string field = "") {
-  std::vector<std::string> nearest;
-  for (const std::string_view near : NearestNames(name, names, kSuggestions)) nearest.emplace_back(near);
-  const std::string suggestion = nearest.empty() ? ""
-                                                 : absl::StrCat("; the nearest ", nearest.size() == 1 ? "is " : "are ",
-                                                                absl::StrJoin(nearest, ", "));
-  return {{.status = absl::NotFoundError(
-               absl::StrCat("no ", what, " is called ", Quoted(name), suggestion, "; ", method, " lists all")),
-           .reason = reason},
-          std::move(field)};
-}
 
 template <typename Entries>
 std::vector<std::string_view> NamesOf(const Entries& entries) {
@@ -55,9 +42,30 @@ RequestFault InvalidRequest(std::string field, std::string_view message, std::st
           std::move(field)};
 }
 
+RequestFault UnknownName(const char* what, std::string_view name, absl::Span<const std::string_view> names,
+                         const char* method, std::string_view reason, std::string field) {
+  std::vector<std::string> nearest;
+  for (const std::string_view near : NearestNames(name, names, kSuggestions)) nearest.emplace_back(near);
+  const std::string suggestion = nearest.empty() ? ""
+                                                 : absl::StrCat("; the nearest ", nearest.size() == 1 ? "is " : "are ",
+                                                                absl::StrJoin(nearest, ", "));
+  return {{.status = absl::NotFoundError(
+               absl::StrCat("no ", what, " is called ", Quoted(name), suggestion, "; ", method, " lists all")),
+           .reason = reason},
+          std::move(field)};
+}
+
+std::optional<RequestFault> CheckClipCount(int64_t clips, int max_clips, std::string_view field) {
+  if (clips <= max_clips) return std::nullopt;
+  return InvalidRequest(std::string(field),
+                        absl::StrCat("there are ", clips, "; this server takes at most ", max_clips,
+                                     " clips in a call (its --max-clips): split it into several calls"),
+                        reason::kTooManyClips);
+}
+
 std::variant<ServedConfig, RequestFault> ReadConfig(std::string_view name, const NetworkCatalog& networks) {
   const Config* config = FindConfig(name);
-  if (config == nullptr) return Unknown("config", name, NamesOf(Configs()), "ListConfigs", reason::kUnknownConfig);
+  if (config == nullptr) return UnknownName("config", name, NamesOf(Configs()), "ListConfigs", reason::kUnknownConfig);
   std::shared_ptr<const LoadedNetwork> network = networks.Find(config->network->name);
   if (network == nullptr) return NotLoaded(absl::StrCat("config ", std::string(name)), *config->network);
   return ServedConfig{config, std::move(network)};
@@ -65,7 +73,7 @@ std::variant<ServedConfig, RequestFault> ReadConfig(std::string_view name, const
 
 std::variant<ServedConfig, RequestFault> ReadNetwork(std::string_view name, const NetworkCatalog& networks) {
   const NetworkInfo* info = FindNetwork(name);
-  if (info == nullptr) return Unknown("network", name, NamesOf(Networks()), "ListConfigs", reason::kUnknownNetwork);
+  if (info == nullptr) return UnknownName("network", name, NamesOf(Networks()), "ListConfigs", reason::kUnknownNetwork);
   std::shared_ptr<const LoadedNetwork> network = networks.Find(name);
   if (network == nullptr) return NotLoaded(absl::StrCat("network ", std::string(name)), *info);
   const auto configs = Configs();
@@ -106,7 +114,7 @@ std::variant<std::vector<std::shared_ptr<const LoadedHead>>, RequestFault> ReadH
     if (loaded == nullptr) {
       std::vector<std::string_view> known;
       for (const auto& head : heads.heads()) known.push_back(head->head.name);
-      return Unknown("head", names[i], known, "ListHeads", reason::kUnknownHead, field);
+      return UnknownName("head", names[i], known, "ListHeads", reason::kUnknownHead, field);
     }
     const auto [place, is_new] = places.emplace(loaded.get(), i);
     if (!is_new)
@@ -118,12 +126,7 @@ std::variant<std::vector<std::shared_ptr<const LoadedHead>>, RequestFault> ReadH
 
 std::variant<std::vector<AudioSource>, RequestFault> ReadClips(const AudioClips& clips, int max_clips) {
   if (clips.empty()) return InvalidRequest("clips", "there are none; a call has at least one clip");
-  if (clips.size() > max_clips) {
-    return InvalidRequest("clips",
-                          absl::StrCat("there are ", clips.size(), "; this server takes at most ", max_clips,
-                                       " clips in a call (its --max-clips): split it into several calls"),
-                          reason::kTooManyClips);
-  }
+  if (std::optional<RequestFault> fault = CheckClipCount(clips.size(), max_clips, "clips")) return *std::move(fault);
   std::vector<AudioSource> sources;
   sources.reserve(clips.size());
   for (int i = 0; i < clips.size(); ++i) {

@@ -40,9 +40,19 @@ constexpr std::array kConfigMethods = {std::string_view("GetSceneEmbeddings"),
                                        std::string_view("GetTimestampEmbeddings"),
                                        std::string_view("StreamEmbeddings")};
 constexpr std::string_view kClassify = "Classify";
+constexpr std::string_view kModelInfer = "ModelInfer";  // Of configs and networks.
 constexpr std::array kNetworkMethods = {std::string_view("GetTags"), kClassify};
-constexpr std::array kListMethods = {std::string_view("ListConfigs"), std::string_view("ListHeads")};
+constexpr std::array kListMethods = {std::string_view("ListConfigs"),     std::string_view("ListHeads"),
+                                     std::string_view("ServerLive"),      std::string_view("ServerReady"),
+                                     std::string_view("ModelReady"),      std::string_view("ServerMetadata"),
+                                     std::string_view("ModelMetadata"),   std::string_view("ModelConfig"),
+                                     std::string_view("ModelStatistics"), std::string_view("RepositoryIndex")};
 constexpr std::array kStages = {std::string_view("decode"), std::string_view("queue"), std::string_view("inference")};
+
+std::vector<std::string> Both(std::vector<std::string> some, const std::vector<std::string>& others) {
+  some.insert(some.end(), others.begin(), others.end());
+  return some;
+}
 
 Histogram::BucketBoundaries DurationBuckets() {
   return {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300};
@@ -158,9 +168,17 @@ PrometheusMetrics::PrometheusMetrics(const MetricsOptions& options, std::shared_
     AddCallCounters(method, kUnknown, false);
   }
   AddCallCounters(kClassify, kSeveralNetworks, false);
+  for (const auto* names : {&options.configs, &options.networks}) {
+    for (const std::string& name : *names) AddCallCounters(kModelInfer, name, true);
+  }
+  for (const auto* names : {&options.known_configs, &options.known_networks}) {
+    for (const std::string& name : *names) AddCallCounters(kModelInfer, name, false);
+  }
+  AddCallCounters(kModelInfer, kUnknown, false);
   for (const std::string_view method : kListMethods) AddCallCounters(method, "", true);
   for (const std::string_view method : kConfigMethods) SetLoaded(method, options.configs);
   for (const std::string_view method : kNetworkMethods) SetLoaded(method, options.networks);
+  SetLoaded(kModelInfer, Both(options.configs, options.networks));
   AddCallCounters(kUnknown, kUnknown, false);
 
   queue_duration_ =
@@ -241,6 +259,7 @@ void PrometheusMetrics::SetLoaded(std::string_view method, const std::vector<std
 void PrometheusMetrics::OnLoaded(const std::vector<std::string>& configs, const std::vector<std::string>& networks) {
   for (const std::string_view method : kConfigMethods) SetLoaded(method, configs);
   for (const std::string_view method : kNetworkMethods) SetLoaded(method, networks);
+  SetLoaded(kModelInfer, Both(configs, networks));
 }
 
 void PrometheusMetrics::OnPlaced(const std::vector<PlacedNetwork>& networks) {

@@ -54,6 +54,7 @@ ALLOWED = {
         "server/pipeline",
         "server/telemetry",
     },
+    "server/open_inference": MODELS | {"server/audio", "server/names", "server/pipeline", "server/rpc"},
     "server": MODELS
     | {
         "models/cuda",
@@ -66,6 +67,7 @@ ALLOWED = {
         "server/engines",
         "server/listening",
         "server/names",
+        "server/open_inference",
         "server/pipeline",
         "server/rpc",
         "server/telemetry",

@@ -30,7 +30,8 @@ def _generate() -> str:
     folder = tempfile.mkdtemp(prefix="hearwire-proto-")
     proto = REPOSITORY / "proto"
     code = protoc.main(
-        ["protoc", f"-I{proto}", f"--python_out={folder}", f"--grpc_python_out={folder}", "hearwire/v1/embedding.proto"]
+        ["protoc", f"-I{proto}", f"--python_out={folder}", f"--grpc_python_out={folder}"]
+        + ["hearwire/v1/embedding.proto", "inference/open_inference.proto"]
     )
     assert code == 0, "protoc refused the proto"
     sys.path.insert(0, folder)
@@ -40,6 +41,8 @@ def _generate() -> str:
 _generate()
 pb = importlib.import_module("hearwire.v1.embedding_pb2")
 pb_grpc = importlib.import_module("hearwire.v1.embedding_pb2_grpc")
+inference_pb = importlib.import_module("inference.open_inference_pb2")
+inference_pb_grpc = importlib.import_module("inference.open_inference_pb2_grpc")
 
 MESSAGE_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 

@@ -55,18 +55,27 @@ BOMBS = {
     "unknown groups": b"\x7b\x7c" * (10 << 20),
     "a clip of unknown fields": b"\x12\x80\x80\x80\x05" + b"\x7a\x00" * (5 << 20),
 }
-METHODS = ["GetTags", "Classify", "ListConfigs", "StreamEmbeddings"]
+MODEL = b"\x0a\x22hearwire_mn01_all_b_mel_avgs.scene"
+INFERENCE_BOMBS = {
+    "empty parameters": b"\x22\x00" * (10 << 20),
+    "empty inputs": b"\x2a\x00" * (10 << 20),
+    "empty raw contents": b"\x3a\x00" * (10 << 20),
+    "a shape of many sizes": MODEL + b"\x2a\x85\x80\x80\x0a\x1a\x80\x80\x80\x0a" + b"\x01" * (20 << 20),
+    "integers of a byte": MODEL + b"\x2a\x8a\x80\x80\x0a\x2a\x85\x80\x80\x0a\x12\x80\x80\x80\x0a" + b"\x01" * (20 << 20),
+}
+METHODS = ["GetTags", "Classify", "ListConfigs", "StreamEmbeddings", "ModelInfer", "ModelMetadata"]
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_message_of_small_fields_takes_no_more_than_its_bytes(method: str) -> None:
     with hearwire_server.Server("--device=cpu") as server:
         make = server.channel.stream_unary if method.startswith("Stream") else server.channel.unary_unary
-        call = make(f"/hearwire.v1.EmbeddingService/{method}")
+        service = "inference.GRPCInferenceService" if method.startswith("Model") else "hearwire.v1.EmbeddingService"
+        call = make(f"/{service}/{method}")
         calm = memory(server.process.pid)["VmHWM"]
-        for name, bomb in BOMBS.items():
-            if method == "ListConfigs" and name == "a clip of unknown fields":
-                continue  # It knows no clips: one field.
+        for name, bomb in (BOMBS | (INFERENCE_BOMBS if method == "ModelInfer" else {})).items():
+            if name == "a clip of unknown fields" and method in ("ListConfigs", "ModelInfer", "ModelMetadata"):
+                continue  # They know no clips there: one field.
             with pytest.raises(grpc.RpcError) as error:
                 call(iter([bomb]) if method.startswith("Stream") else bomb, timeout=60)
             assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT, (name, error.value)

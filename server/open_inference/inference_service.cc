@@ -1,0 +1,221 @@
+#include "server/open_inference/inference_service.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/names/nearest_names.h"
+#include "server/open_inference/inference_clips.h"
+#include "server/open_inference/inference_parameters.h"
+#include "server/open_inference/inference_writer.h"
+#include "server/open_inference/write_models.h"
+
+namespace hearwire {
+namespace {
+
+LaneRequest LaneOf(const InferenceModel& model, const ServedConfig& served) {
+  const Config& config = *served.config;
+  const bool timestamps = model.kind == InferenceModel::Kind::kTimestamps;
+  return {.kind = timestamps ? LaneKind::kTimestamps : LaneKind::kScene,
+          .network = served.network,
+          .readouts = {model.kind == InferenceModel::Kind::kTags ? LogitsReadout() : config.readout},
+          .timestamp_window_samples = config.timestamp_window_samples,
+          .min_samples = timestamps ? config.min_timestamp_samples() : config.min_scene_samples()};
+}
+
+}  // namespace
+
+InferenceService::InferenceService(const EmbeddingServiceOptions& options, const ServedModels* served,
+                                   CallIntake* intake, Pipeline* pipeline)
+    : max_clips_(options.max_clips),
+      max_deadline_(options.max_deadline),
+      precision_(options.precision),
+      served_(served),
+      intake_(intake),
+      pipeline_(pipeline),
+      counts_(models_.models().size()) {}
+
+grpc::ServerUnaryReactor* InferenceService::ModelInfer(grpc::CallbackServerContext* context,
+                                                       const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
+  return intake_->Handle(context, "ModelInfer", reply, [&](CallReactor* call) {
+    const auto* request = intake_->Enter<InferenceRequest>(bytes, call);
+    if (request == nullptr) return;
+    call->set_config(request->message.model_name());
+    const InferenceModel* model = nullptr;
+    if (!Take(models_.Find(request->message.model_name(), request->message.model_version()), &model, call)) return;
+    call->set_config(model->label());
+    call->set_tally(&CountsOf(*model));
+    if (intake_->Admit(call)) Infer(*request, *model, call);
+  });
+}
+
+void InferenceService::Infer(const InferenceRequest& request, const InferenceModel& model, CallReactor* call) {
+  ServedConfig served;
+  InferenceParameters parameters;
+  std::vector<std::string_view> outputs;
+  InferenceClips clips;
+  if (!Take(ReadServed(model, served_->Get()->networks), &served, call) ||
+      !Take(ReadParameters(request.message, model.kind), &parameters, call) ||
+      !Take(ReadOutputs(request.message, model.kind), &outputs, call) ||
+      !Take(ReadInferenceClips(request, parameters.sample_rate_hz, max_clips_), &clips, call)) {
+    return;
+  }
+  const bool tags = model.kind == InferenceModel::Kind::kTags;
+  const InferenceReply reply = {.model = &model,
+                                .space = {tags ? "" : served.config->name, served.network, precision_},
+                                .outputs = std::move(outputs),
+                                .id = request.message.id(),
+                                .input = clips.input,
+                                .clips = static_cast<int>(clips.clips.size()),
+                                .top_k = parameters.top_k};
+  auto writer = NewInferenceWriter(reply, call->NewReply<inference::ModelInferResponse>());
+  CallRequest run;
+  run.lanes.push_back(LaneOf(model, served));
+  run.clips = std::move(clips.clips);
+  run.request_bytes = request.held_bytes();
+  call->Run(
+      std::move(run),
+      [input = clips.input](int clip, AudioField field) { return InferenceClipField(input, clip, field); },
+      max_deadline_, std::move(writer), pipeline_);
+}
+
+template <typename Request, typename Response, typename Fill>
+grpc::ServerUnaryReactor* InferenceService::Tell(grpc::CallbackServerContext* context, std::string_view method,
+                                                 const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply, Fill fill) {
+  return intake_->Handle(context, method, reply, [&](CallReactor* call) {
+    const auto* request = intake_->Enter<Request>(bytes, call);
+    if (request == nullptr || !intake_->Admit(call, CallIntake::Needs::kNothing)) return;
+    if (const std::optional<RequestFault> fault = fill(*request, call->NewReply<Response>())) return call->Fail(*fault);
+    call->Succeed();
+  });
+}
+
+template <typename Request, typename Response, typename Fill>
+grpc::ServerUnaryReactor* InferenceService::TellHealth(grpc::CallbackServerContext* context, std::string_view method,
+                                                       const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply,
+                                                       Fill fill) {
+  return intake_->Handle(context, method, reply, [&](CallReactor* call) {
+    auto* const request = call->NewRequest<Request>(static_cast<int64_t>(bytes->Length()));
+    std::optional<RequestFault> fault = call->PassDoor(CallAccount::Entry::kHealth);
+    if (!fault) fault = ReadSmallMessage(const_cast<grpc::ByteBuffer*>(bytes), request);
+    if (fault) return call->Fail(*fault);
+    fill(call->NewReply<Response>());
+    call->Succeed();
+  });
+}
+
+grpc::ServerUnaryReactor* InferenceService::ServerLive(grpc::CallbackServerContext* context,
+                                                       const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
+  return TellHealth<inference::ServerLiveRequest, inference::ServerLiveResponse>(
+      context, "ServerLive", bytes, reply, [](inference::ServerLiveResponse* response) { response->set_live(true); });
+}
+
+grpc::ServerUnaryReactor* InferenceService::ServerReady(grpc::CallbackServerContext* context,
+                                                        const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
+  return TellHealth<inference::ServerReadyRequest, inference::ServerReadyResponse>(
+      context, "ServerReady", bytes, reply,
+      [this](inference::ServerReadyResponse* response) { response->set_ready(intake_->is_open()); });
+}
+
+grpc::ServerUnaryReactor* InferenceService::ServerMetadata(grpc::CallbackServerContext* context,
+                                                           const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
+  const auto fill = [this](const inference::ServerMetadataRequest&,
+                           inference::ServerMetadataResponse* response) -> std::optional<RequestFault> {
+    response->set_name(kPlatform);
+    response->set_version(HEARWIRE_VERSION);
+    for (const char* extension : {"model_configuration", "model_repository", "statistics"}) {
+      response->add_extensions(extension);
+    }
+    return std::nullopt;
+  };
+  return Tell<inference::ServerMetadataRequest, inference::ServerMetadataResponse>(context, "ServerMetadata", bytes,
+                                                                                   reply, fill);
+}
+
+grpc::ServerUnaryReactor* InferenceService::RepositoryIndex(grpc::CallbackServerContext* context,
+                                                            const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
+  const auto fill = [this](const inference::RepositoryIndexRequest& request,
+                           inference::RepositoryIndexResponse* response) -> std::optional<RequestFault> {
+    if (!request.repository_name().empty()) {
+      return InvalidRequest("repository_name", absl::StrCat("there is no ", Quoted(request.repository_name()),
+                                                            ": the one repository has no name"));
+    }
+    for (const InferenceModel& model : models_.models()) {
+      const bool loaded = IsLoaded(model);
+      const bool ready = loaded && intake_->is_open();
+      if (!ready && request.ready()) continue;
+      auto* const entry = response->add_models();
+      entry->set_name(model.name);
+      entry->set_version(std::string(kModelVersion));
+      entry->set_state(ready ? "READY" : "UNAVAILABLE");
+      if (loaded && !ready) entry->set_reason("the server is starting");
+      if (!loaded)
+        entry->set_reason(absl::StrCat("network ", std::string(model.config->network->name), " is not loaded"));
+    }
+    return std::nullopt;
+  };
+  return Tell<inference::RepositoryIndexRequest, inference::RepositoryIndexResponse>(context, "RepositoryIndex", bytes,
+                                                                                     reply, fill);
+}
+
+grpc::ServerUnaryReactor* InferenceService::ModelReady(grpc::CallbackServerContext* context,
+                                                       const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
+  const auto fill = [this](const inference::ModelReadyRequest& request,
+                           inference::ModelReadyResponse* response) -> std::optional<RequestFault> {
+    auto found = models_.Find(request.name(), request.version());
+    if (auto* fault = std::get_if<RequestFault>(&found)) return std::move(*fault);
+    response->set_ready(intake_->is_open() && IsLoaded(*std::get<const InferenceModel*>(found)));
+    return std::nullopt;
+  };
+  return Tell<inference::ModelReadyRequest, inference::ModelReadyResponse>(context, "ModelReady", bytes, reply, fill);
+}
+
+grpc::ServerUnaryReactor* InferenceService::ModelMetadata(grpc::CallbackServerContext* context,
+                                                          const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
+  const auto fill = [this](const inference::ModelMetadataRequest& request,
+                           inference::ModelMetadataResponse* response) -> std::optional<RequestFault> {
+    auto found = models_.Find(request.name(), request.version());
+    if (auto* fault = std::get_if<RequestFault>(&found)) return std::move(*fault);
+    WriteMetadata(*std::get<const InferenceModel*>(found), response);
+    return std::nullopt;
+  };
+  return Tell<inference::ModelMetadataRequest, inference::ModelMetadataResponse>(context, "ModelMetadata", bytes, reply,
+                                                                                 fill);
+}
+
+grpc::ServerUnaryReactor* InferenceService::ModelConfig(grpc::CallbackServerContext* context,
+                                                        const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
+  const auto fill = [this](const inference::ModelConfigRequest& request,
+                           inference::ModelConfigResponse* response) -> std::optional<RequestFault> {
+    auto found = models_.Find(request.name(), request.version());
+    if (auto* fault = std::get_if<RequestFault>(&found)) return std::move(*fault);
+    WriteModelConfig(*std::get<const InferenceModel*>(found), max_clips_, response->mutable_config());
+    return std::nullopt;
+  };
+  return Tell<inference::ModelConfigRequest, inference::ModelConfigResponse>(context, "ModelConfig", bytes, reply,
+                                                                             fill);
+}
+
+grpc::ServerUnaryReactor* InferenceService::ModelStatistics(grpc::CallbackServerContext* context,
+                                                            const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
+  const auto fill = [this](const inference::ModelStatisticsRequest& request,
+                           inference::ModelStatisticsResponse* response) -> std::optional<RequestFault> {
+    if (request.name().empty()) {
+      for (const InferenceModel& model : models_.models()) {
+        if (IsLoaded(model)) WriteStatistics(model, CountsOf(model), response->add_model_stats());
+      }
+      return std::nullopt;
+    }
+    auto found = models_.Find(request.name(), request.version());
+    if (auto* fault = std::get_if<RequestFault>(&found)) return std::move(*fault);
+    const InferenceModel& model = *std::get<const InferenceModel*>(found);
+    auto served = ReadServed(model, served_->Get()->networks);
+    if (auto* fault = std::get_if<RequestFault>(&served)) return std::move(*fault);
+    WriteStatistics(model, CountsOf(model), response->add_model_stats());
+    return std::nullopt;
+  };
+  return Tell<inference::ModelStatisticsRequest, inference::ModelStatisticsResponse>(context, "ModelStatistics", bytes,
+                                                                                     reply, fill);
+}
+
+}  // namespace hearwire
