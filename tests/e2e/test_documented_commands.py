@@ -45,6 +45,7 @@ ELSEWHERE = {
     "cat tls.crt tls.key | sudo ": "tests/attack/test_front.py",
     "hearwire.Client(": "client/python/tests/test_connection.py",
     "hearwire.ray.": "client/python/tests/test_bulk_ray.py, as are the servers that it is given",
+    "perf_analyzer ": "tests/e2e/test_open_inference.py",
     "client = hearwire.Client(": "client/python/tests/test_connection.py",
 }
 # A block's lines that are no commands: what is printed, and what stands in a file.
