@@ -15,6 +15,7 @@
 #include "models/native/aligned_floats.h"
 #include "models/native/native_backend.h"
 #include "models/native/packed_network.h"
+#include "models/native/products.h"
 #include "models/native/wide_pass.h"
 #include "tests/fixtures/random_network.h"
 
@@ -81,7 +82,8 @@ void Run(double width) {
 
   const Kernels kernels = BestKernels();
   const PackedNetwork packed = PackNetwork(*weights, {.n_mels = kMels}, kernels);
-  WidePass wide(kernels);
+  Products products(kernels);
+  WidePass wide(kernels, products);
   AlignedFloats map;
   map.Reserve(size_t{kFrames} * kMels * kernels.Pad(static_cast<size_t>(weights->shape.stem_channels)));
   const auto run_wide = [&](WideMaps maps) { wide.Run(packed.wide, window, maps); };
