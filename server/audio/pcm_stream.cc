@@ -103,7 +103,7 @@ absl::Status PcmStream::AppendWhole(std::string_view bytes, std::vector<float>* 
     if (*count == 0) return absl::OkStatus();
     const absl::Span<float> values = absl::MakeSpan(values_).first(*count * format_.channel_count);
     const size_t before = samples->size();
-    const absl::Status status = converter_->Append(values, samples);
+    absl::Status status = converter_->Append(values, samples);
     LeaveOutUnsettled(before, samples);
     if (!status.ok()) return status;
   }
