@@ -302,17 +302,22 @@ bool StreamSession::MayResume(const absl::Status& status) const {
   if (absl::IsUnavailable(status)) return true;
   // Nothing was written for longer than the server bears: more may come yet.
   if (absl::IsDeadlineExceeded(status) && ErrorReason(status) == "STREAM_IDLE") return true;
-  // Proxies may put this in the place of what the server said, HAProxy 2.6 where it ended the stream before its client
-  // did. What this client cancels has ended already, and the server itself gives a reason with every failure.
-  if (absl::IsCancelled(status) && ErrorReason(status).empty()) return true;
+  // Proxies may put this in the place of the server's code, HAProxy 2.6 where it ended the stream before its client
+  // did. What the server gave for a reason may come through all the same, or be lost too. What this client cancels has
+  // ended already.
+  if (absl::IsCancelled(status)) {
+    const std::string reason = ErrorReason(status);
+    return reason.empty() || reason == "SHUTTING_DOWN" || reason == "STREAM_IDLE";
+  }
   // The next server may be busy: it says so, and when it may not be.
   return absl::IsResourceExhausted(status) && !call_started_ && RetryDelay(status).has_value();
 }
 
 absl::StatusOr<int64_t> StreamSession::ResumeSample(const absl::Status& status) const {
   int64_t sample = answers_.NeededFromSample();
-  // A server that says where knows better; but only one that had started says it of this stream.
-  if (call_started_) {
+  // A server that says where knows better; but only one that had started says it of this stream, and where a proxy
+  // ended the call, rows before that may be lost.
+  if (call_started_ && !absl::IsCancelled(status)) {
     const std::map<std::string, std::string> facts = ErrorMetadata(status);
     if (const auto fact = facts.find("resume_sample"); fact != facts.end()) {
       const char* end = fact->second.data() + fact->second.size();

@@ -109,7 +109,7 @@ def test_a_corpus_is_embedded_whole_though_a_server_dies_and_files_are_broken(co
     output = tmp_path / "embeddings"
     flag = "--max-clips=97"
     stage = hearwire.ray.Stage(server_flags=[flag], workers=2, batch_size=20)
-    killer = WhenWritten(output, 1, lambda: (kill(flag), len(rows_in(output))))
+    killer = WhenWritten(output, 5, lambda: (kill(flag), len(rows_in(output))))
     written = stage.write(corpus, output)
     killer.ended.set()
     killed, before = killer.result

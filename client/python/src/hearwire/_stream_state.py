@@ -260,9 +260,9 @@ class StreamState:
         busy = error.code is grpc.StatusCode.RESOURCE_EXHAUSTED and not self.call_started
         # Nothing was sent for longer than the server bears: more may come yet.
         idle = error.code is grpc.StatusCode.DEADLINE_EXCEEDED and error.reason == "STREAM_IDLE"
-        # Proxies may put this in the place of what the server said, HAProxy 2.6 where it ended the stream before its
-        # client did. The server itself gives a reason with every failure.
-        lost = error.code is grpc.StatusCode.CANCELLED and not error.reason
+        # Proxies may put this in the place of the server's code, HAProxy 2.6 where it ended the stream before its client
+        # did. What the server gave for a reason may come through all the same, or be lost too.
+        lost = error.code is grpc.StatusCode.CANCELLED and error.reason in ("", "SHUTTING_DOWN", "STREAM_IDLE")
         gone = error.code is grpc.StatusCode.UNAVAILABLE or lost
         if not gone and not idle and not (busy and error.retry_delay is not None):
             return None
@@ -278,7 +278,8 @@ class StreamState:
         sample = self._needed_from_sample()
         # A server that says where knows better; but only one that had started says it of this stream.
         said = error.metadata.get("resume_sample")
-        if self.call_started and said is not None:
+        # Where a proxy ended the call, rows before that may be lost.
+        if self.call_started and said is not None and error.code is not grpc.StatusCode.CANCELLED:
             if not said.isdecimal():
                 raise _calls.contradiction(f"its resume_sample {said} is no number")
             sample = int(said)
