@@ -70,14 +70,16 @@ def corpus(tmp_path_factory):
     return folder
 
 
-def kill(flag):
-    """Ends the server that has this flag as by a fault, and returns whether there was one."""
+def kill(flag, after_cpu_seconds=0.0):
+    """Ends the server that has this flag as by a fault, once it has used so much, and returns whether there was one."""
     for path in glob.glob("/proc/[0-9]*/cmdline"):
         try:
             words = pathlib.Path(path).read_bytes().split(b"\0")
+            times = pathlib.Path(path).with_name("stat").read_text().rsplit(")", 1)[1].split()
         except OSError:
             continue  # It has just ended.
-        if words[0].endswith(b"hearwire-server") and flag.encode() in words:
+        cpu_seconds = (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+        if words[0].endswith(b"hearwire-server") and flag.encode() in words and cpu_seconds >= after_cpu_seconds:
             os.kill(int(path.split("/")[2]), signal.SIGKILL)
             return True
     return False
@@ -88,32 +90,29 @@ def rows_in(output):
     return table.to_pylist()
 
 
-class WhenWritten(threading.Thread):
-    """Calls `then` once `files` are in the output."""
+class Killer(threading.Thread):
+    """Ends one server that has this flag in the middle of its work."""
 
-    def __init__(self, output, files, then):
+    def __init__(self, flag):
         super().__init__(daemon=True)
-        self._output, self._files, self._then = output, files, then
-        self.result = None
-        self.ended = threading.Event()
+        self._flag, self.has_killed, self.ended = flag, False, threading.Event()
         self.start()
 
     def run(self):
-        while len(glob.glob(f"{self._output}/*.parquet")) < self._files:
-            if self.ended.wait(0.01):
-                return
-        self.result = self._then()
+        # A start takes less than this, and half the corpus more.
+        while not self.has_killed and not self.ended.wait(0.01):
+            self.has_killed = kill(self._flag, after_cpu_seconds=0.2)
 
 
 def test_a_corpus_is_embedded_whole_though_a_server_dies_and_files_are_broken(corpus, own_server, tmp_path):
     output = tmp_path / "embeddings"
     flag = "--max-clips=97"
     stage = hearwire.ray.Stage(server_flags=[flag], workers=2, batch_size=20)
-    killer = WhenWritten(output, 5, lambda: (kill(flag), len(rows_in(output))))
+    killer = Killer(flag)
     written = stage.write(corpus, output)
     killer.ended.set()
-    killed, before = killer.result
-    assert killed and before < 400
+    killer.join()
+    assert killer.has_killed
     assert written == hearwire.ray.Written(rows=404, errors=4)
 
     rows = {row["path"]: row for row in rows_in(output)}
