@@ -9,18 +9,15 @@
 #include "server/open_inference/inference_parameters.h"
 #include "server/open_inference/inference_writer.h"
 #include "server/open_inference/write_models.h"
+#include "server/pipeline/lane_plan.h"
 
 namespace hearwire {
 namespace {
 
 LaneRequest LaneOf(const InferenceModel& model, const ServedConfig& served) {
-  const Config& config = *served.config;
-  const bool timestamps = model.kind == InferenceModel::Kind::kTimestamps;
-  return {.kind = timestamps ? LaneKind::kTimestamps : LaneKind::kScene,
-          .network = served.network,
-          .readouts = {model.kind == InferenceModel::Kind::kTags ? LogitsReadout() : config.readout},
-          .timestamp_window_samples = config.timestamp_window_samples,
-          .min_samples = timestamps ? config.min_timestamp_samples() : config.min_scene_samples()};
+  const LaneKind kind = model.kind == InferenceModel::Kind::kTimestamps ? LaneKind::kTimestamps : LaneKind::kScene;
+  const bool tags = model.kind == InferenceModel::Kind::kTags;
+  return MakeLane(kind, served.network, *served.config, tags ? LogitsReadout() : served.config->readout);
 }
 
 }  // namespace
@@ -88,6 +85,19 @@ grpc::ServerUnaryReactor* InferenceService::Tell(grpc::CallbackServerContext* co
     if (const std::optional<RequestFault> fault = fill(*request, call->NewReply<Response>())) return call->Fail(*fault);
     call->Succeed();
   });
+}
+
+template <typename Request, typename Response, typename Write>
+grpc::ServerUnaryReactor* InferenceService::TellOfModel(grpc::CallbackServerContext* context, std::string_view method,
+                                                        const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply,
+                                                        Write write) {
+  const auto fill = [&](const Request& request, Response* response) -> std::optional<RequestFault> {
+    auto found = models_.Find(request.name(), request.version());
+    if (auto* fault = std::get_if<RequestFault>(&found)) return std::move(*fault);
+    write(*std::get<const InferenceModel*>(found), response);
+    return std::nullopt;
+  };
+  return Tell<Request, Response>(context, method, bytes, reply, fill);
 }
 
 template <typename Request, typename Response, typename Fill>
@@ -160,40 +170,25 @@ grpc::ServerUnaryReactor* InferenceService::RepositoryIndex(grpc::CallbackServer
 
 grpc::ServerUnaryReactor* InferenceService::ModelReady(grpc::CallbackServerContext* context,
                                                        const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
-  const auto fill = [this](const inference::ModelReadyRequest& request,
-                           inference::ModelReadyResponse* response) -> std::optional<RequestFault> {
-    auto found = models_.Find(request.name(), request.version());
-    if (auto* fault = std::get_if<RequestFault>(&found)) return std::move(*fault);
-    response->set_ready(intake_->is_open() && IsLoaded(*std::get<const InferenceModel*>(found)));
-    return std::nullopt;
-  };
-  return Tell<inference::ModelReadyRequest, inference::ModelReadyResponse>(context, "ModelReady", bytes, reply, fill);
+  return TellOfModel<inference::ModelReadyRequest, inference::ModelReadyResponse>(
+      context, "ModelReady", bytes, reply, [this](const InferenceModel& model, auto* response) {
+        response->set_ready(intake_->is_open() && IsLoaded(model));
+      });
 }
 
 grpc::ServerUnaryReactor* InferenceService::ModelMetadata(grpc::CallbackServerContext* context,
                                                           const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
-  const auto fill = [this](const inference::ModelMetadataRequest& request,
-                           inference::ModelMetadataResponse* response) -> std::optional<RequestFault> {
-    auto found = models_.Find(request.name(), request.version());
-    if (auto* fault = std::get_if<RequestFault>(&found)) return std::move(*fault);
-    WriteMetadata(*std::get<const InferenceModel*>(found), response);
-    return std::nullopt;
-  };
-  return Tell<inference::ModelMetadataRequest, inference::ModelMetadataResponse>(context, "ModelMetadata", bytes, reply,
-                                                                                 fill);
+  return TellOfModel<inference::ModelMetadataRequest, inference::ModelMetadataResponse>(
+      context, "ModelMetadata", bytes, reply,
+      [](const InferenceModel& model, auto* response) { WriteMetadata(model, response); });
 }
 
 grpc::ServerUnaryReactor* InferenceService::ModelConfig(grpc::CallbackServerContext* context,
                                                         const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
-  const auto fill = [this](const inference::ModelConfigRequest& request,
-                           inference::ModelConfigResponse* response) -> std::optional<RequestFault> {
-    auto found = models_.Find(request.name(), request.version());
-    if (auto* fault = std::get_if<RequestFault>(&found)) return std::move(*fault);
-    WriteModelConfig(*std::get<const InferenceModel*>(found), max_clips_, response->mutable_config());
-    return std::nullopt;
-  };
-  return Tell<inference::ModelConfigRequest, inference::ModelConfigResponse>(context, "ModelConfig", bytes, reply,
-                                                                             fill);
+  return TellOfModel<inference::ModelConfigRequest, inference::ModelConfigResponse>(
+      context, "ModelConfig", bytes, reply, [this](const InferenceModel& model, auto* response) {
+        WriteModelConfig(model, max_clips_, response->mutable_config());
+      });
 }
 
 grpc::ServerUnaryReactor* InferenceService::ModelStatistics(grpc::CallbackServerContext* context,

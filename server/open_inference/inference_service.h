@@ -71,6 +71,10 @@ class InferenceService final : public rpc_internal::RawInferenceMethods {
   template <typename Request, typename Response, typename Fill>
   grpc::ServerUnaryReactor* Tell(grpc::CallbackServerContext* context, std::string_view method,
                                  const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply, Fill fill);
+  // Likewise of the model that the request names: Write makes the response.
+  template <typename Request, typename Response, typename Write>
+  grpc::ServerUnaryReactor* TellOfModel(grpc::CallbackServerContext* context, std::string_view method,
+                                        const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply, Write write);
   // Likewise of the server's health.
   template <typename Request, typename Response, typename Fill>
   grpc::ServerUnaryReactor* TellHealth(grpc::CallbackServerContext* context, std::string_view method,

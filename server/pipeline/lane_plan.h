@@ -27,6 +27,11 @@ struct RowSlice {
   }
 };
 
+// The lane of a call that reads out nothing else: what `readout` makes of the windows of `config`, one of the
+// network's.
+LaneRequest MakeLane(LaneKind kind, std::shared_ptr<const LoadedNetwork> network, const Config& config,
+                     const Readout& readout);
+
 // Collects what a call reads out, so that no window is computed twice: the scene windows of a network are one lane, its
 // timestamp windows one for each length, and a readout that several ask for is in a lane's rows once.
 class LanePlan {

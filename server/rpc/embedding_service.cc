@@ -146,12 +146,7 @@ void EmbeddingServiceImpl::Embed(CallReactor* call, LaneKind kind, const grpc::B
     return;
   }
   const Config& config = *served.config;
-  request.lanes.push_back(
-      {.kind = kind,
-       .network = served.network,
-       .readouts = {config.readout},
-       .timestamp_window_samples = config.timestamp_window_samples,
-       .min_samples = kind == LaneKind::kTimestamps ? config.min_timestamp_samples() : config.min_scene_samples()});
+  request.lanes.push_back(MakeLane(kind, served.network, config, config.readout));
   Run(call, message->clips(), std::move(request),
       NewReplyWriter({config.name, served.network, options_.precision}, config.embedding_size(), message->clips_size(),
                      element_type, call->NewReply<Response>()));
@@ -190,10 +185,7 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTags(grpc::CallbackServerCont
     // There are no more tags than classes.
     const uint32_t asked = message->top_k() == 0 ? kClassCount : message->top_k();
     const int top_k = static_cast<int>(std::min<uint32_t>(asked, kClassCount));
-    request.lanes.push_back({.kind = LaneKind::kScene,
-                             .network = served.network,
-                             .readouts = {LogitsReadout()},
-                             .min_samples = served.config->min_scene_samples()});
+    request.lanes.push_back(MakeLane(LaneKind::kScene, served.network, *served.config, LogitsReadout()));
     Run(call, message->clips(), std::move(request),
         NewTagsWriter({"", served.network, options_.precision}, message->clips_size(), top_k,
                       call->NewReply<v1::GetTagsResponse>()));
