@@ -2,6 +2,7 @@
 
 #include <google/protobuf/io/coded_stream.h>
 
+#include "server/rpc/copy_fields.h"
 #include "server/rpc/wire_type.h"
 
 namespace hearwire {
@@ -38,14 +39,6 @@ class FieldCounter {
         type == nullptr ? nullptr : type->FindFieldByNumber(static_cast<int>(tag >> kWireTypeBits));
     if (field == nullptr) found.has_unknown = true;
     switch (WireTypeOf(tag)) {
-      case WireType::kVarint: {
-        uint64_t value;
-        return input_.ReadVarint64(&value);
-      }
-      case WireType::kFixed64:
-        return input_.Skip(8);
-      case WireType::kFixed32:
-        return input_.Skip(4);
       case WireType::kBytes:
         return CountBytes(field);
       case WireType::kGroup: {
@@ -55,10 +48,9 @@ class FieldCounter {
         input_.DecrementRecursionDepth();
         return whole;
       }
-      case WireType::kGroupEnd:
-        break;
+      default:
+        return SkipField(tag, &input_);
     }
-    return false;
   }
 
   bool CountBytes(const FieldDescriptor* field) {
