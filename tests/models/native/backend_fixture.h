@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -105,6 +107,35 @@ inline std::vector<Fixture::Job> MixedJobs(uint32_t count) {
   std::vector<Fixture::Job> jobs;
   for (uint32_t i = 0; i < count; ++i) jobs.push_back({frames[i % 8], {readouts[i % 7]}, i});
   return jobs;
+}
+
+// Timestamps and scenes of every pooling, features of all depths.
+inline void ExpectSameBitsInAnyCompany(double width, HeadKind head, int mels, const NativeOptions& options = {}) {
+  Fixture fixture(MakeRandomNetwork(width, head, 3), mels, options);
+  std::vector<Fixture::Job> jobs;
+  for (uint32_t i = 0; i < 72; ++i) {
+    const int frames = i % 9 == 0 ? 300 : i % 5 == 0 ? 32 : 16;
+    const Pooling pooling = kPoolings[i % std::size(kPoolings)];
+    jobs.push_back({frames, {i % 4 == 1 ? MakeReadout({Block(2), Se(5)}, pooling) : EveryFeature(head, pooling)}, i});
+  }
+  const Rows together = fixture.Embed(jobs);
+  for (size_t i = 0; i < jobs.size(); ++i) ASSERT_EQ(fixture.Embed({jobs[i]})[0], together[i]) << width << " " << i;
+}
+
+inline void ExpectSameBitsOfEveryWorker(const NativeOptions& options = {}) {
+  Fixture fixture(MakeRandomNetwork(0.2, HeadKind::kMlp, 1), 128, options);
+  const std::vector<Fixture::Job> jobs = MixedJobs(40);
+  Rows rows[3];
+  std::vector<std::thread> workers;
+  for (Rows& mine : rows) {
+    workers.emplace_back([&] {
+      const std::unique_ptr<Embedder> embedder = fixture.NewEmbedder();
+      for (int i = 0; i < 5; ++i) mine = fixture.Embed(*embedder, jobs);
+    });
+  }
+  for (std::thread& worker : workers) worker.join();
+  EXPECT_EQ(rows[0], rows[1]);
+  EXPECT_EQ(rows[0], rows[2]);
 }
 
 }  // namespace hearwire

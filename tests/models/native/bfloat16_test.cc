@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -121,12 +120,7 @@ TEST_P(Bfloat16KernelTest, ReadsHalfPlanes) {
   const PointwiseWeights packed = Pack(Vector(channels * 40), Vector(40), 40, channels);
   const AlignedFloats in = Values(cols, packed.in_stride, channels);
   const size_t half = kernels_.Pad(cols);
-  AlignedFloats planes(channels * half);
-  for (int col = 0; col < cols; ++col) {
-    for (int channel = 0; channel < channels; ++channel) {
-      planes.data()[channel * half + col] = in.data()[col * packed.in_stride + channel];
-    }
-  }
+  const AlignedFloats planes = ToHalfPlanes(in, packed.in_stride, cols, channels, half);
   AlignedFloats expected(cols * packed.out_stride), out(cols * packed.out_stride);
   PointwiseBfloat16(packed, {.in = in.data(), .rows = cols, .out = expected.data()}, memory_);
   PointwiseBfloat16(packed, {.in = planes.data(), .in_half = half, .rows = cols, .out = out.data()}, memory_);
@@ -160,33 +154,11 @@ TEST_F(Bfloat16Test, ComputesTheNetwork) {
 TEST_F(Bfloat16Test, GivesARowThatDoesNotDependOnItsCompany) {
   for (const auto& [width, head, mels] : {std::tuple(0.1, HeadKind::kFullyConvolutional, 40),
                                           std::tuple(0.5, HeadKind::kMlp, 64), std::tuple(1.0, HeadKind::kMlp, 128)}) {
-    Fixture fixture(MakeRandomNetwork(width, head, 3), mels, Options());
-    std::vector<Fixture::Job> jobs;
-    for (uint32_t i = 0; i < 72; ++i) {
-      const int frames = i % 9 == 0 ? 300 : i % 5 == 0 ? 32 : 16;
-      const Pooling pooling = kPoolings[i % std::size(kPoolings)];
-      jobs.push_back({frames, {i % 4 == 1 ? MakeReadout({Block(2), Se(5)}, pooling) : EveryFeature(head, pooling)}, i});
-    }
-    const Rows together = fixture.Embed(jobs);
-    for (size_t i = 0; i < jobs.size(); ++i) ASSERT_EQ(fixture.Embed({jobs[i]})[0], together[i]) << width << " " << i;
+    ExpectSameBitsInAnyCompany(width, head, mels, Options());
   }
 }
 
-TEST_F(Bfloat16Test, GivesEveryWorkerTheSameBits) {
-  Fixture fixture(MakeRandomNetwork(0.2, HeadKind::kMlp, 1), 128, Options());
-  const std::vector<Fixture::Job> jobs = MixedJobs(40);
-  Rows rows[3];
-  std::vector<std::thread> workers;
-  for (Rows& mine : rows) {
-    workers.emplace_back([&] {
-      const std::unique_ptr<Embedder> embedder = fixture.NewEmbedder();
-      for (int i = 0; i < 5; ++i) mine = fixture.Embed(*embedder, jobs);
-    });
-  }
-  for (std::thread& worker : workers) worker.join();
-  EXPECT_EQ(rows[0], rows[1]);
-  EXPECT_EQ(rows[0], rows[2]);
-}
+TEST_F(Bfloat16Test, GivesEveryWorkerTheSameBits) { ExpectSameBitsOfEveryWorker(Options()); }
 
 TEST_F(Bfloat16Test, IsWhatTheBackendSays) { EXPECT_EQ(MakeNativeBackend(Options()).value()->precision(), "bfloat16"); }
 

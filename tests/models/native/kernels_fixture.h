@@ -34,6 +34,17 @@ class KernelsTest : public TargetTest {
   std::uniform_real_distribution<float> uniform_{-1, 1};
 };
 
+// rows: [cols, stride], channels last; to half planes, [channels, half].
+inline AlignedFloats ToHalfPlanes(const AlignedFloats& rows, size_t stride, int cols, int channels, size_t half) {
+  AlignedFloats planes(channels * half);
+  for (int col = 0; col < cols; ++col) {
+    for (int channel = 0; channel < channels; ++channel) {
+      planes.data()[channel * half + col] = rows.data()[col * stride + channel];
+    }
+  }
+  return planes;
+}
+
 inline double Apply(Activation activation, double x) {
   if (activation == Activation::kRelu) return std::max(x, 0.0);
   if (activation == Activation::kHardswish) return x * std::clamp(x + 3, 0.0, 6.0) / 6;

@@ -103,12 +103,7 @@ TEST_P(KernelsTest, PointwiseReadsHalfPlanes) {
   const PointwiseWeights packed = PackPointwise(Vector(channels * 40), Vector(40), 40, channels, kernels);
   const AlignedFloats in = Values(cols, packed.in_stride, channels);
   const size_t half = kernels.Pad(cols);
-  AlignedFloats planes(channels * half);
-  for (int col = 0; col < cols; ++col) {
-    for (int channel = 0; channel < channels; ++channel) {
-      planes.data()[channel * half + col] = in.data()[col * packed.in_stride + channel];
-    }
-  }
+  const AlignedFloats planes = ToHalfPlanes(in, packed.in_stride, cols, channels, half);
   AlignedFloats expected(cols * packed.out_stride), out(cols * packed.out_stride);
   kernels.pointwise(packed, {.in = in.data(), .rows = cols, .out = expected.data()});
   kernels.pointwise(packed, {.in = planes.data(), .in_half = half, .rows = cols, .out = out.data()});

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -119,38 +118,15 @@ TEST(NativeBackendTest, GivesLargeBatchesTheSameBits) {
   }
 }
 
-// Timestamps and scenes of every pooling, features of all depths.
 TEST(NativeBackendTest, GivesEveryNetworkTheSameBitsInAnyCompany) {
   for (const auto& [width, head, mels] :
        {std::tuple(0.1, HeadKind::kFullyConvolutional, 40), std::tuple(0.4, HeadKind::kFullyConvolutional, 128),
         std::tuple(0.5, HeadKind::kMlp, 64), std::tuple(1.0, HeadKind::kMlp, 128)}) {
-    Fixture fixture(MakeRandomNetwork(width, head, 3), mels);
-    std::vector<Fixture::Job> jobs;
-    for (uint32_t i = 0; i < 72; ++i) {
-      const int frames = i % 9 == 0 ? 300 : i % 5 == 0 ? 32 : 16;
-      const Pooling pooling = kPoolings[i % std::size(kPoolings)];
-      jobs.push_back({frames, {i % 4 == 1 ? MakeReadout({Block(2), Se(5)}, pooling) : EveryFeature(head, pooling)}, i});
-    }
-    const Rows together = fixture.Embed(jobs);
-    for (size_t i = 0; i < jobs.size(); ++i) ASSERT_EQ(fixture.Embed({jobs[i]})[0], together[i]) << width << " " << i;
+    ExpectSameBitsInAnyCompany(width, head, mels);
   }
 }
 
-TEST(NativeBackendTest, GivesEveryWorkerTheSameBits) {
-  Fixture fixture(MakeRandomNetwork(0.2, HeadKind::kMlp, 1), 128);
-  const std::vector<Fixture::Job> jobs = MixedJobs(40);
-  Rows rows[3];
-  std::vector<std::thread> workers;
-  for (Rows& mine : rows) {
-    workers.emplace_back([&] {
-      const std::unique_ptr<Embedder> embedder = fixture.NewEmbedder();
-      for (int i = 0; i < 5; ++i) mine = fixture.Embed(*embedder, jobs);
-    });
-  }
-  for (std::thread& worker : workers) worker.join();
-  EXPECT_EQ(rows[0], rows[1]);
-  EXPECT_EQ(rows[0], rows[2]);
-}
+TEST(NativeBackendTest, GivesEveryWorkerTheSameBits) { ExpectSameBitsOfEveryWorker(); }
 
 TEST(NativeBackendTest, PlainKernelsAgreeWithTheBest) {
   const auto weights = MakeRandomNetwork(0.1, HeadKind::kMlp, 1);
