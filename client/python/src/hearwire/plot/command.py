@@ -48,9 +48,8 @@ def _plot(arguments: argparse.Namespace) -> None:
     with open_client(arguments) as client:
         try:
             portrait = make_portrait(client, content, arguments.config)
-        except ValueError as error:  # Of a kind that the server does not decode, nor ffmpeg here.
-            raise CommandError(f"{sound}: {error}") from None
-        except CommandError as error:
+        # Also of a kind that the server does not decode, nor ffmpeg here.
+        except (ValueError, CommandError) as error:
             raise CommandError(f"{sound}: {error}") from None
     png = io.BytesIO()
     with warnings.catch_warnings():
