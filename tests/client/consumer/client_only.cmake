@@ -9,7 +9,7 @@ foreach(package CLI11 CURL GTest LibTorch Python3 civetweb hwy nlohmann_json pro
 endforeach()
 file(REMOVE_RECURSE ${WORK})
 run(${CMAKE_COMMAND} -S ${SOURCE} -B ${WORK}/build -G Ninja ${hidden} -DHEARWIRE_CLIENT_ONLY=ON
-    -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=${COMPILER})
+    -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER=${COMPILER})
 file(STRINGS ${WORK}/build/CMakeCache.txt found REGEX "^(SNDFILE|SOXR|MPG123|VORBIS|OPUS)[A-Z_]*_FOUND")
 if(found)
   message(FATAL_ERROR "libraries of the server were looked for: ${found}")
