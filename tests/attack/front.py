@@ -18,6 +18,9 @@ CONFIGURATION = pathlib.Path(__file__).resolve().parents[2] / "deploy/haproxy/ha
 # HEARWIRE_HAPROXY: another one than the system's.
 PROGRAM = os.environ.get("HEARWIRE_HAPROXY") or shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 
+# What docs/operations.md starts servers with that stand behind it on one machine.
+BEHIND = ("--trusted-proxies=127.0.0.1", "--max-calls-per-connection=1")
+
 
 def version() -> tuple[int, int]:
     said = subprocess.run([PROGRAM, "-v"], capture_output=True, text=True, check=True).stdout

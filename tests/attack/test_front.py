@@ -18,14 +18,13 @@ import grpc
 import numpy as np
 import pytest
 import trial
-from front import CONFIGURATION, PROGRAM, Front, version
+from front import BEHIND, CONFIGURATION, PROGRAM, Front, version
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hearwire_server import BIN, PATIENCE, Server, chirp, pb, pb_grpc, pcm, wait_until
 from python_client import PythonLoad, package
 from stream_calls import piece, start
 
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("HEARWIRE_")}
-TRUSTS = "--trusted-proxies=127.0.0.1"
 
 
 def tags(stub, timeout=30, **more):
@@ -40,7 +39,7 @@ def failure(call) -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def server():
-    with Server(TRUSTS) as running:
+    with Server(*BEHIND) as running:
         yield running
 
 
@@ -91,6 +90,13 @@ def test_answers_are_the_servers_own(certificates, front, server):
     assert code == "RESOURCE_EXHAUSTED" and "larger than max" in words
 
 
+def test_calls_side_by_side_on_one_connection_do_not_stall(certificates, front, server):
+    """Their replies are larger than the front's buffers, and windows of gRPC's C++ client stay small. Where calls share a
+    connection to the server, whose --max-calls-per-connection the front keeps to, most of these end by their deadline."""
+    run("hearwire-load", "--kind", "timestamps", "--clip-seconds", "10", "--sample-rate", "8000", "--connections", "1", "--concurrency", "8",
+        "--duration", "3s", "--warm-up", "0s", "--deadline", f"{10 * PATIENCE}s", "--objective-errors", "0", env=secure(certificates, front))
+
+
 def test_the_calls_that_get_a_deadline_are_all_but_streams():
     listed = set(re.findall(r"/[\w.]+/\w+", " ".join(re.findall(r"^ *acl unary path (.*)$", CONFIGURATION.read_text(), re.M))))
     [service] = pb.DESCRIPTOR.services_by_name.values()
@@ -127,7 +133,7 @@ def test_a_certificate_names_its_caller(certificates, server):
 def test_tokens_go_through_and_guesses_are_turned_away(certificates, tmp_path):
     tokens = tmp_path / "tokens"
     tokens.write_text(hashlib.sha256(b"secret").hexdigest() + " ingest\n")
-    with Server(TRUSTS, f"--tokens-file={tokens}") as server, Front(certificates, [server.address]) as front:
+    with Server(*BEHIND, f"--tokens-file={tokens}") as server, Front(certificates, [server.address]) as front:
         stub = certificates.stub(front.address)
         known = (("authorization", "Bearer secret"),)
         tags(stub, metadata=known)
@@ -171,7 +177,7 @@ SECONDS = {"timeout client 10m": "timeout client 3s", "timeout server 10m": "tim
 
 def test_a_quiet_stream_is_the_servers_to_end(certificates):
     """The default times, 1 min of the server and 10 min of the front, with seconds for minutes."""
-    with Server("--stream-idle-timeout=1500ms") as server, Front(certificates, [server.address], changes=SECONDS) as front:
+    with Server(*BEHIND, "--stream-idle-timeout=1500ms") as server, Front(certificates, [server.address], changes=SECONDS) as front:
         stream = certificates.stub(front.address).StreamEmbeddings(iter_of(start(timestamps=True)), timeout=60)
         next(stream)
         code, words = failure(lambda: next(stream))
@@ -185,7 +191,7 @@ def test_a_quiet_stream_is_the_servers_to_end(certificates):
 
 @pytest.mark.skipif(os.environ.get("HEARWIRE_LONG") != "1", reason="75 s: HEARWIRE_LONG=1")
 def test_a_stream_of_70_quiet_seconds_goes_on(certificates):
-    with Server("--stream-idle-timeout=5m") as server, Front(certificates, [server.address]) as front:
+    with Server(*BEHIND, "--stream-idle-timeout=5m") as server, Front(certificates, [server.address]) as front:
         hold = threading.Event()
 
         def messages():
@@ -246,8 +252,8 @@ def no_retries(certificates, front):
 
 
 def test_a_drain_of_one_of_two_servers_loses_no_call(certificates):
-    with Server("--lame-duck=2s") as stays, contextlib.ExitStack() as stack:
-        goes = stack.enter_context(Server("--lame-duck=2s"))
+    with Server(*BEHIND, "--lame-duck=2s") as stays, contextlib.ExitStack() as stack:
+        goes = stack.enter_context(Server(*BEHIND, "--lame-duck=2s"))
         front = stack.enter_context(Front(certificates, [stays.address, goes.address]))
         with callers([no_retries(certificates, front) for _ in range(3)]) as counts:
             wait_until(lambda: min(counts) > 20, what="calls")
@@ -299,8 +305,8 @@ def test_a_stream_goes_on_at_the_other_server_when_its_own_drains(certificates, 
     """HAProxy 2.6 mostly loses the status by which the server tells where to go on: clients know it by themselves."""
     sound = tmp_path / "sound.raw"
     sound.write_bytes(bytes(2 * 32000 * 8))
-    with Server() as one, contextlib.ExitStack() as stack:
-        two = stack.enter_context(Server())
+    with Server(*BEHIND) as one, contextlib.ExitStack() as stack:
+        two = stack.enter_context(Server(*BEHIND))
         front = stack.enter_context(Front(certificates, [one.address, two.address]))
         env = {**CLEAN, **secure(certificates, front), "PYTHONPATH": package()}
         command = {
@@ -332,7 +338,7 @@ def readyz_in_place_of_health(server) -> dict[str, str]:
 def test_servers_whose_health_asks_for_a_token_are_asked_by_readyz(certificates, tmp_path):
     tokens = tmp_path / "tokens"
     tokens.write_text(hashlib.sha256(b"secret").hexdigest() + " ingest\n")
-    with Server(f"--tokens-file={tokens}", "--health-access=token", "--lame-duck=5s", TRUSTS) as server:
+    with Server(*BEHIND, f"--tokens-file={tokens}", "--health-access=token", "--lame-duck=5s") as server:
         for changes, up in (({}, 0), (readyz_in_place_of_health(server), 1)):
             with Front(certificates, [server.address], changes=changes) as front:
                 threading.Event().wait(2)  # HAProxy takes servers for up until it has asked them.

@@ -22,7 +22,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "e2e"), str(HERE.parent / "bench")]
 
 import grpc  # noqa: E402
 from certificates import Certificates  # noqa: E402
-from front import Front  # noqa: E402
+from front import BEHIND, Front  # noqa: E402
 from hearwire_server import MESSAGE_OPTIONS, PATIENCE, Server, chirp, pb, pb_grpc, pcm  # noqa: E402
 from processes import memory  # noqa: E402
 from slow_readers import can_make_groups, group_of  # noqa: E402
@@ -95,7 +95,7 @@ def target(kind: str, certificates: Certificates, attack: Attack | None = None, 
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         (folder / "tokens").write_text(hashlib.sha256(TOKEN.encode()).hexdigest() + " victims\n")
-        flags = [f"--tokens-file={folder / 'tokens'}", "--trusted-proxies=127.0.0.1" if kind == "front" else "--device=auto", "--reflection=on"]
+        flags = [f"--tokens-file={folder / 'tokens'}", "--reflection=on", *(BEHIND if kind == "front" else ())]
         prefix = stack.enter_context(group_of(memory_mb)) if kind != "bare" and can_make_groups() else []
         if attack and attack.descriptors:
             prefix = [*prefix, "sh", "-c", f'ulimit -n {attack.descriptors}; exec "$0" "$@"']
