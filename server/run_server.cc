@@ -23,6 +23,7 @@
 #include "server/machine.h"
 #include "server/memory_return.h"
 #include "server/rpc/read_message.h"
+#include "server/service_manager.h"
 #include "server/stop_signals.h"
 #include "server/telemetry/exposer.h"
 #include "server/telemetry/log.h"
@@ -78,6 +79,9 @@ struct Life {
   std::atomic<Server*> server = nullptr;  // Once it serves.
   std::atomic<bool> reload_wanted = false;
   std::unique_ptr<MemoryReturn> memory_return;
+  // Both are set before `server`, and constant from then on.
+  std::unique_ptr<ServiceManager> manager;
+  std::string serving;  // What the manager shows while all is well.
 };
 
 sigset_t HandledSignals() {
@@ -90,7 +94,13 @@ sigset_t HandledSignals() {
 // Whoever finds both, the wish and the server, passes it on.
 void PassReloadOn(Life* life) {
   Server* const server = life->server;
-  if (server != nullptr && life->reload_wanted.exchange(false)) server->Reload();
+  if (server == nullptr || !life->reload_wanted.exchange(false)) return;
+  life->manager->OnReloading(SteadyTime::Now());
+  server->Reload([life](const absl::Status& status) {
+    if (absl::IsUnavailable(status)) Log(LogLevel::kInfo, "not reloaded", {{"error", status}});
+    const absl::string_view refused = status.message();
+    life->manager->OnServing(status.ok() ? life->serving : absl::StrCat(life->serving, "; reload refused: ", refused));
+  });
 }
 
 void HandleSignals(Life* life) {
@@ -143,8 +153,9 @@ void OpenStandardStreams() {
   }
 }
 
-int CannotStart(const ServerOptions& options, const absl::Status& status) {
+int CannotStart(const ServerOptions& options, const absl::Status& status, ServiceManager* manager) {
   const absl::string_view message = status.message();
+  if (manager != nullptr) manager->OnCannotStart(std::string(message));
   const std::vector<LogField> fields = {{"error", std::string_view(message.data(), message.size())}};
   const absl::Status logged = Contain([&] {
     if (options.log_format == LogFormat::kJson) Log(LogLevel::kError, "cannot start", fields);
@@ -158,6 +169,15 @@ int CannotStart(const ServerOptions& options, const absl::Status& status) {
     std::fprintf(stderr, "hearwire-server: %.*s\n", static_cast<int>(message.size()), message.data());
   }
   return kExitCannotStart;
+}
+
+// A server that cannot tell its manager serves all the same.
+std::unique_ptr<ServiceManager> FindServiceManager() {
+  const char* const socket = std::getenv("NOTIFY_SOCKET");
+  absl::StatusOr<std::unique_ptr<ServiceManager>> manager = ServiceManager::Create(socket != nullptr ? socket : "");
+  if (manager.ok()) return *std::move(manager);
+  Log(LogLevel::kWarning, "the service manager is not told anything", {{"error", manager.status()}});
+  return *ServiceManager::Create("");
 }
 
 // gRPC goes on without the threads that it is refused, and answers nobody. So all are tried before any is needed.
@@ -186,6 +206,7 @@ absl::StatusOr<Started> Start(const ServerOptions& options, ServerSeams seams, c
   StartSignalThread(life);
   StartLog(options.log_format, options.log_level);
   for (const std::string& warning : warnings) Log(LogLevel::kWarning, warning);
+  life->manager = FindServiceManager();
   const DescriptorLimit descriptors = RaiseDescriptorLimit();
   seams.machine.descriptors = descriptors.now;
   if (absl::Status status = CheckThreads(seams.machine, options); !status.ok()) return status;
@@ -214,27 +235,32 @@ int RunServer(const ServerOptions& options, ServerSeams seams, const std::vector
   InstallLastWords(options.log_format);
   auto* const life = new Life;
   const absl::StatusOr<Started> started = Contain([&] { return Start(options, std::move(seams), warnings, life); });
-  if (!started.ok()) return CannotStart(options, started.status());
+  if (!started.ok()) return CannotStart(options, started.status(), life->manager.get());
   Server* const server = started->server;
 
   // Left behind too.
   const absl::Status returning = Contain([life, server] {
     life->memory_return = std::make_unique<MemoryReturn>([server] { return server->calls_in_flight(); });
   });
-  if (!returning.ok()) return CannotStart(options, returning);
+  if (!returning.ok()) return CannotStart(options, returning, life->manager.get());
 
-  life->server = server;
-  PassReloadOn(life);
   std::printf("gRPC listening on %s\nmetrics listening on %s\n", server->grpc_address().c_str(),
               started->exposer->address().c_str());
   std::fflush(stdout);
+  life->serving = absl::StrCat("serving on ", server->grpc_address(), ", metrics on ", started->exposer->address());
+  life->manager->OnServing(life->serving);
+  life->server = server;
+  PassReloadOn(life);
 
   StopRequest::Reason reason = life->stop.Wait();
   if (reason == StopRequest::Reason::kSignal) {
     server->EnterLameDuck();
+    life->manager->OnStopping("finishing the calls in flight");
     reason = life->stop.WaitForFailure(SteadyTime::Now() + options.lame_duck);
   }
   const bool failed = reason != StopRequest::Reason::kSignal;
+  if (failed)
+    life->manager->OnStopping(reason == StopRequest::Reason::kDeviceLost ? "the device is lost" : "a batch hung");
   server->Drain(SteadyTime::Now() + (failed ? kFailureDrain : options.drain_deadline));
   Log(LogLevel::kInfo, "ended");
   FlushLog(SteadyTime::Now() + kLogFlush);

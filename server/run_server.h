@@ -26,6 +26,9 @@ inline constexpr int kExitBatchHung = 72;
 // while it starts as soon as it serves. A lost device: health says NOT_SERVING, calls fail with UNAVAILABLE,
 // kExitDeviceLost. A batch that runs for longer than batch_timeout: as a lost device, kExitBatchHung.
 //
+// When the environment names a NOTIFY_SOCKET, systemd is told of all this (server/service_manager.h): READY, RELOADING,
+// STOPPING, and why it cannot start.
+//
 // Of `seams` the backend and the self-test count. warnings: for the log, first of all.
 int RunServer(const ServerOptions& options, ServerSeams seams, const std::vector<std::string>& warnings = {});
 

@@ -78,7 +78,7 @@ class ComposedServer final : public Server {
     SetServing(false, "stopping");
     reloader_->Stop();
   }
-  void Reload() override;
+  void Reload(std::function<void(const absl::Status&)> done) override;
   bool Drain(SteadyTime deadline) override;
 
  private:
@@ -249,10 +249,8 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
   return absl::OkStatus();
 }
 
-void ComposedServer::Reload() {
-  reloader_->Request([](const absl::StatusOr<ReloadReport>& report) {
-    if (absl::IsUnavailable(report.status())) Log(LogLevel::kInfo, "not reloaded", {{"error", report.status()}});
-  });
+void ComposedServer::Reload(std::function<void(const absl::Status&)> done) {
+  reloader_->Request([done = std::move(done)](const absl::StatusOr<ReloadReport>& report) { done(report.status()); });
 }
 
 absl::StatusOr<ReloadReport> ComposedServer::ReloadFiles() {

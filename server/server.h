@@ -55,8 +55,9 @@ class Server {
   virtual int64_t calls_in_flight() const = 0;
 
   // Reads again what files give it, as server/reload.h has it: soon, on a thread of its own. Log and metrics tell what
-  // has come of it. Not once it stops. Does not block.
-  virtual void Reload() = 0;
+  // has come of it. Not once it stops. Does not block. done: called once with the result, on that thread, or on this
+  // one when the reload is refused at once; must not block.
+  virtual void Reload(std::function<void(const absl::Status&)> done) = 0;
 
   // Health says NOT_SERVING from now on; calls are still taken. Does not block.
   virtual void EnterLameDuck() = 0;

@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import threading
 import time
 import zipfile
@@ -346,3 +347,26 @@ def test_a_signal_while_it_starts_reloads_later(tmp_path):
     with server:
         wait_until(lambda: reloads(server, "ok") >= 1, 30, "a reload")
         wait_for_log(server, "reloading once it serves")
+
+
+def test_systemd_is_told_when_it_serves_reloads_and_stops(tmp_path):
+    (tmp_path / "models").mkdir()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(30 * PATIENCE)
+
+        def told() -> dict[str, str]:
+            return dict(line.split("=", 1) for line in manager.recv(4096).decode().split("\n"))
+
+        with Server(f"--model-repository={tmp_path / 'models'}", env={"NOTIFY_SOCKET": str(tmp_path / "notify")}) as server:
+            assert told() == {"READY": "1", "STATUS": f"serving on {server.address}, metrics on {server.metrics_address}"}
+            (tmp_path / "models/mn04_as.pt").write_bytes(b"damaged")
+            before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+            server.process.send_signal(signal.SIGHUP)
+            reloading = told()
+            assert reloading["RELOADING"] == "1"
+            assert before <= int(reloading["MONOTONIC_USEC"]) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+            refused = told()
+            assert refused["READY"] == "1"
+            assert re.fullmatch(r"serving on .*; reload refused: .*mn04_as\.pt.*", refused["STATUS"])
+        assert told() == {"STOPPING": "1", "STATUS": "finishing the calls in flight"}

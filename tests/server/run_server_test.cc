@@ -5,6 +5,7 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -14,9 +15,11 @@
 #include <string>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "hearwire/v1/embedding.grpc.pb.h"
 #include "tests/server/fifo.h"
+#include "tests/server/notify_socket.h"
 #include "tests/server/server_process.h"
 
 namespace hearwire {
@@ -235,6 +238,36 @@ TEST_F(RunServerTest, ReloadsOnAHangup) {
   process_->Signal(SIGHUP);
   process_->WaitForError("reloading");
   process_->WaitForError("reloaded");
+  EXPECT_EQ(caller_->Check(), HealthCheckResponse::SERVING);
+}
+
+TEST_F(RunServerTest, TellsTheServiceManagerWhatItDoes) {
+  NotifySocket manager(absl::StrCat("@hearwire-run-server-", getpid()));
+  Fifo self_test;
+  Start({"--lame-duck=0"}, {{"NOTIFY_SOCKET", manager.name()}, {"STAGED_SELF_TEST", self_test.path()}});
+  process_->WaitForError("listening; testing");
+  EXPECT_EQ(manager.Read(/*now=*/true), "");
+  self_test.Write("ok");
+  Connect();
+  const std::string serving = "READY=1\nSTATUS=serving on " + address_ + ", metrics on 127.0.0.1:";
+  EXPECT_THAT(manager.Read(), StartsWith(serving));
+  process_->Signal(SIGHUP);
+  EXPECT_THAT(manager.Read(), AllOf(StartsWith("RELOADING=1\nMONOTONIC_USEC="), HasSubstr("\nSTATUS=reloading")));
+  EXPECT_THAT(manager.Read(), StartsWith(serving));
+  process_->Signal(SIGTERM);
+  EXPECT_EQ(manager.Read(), "STOPPING=1\nSTATUS=finishing the calls in flight");
+  EXPECT_EQ(process_->Wait(), 0);
+  EXPECT_EQ(manager.Read(/*now=*/true), "");
+
+  Start({"--host=256.0.0.1"}, {{"NOTIFY_SOCKET", manager.name()}});
+  EXPECT_THAT(manager.Read(), StartsWith("STATUS=cannot start: "));
+  EXPECT_EQ(process_->Wait(), 1);
+}
+
+TEST_F(RunServerTest, ServesWithAWarningWhenTheServiceManagerCannotBeTold) {
+  Start({}, {{"NOTIFY_SOCKET", "run/notify"}});
+  EXPECT_THAT(process_->WaitForError("service manager"), HasSubstr("NOTIFY_SOCKET=run/notify is neither a path"));
+  Connect();
   EXPECT_EQ(caller_->Check(), HealthCheckResponse::SERVING);
 }
 
