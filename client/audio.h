@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/types/span.h"
+#include "export.h"  // Beside this file, in the source tree and installed.
 
 namespace hearwire::client {
 
@@ -24,11 +25,11 @@ struct Audio {
 };
 
 // `bytes` is the content of an audio file, not its name.
-Audio EncodedAudio(std::string bytes);
+HEARWIRE_CLIENT_EXPORT Audio EncodedAudio(std::string bytes);
 
 // Copies the samples. Channels are interleaved: samples.size() is a multiple of `channels`. The server checks.
-Audio PcmAudio(absl::Span<const float> samples, int sample_rate_hz, int channels = 1);
-Audio PcmAudio(absl::Span<const int16_t> samples, int sample_rate_hz, int channels = 1);
+HEARWIRE_CLIENT_EXPORT Audio PcmAudio(absl::Span<const float> samples, int sample_rate_hz, int channels = 1);
+HEARWIRE_CLIENT_EXPORT Audio PcmAudio(absl::Span<const int16_t> samples, int sample_rate_hz, int channels = 1);
 
 }  // namespace hearwire::client
 

@@ -24,6 +24,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "audio.h"    // Beside this file, in the source tree and installed.
+#include "export.h"   // Likewise.
 #include "replies.h"  // Likewise.
 #include "stream.h"   // Likewise.
 
@@ -85,7 +86,7 @@ struct TagRequest {
 };
 
 // Thread-safe. Calls under way outlive the client.
-class Client {
+class HEARWIRE_CLIENT_EXPORT Client {
  public:
   // Checks the options; INVALID_ARGUMENT says which is wrong. Connects with the first call, not before.
   static absl::StatusOr<std::unique_ptr<Client>> Create(ClientOptions options);

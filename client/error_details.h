@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "export.h"  // Beside this file, in the source tree and installed.
 
 namespace hearwire::client {
 
@@ -19,22 +20,22 @@ struct FieldViolation {
 };
 
 // The fields of the request that the server objects to; empty when it named none.
-std::vector<FieldViolation> FieldViolations(const absl::Status& status);
+HEARWIRE_CLIENT_EXPORT std::vector<FieldViolation> FieldViolations(const absl::Status& status);
 
 // Why the call failed, for programs, such as "REPLY_TOO_LARGE"; empty when the server gave none.
-std::string ErrorReason(const absl::Status& status);
+HEARWIRE_CLIENT_EXPORT std::string ErrorReason(const absl::Status& status);
 
 // What belongs to the reason: names and values.
-std::map<std::string, std::string> ErrorMetadata(const absl::Status& status);
+HEARWIRE_CLIENT_EXPORT std::map<std::string, std::string> ErrorMetadata(const absl::Status& status);
 
 // How long the server asks to wait before the call is made again. Absent when it did not say.
-std::optional<absl::Duration> RetryDelay(const absl::Status& status);
+HEARWIRE_CLIENT_EXPORT std::optional<absl::Duration> RetryDelay(const absl::Status& status);
 
 // The failed call's id, as in the server's log; empty when the server gave none.
-std::string RequestId(const absl::Status& status);
+HEARWIRE_CLIENT_EXPORT std::string RequestId(const absl::Status& status);
 
 // Whether no server took the call: it is not running, or its address is wrong. UNAVAILABLE statuses only.
-bool IsUnreachable(const absl::Status& status);
+HEARWIRE_CLIENT_EXPORT bool IsUnreachable(const absl::Status& status);
 
 }  // namespace hearwire::client
 

@@ -36,6 +36,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "audio.h"    // Beside this file, in the source tree and installed.
+#include "export.h"   // Likewise.
 #include "replies.h"  // Likewise.
 
 namespace hearwire::client {
@@ -121,7 +122,7 @@ using StreamEvent = std::variant<StreamStarted, ClipTimestampEmbeddings, SceneWi
 class StreamSession;
 
 // Made by Client::OpenStream; may outlive the client. One thread may write while another reads; all may cancel.
-class Stream {
+class HEARWIRE_CLIENT_EXPORT Stream {
  public:
   // Cancels what has not ended, and waits a moment for that.
   ~Stream();

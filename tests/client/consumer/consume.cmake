@@ -20,5 +20,8 @@ function(consume_by_pkg_config prefix)
   execute_process(COMMAND ${PKG_CONFIG} --cflags --libs hearwire OUTPUT_VARIABLE words COMMAND_ERROR_IS_FATAL ANY)
   separate_arguments(words UNIX_COMMAND "${words}")
   run(${COMPILER} -std=c++20 ${FLAGS} ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/consumer.cc -o ${WORK}/by_pkg_config ${words})
+  # Of a shared library; nothing to a static one.
+  cmake_path(GET folder PARENT_PATH libraries)
+  set(ENV{LD_LIBRARY_PATH} ${libraries})
   run(${WORK}/by_pkg_config)
 endfunction()
