@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "models/checkpoint/in_parallel.h"
 #include "models/checkpoint/pickle.h"
 #include "models/checkpoint/quote.h"
 #include "models/checkpoint/read_file.h"
@@ -77,7 +79,10 @@ bool IsContiguous(const PickledTensor& tensor) {
 std::vector<float> ReadValues(const PickledTensor& tensor, std::string_view storage) {
   size_t count = 1;
   for (const int64_t size : tensor.shape) count *= size;
-  std::vector<float> values(count);
+  std::vector<float> values;
+  values.reserve(count);
+  PreferHugePages(values.data(), count * sizeof(float));
+  values.resize(count);
   if (count == 0) return values;
   if (IsContiguous(tensor)) {
     std::memcpy(values.data(), storage.data() + tensor.offset * sizeof(float), count * sizeof(float));
@@ -115,6 +120,7 @@ absl::StatusOr<std::map<std::string, Tensor, std::less<>>> ReadTensors(std::stri
   }
 
   std::map<std::string, Tensor, std::less<>> tensors;
+  std::vector<std::function<void()>> copies;
   size_t value_bytes = 0;
   for (const PickledTensor& tensor : *pickled) {
     const std::string record_name = absl::StrCat(prefix, "/data/", std::string(tensor.storage_key));
@@ -141,19 +147,22 @@ absl::StatusOr<std::map<std::string, Tensor, std::less<>>> ReadTensors(std::stri
     for (const int64_t size : tensor.shape) count *= size;
     value_bytes += count * sizeof(float);
     if (value_bytes > bytes.size()) return wrong("shares its storage with so many that they outgrow the file");
-    read.values = ReadValues(tensor, record->second);
+    copies.push_back([&read, &tensor, storage = record->second] { read.values = ReadValues(tensor, storage); });
   }
+  InParallel(copies.size(), [&](size_t i) { copies[i](); });
   return tensors;
 }
 
 }  // namespace
 
 absl::StatusOr<Checkpoint> ParseCheckpoint(std::string_view bytes, std::string_view name) {
-  absl::StatusOr<std::map<std::string, Tensor, std::less<>>> tensors = ReadTensors(bytes);
+  absl::StatusOr<std::map<std::string, Tensor, std::less<>>> tensors;
+  std::string sha256;
+  InParallel(2, [&](size_t part) { part == 0 ? void(sha256 = Sha256(bytes)) : void(tensors = ReadTensors(bytes)); });
   if (!tensors.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(std::string(name), ": ", tensors.status().message()));
   }
-  return Checkpoint{.tensors = *std::move(tensors), .sha256 = Sha256(bytes)};
+  return Checkpoint{.tensors = *std::move(tensors), .sha256 = std::move(sha256)};
 }
 
 absl::StatusOr<FileBytes> ReadCheckpoint(const std::string& path) {

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "models/checkpoint/in_parallel.h"
 #include "models/checkpoint/quote.h"
 
 namespace hearwire {
@@ -57,27 +59,41 @@ absl::StatusOr<HeadKind> FindHead(const Checkpoint& checkpoint) {
                    kConvolutionalClasses, ".weight and ", kConvolutionalBatchNorm, ".weight (fully convolutional)"));
 }
 
-// Takes tensors out of a checkpoint layer by layer. The first failure is kept in status(); what is taken behind it is
+// The names of tensors with a value that is not finite.
+std::set<std::string_view> FindNotFinite(const Checkpoint& checkpoint) {
+  std::vector<std::pair<std::string_view, const std::vector<float>*>> tensors;
+  for (const auto& [name, tensor] : checkpoint.tensors) tensors.emplace_back(name, &tensor.values);
+  std::vector<uint8_t> finite(tensors.size());
+  InParallel(tensors.size(), [&](size_t i) { finite[i] = AllFinite(*tensors[i].second); });
+  std::set<std::string_view> found;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (!finite[i]) found.insert(tensors[i].first);
+  }
+  return found;
+}
+
+// Moves tensors out of a checkpoint layer by layer. The first failure is kept in status(); what is taken behind it is
 // empty.
 class LayerReader {
  public:
-  LayerReader(const Checkpoint& checkpoint, double width) : checkpoint_(checkpoint), width_(width) {}
+  LayerReader(Checkpoint* checkpoint, double width)
+      : checkpoint_(*checkpoint), width_(width), not_finite_(FindNotFinite(*checkpoint)) {}
 
   ConvolutionWeights Convolution(const std::string& layer, const std::string& batch_norm, int out_channels,
                                  int in_channels, int kernel) {
-    const std::vector<float>* weight = Take(layer + ".weight", {out_channels, in_channels, kernel, kernel});
+    std::vector<float>* weight = Take(layer + ".weight", {out_channels, in_channels, kernel, kernel});
     const BatchNorm norm = TakeBatchNorm(batch_norm, out_channels);
     if (!status_.ok()) return {};
     ConvolutionWeights folded;
     folded.out_channels = out_channels;
     folded.in_channels = in_channels;
     folded.kernel = kernel;
-    folded.weight.resize(weight->size());
+    folded.weight = std::move(*weight);
     folded.bias.resize(out_channels);
-    const size_t row = weight->size() / out_channels;
+    const size_t row = folded.weight.size() / out_channels;
     for (int c = 0; c < out_channels; ++c) {
       const double scale = (*norm.scale)[c] / std::sqrt((*norm.variance)[c] + kBatchNormEpsilon);
-      for (size_t i = c * row; i < (c + 1) * row; ++i) folded.weight[i] = static_cast<float>((*weight)[i] * scale);
+      for (size_t i = c * row; i < (c + 1) * row; ++i) folded.weight[i] = static_cast<float>(folded.weight[i] * scale);
       folded.bias[c] = static_cast<float>((*norm.shift)[c] - (*norm.mean)[c] * scale);
     }
     if (!AllFinite(folded.weight) || !AllFinite(folded.bias)) {
@@ -87,10 +103,13 @@ class LayerReader {
   }
 
   LinearWeights Linear(const std::string& layer, int out_channels, int in_channels) {
-    const std::vector<float>* weight = Take(layer + ".weight", {out_channels, in_channels});
-    const std::vector<float>* bias = Take(layer + ".bias", {out_channels});
+    std::vector<float>* weight = Take(layer + ".weight", {out_channels, in_channels});
+    std::vector<float>* bias = Take(layer + ".bias", {out_channels});
     if (!status_.ok()) return {};
-    return {.out_channels = out_channels, .in_channels = in_channels, .weight = *weight, .bias = *bias};
+    return {.out_channels = out_channels,
+            .in_channels = in_channels,
+            .weight = std::move(*weight),
+            .bias = std::move(*bias)};
   }
 
   BlockWeights Block(int index, const BlockShape& shape) {
@@ -137,7 +156,7 @@ class LayerReader {
     if (status_.ok()) status_ = absl::InvalidArgumentError(message);
   }
 
-  const std::vector<float>* Take(const std::string& name, const std::vector<int64_t>& shape) {
+  std::vector<float>* Take(const std::string& name, const std::vector<int64_t>& shape) {
     const auto tensor = checkpoint_.tensors.find(name);
     if (tensor == checkpoint_.tensors.end()) {
       Fail(absl::StrCat("tensor ", name, " of shape ", ShapeText(shape), " is missing in ", Network()));
@@ -147,7 +166,7 @@ class LayerReader {
     if (tensor->second.shape != shape) {
       Fail(absl::StrCat("tensor ", name, " has shape ", ShapeText(tensor->second.shape), " instead of ",
                         ShapeText(shape), " in ", Network()));
-    } else if (!AllFinite(tensor->second.values)) {
+    } else if (not_finite_.contains(tensor->first)) {
       Fail(absl::StrCat("tensor ", name, " holds a value that is not finite"));
     }
     return &tensor->second.values;
@@ -165,13 +184,14 @@ class LayerReader {
     return norm;
   }
 
-  const Checkpoint& checkpoint_;
+  Checkpoint& checkpoint_;
   const double width_;
+  const std::set<std::string_view> not_finite_;
   std::set<std::string_view> taken_;
   absl::Status status_;
 };
 
-absl::StatusOr<NetworkWeights> ReadNetworkWeights(const Checkpoint& checkpoint) {
+absl::StatusOr<NetworkWeights> ReadNetworkWeights(Checkpoint checkpoint) {
   const absl::StatusOr<double> width = FindWidth(checkpoint);
   if (!width.ok()) return width.status();
   const absl::StatusOr<HeadKind> head = FindHead(checkpoint);
@@ -183,7 +203,7 @@ absl::StatusOr<NetworkWeights> ReadNetworkWeights(const Checkpoint& checkpoint) 
   weights.shape = MakeNetworkShape(*width);
   weights.sha256 = checkpoint.sha256;
   const NetworkShape& shape = weights.shape;
-  LayerReader reader(checkpoint, *width);
+  LayerReader reader(&checkpoint, *width);
   weights.stem = reader.Convolution("features.0.0", "features.0.1", shape.stem_channels, 1, 3);
   for (size_t i = 0; i < shape.blocks.size(); ++i) {
     weights.blocks[i] = reader.Block(static_cast<int>(i) + 1, shape.blocks[i]);
@@ -208,8 +228,8 @@ absl::StatusOr<NetworkWeights> ReadNetworkWeights(const Checkpoint& checkpoint) 
 
 }  // namespace
 
-absl::StatusOr<NetworkWeights> MakeNetworkWeights(const Checkpoint& checkpoint, std::string_view name) {
-  absl::StatusOr<NetworkWeights> weights = ReadNetworkWeights(checkpoint);
+absl::StatusOr<NetworkWeights> MakeNetworkWeights(Checkpoint checkpoint, std::string_view name) {
+  absl::StatusOr<NetworkWeights> weights = ReadNetworkWeights(std::move(checkpoint));
   if (!weights.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(std::string(name), ": ", weights.status().message()));
   }

@@ -10,6 +10,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "models/checkpoint/in_parallel.h"
 
 namespace hearwire {
 
@@ -28,6 +29,7 @@ absl::StatusOr<FileBytes> ReadFile(const std::string& path, int64_t max_bytes, s
   FileBytes bytes;
   bytes.size = static_cast<size_t>(info.st_size);
   bytes.data = std::make_unique_for_overwrite<char[]>(bytes.size);
+  PreferHugePages(bytes.data.get(), bytes.size);
   for (size_t done = 0; done < bytes.size;) {
     const ssize_t count = read(file, bytes.data.get() + done, bytes.size - done);
     if (count < 0 && errno == EINTR) continue;

@@ -8,9 +8,11 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "models/checkpoint/in_parallel.h"
 #include "models/checkpoint/quote.h"
 
 // Layout of the headers: APPNOTE.TXT of the zip format, sections 4.3.7, 4.3.12 and 4.3.16.
@@ -110,10 +112,26 @@ absl::StatusOr<std::string_view> ReadRecord(std::string_view bytes, const Centra
   if (data > limit || limit - data < header.size()) {
     return wrong("claims ", header.size(), " bytes from byte ", data, ", but the records end at byte ", limit);
   }
-  const std::string_view record = bytes.substr(data, header.size());
-  const uint32_t crc = crc32_z(0, reinterpret_cast<const Bytef*>(record.data()), record.size());
-  if (crc != header.crc()) return wrong("is damaged: its CRC-32 is not the one the archive states");
-  return record;
+  return bytes.substr(data, header.size());
+}
+
+struct StatedRecord {
+  std::string_view name;
+  std::string_view bytes;
+  uint32_t crc = 0;
+};
+
+// The first that is damaged.
+absl::Status CheckSums(const std::vector<StatedRecord>& records) {
+  std::vector<uint8_t> damaged(records.size());
+  InParallel(records.size(), [&](size_t i) {
+    const auto& [name, bytes, crc] = records[i];
+    damaged[i] = crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()) != crc;
+  });
+  const size_t first = static_cast<size_t>(std::find(damaged.begin(), damaged.end(), 1) - damaged.begin());
+  if (first == records.size()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("record ", Quote(records[first].name), " is damaged: its CRC-32 is not the one the archive states"));
 }
 
 }  // namespace
@@ -123,6 +141,7 @@ absl::StatusOr<ZipRecords> ReadZipRecords(std::string_view bytes) {
   if (!directory.ok()) return directory.status();
   const size_t directory_end = directory->offset + directory->size;
   ZipRecords records;
+  std::vector<StatedRecord> stated;
   size_t record_bytes = 0;
   size_t at = directory->offset;
   for (size_t i = 0; i < directory->records; ++i) {
@@ -140,6 +159,7 @@ absl::StatusOr<ZipRecords> ReadZipRecords(std::string_view bytes) {
     }
     const absl::StatusOr<std::string_view> record = ReadRecord(bytes, header, directory->offset);
     if (!record.ok()) return record.status();
+    stated.push_back({header.name(), *record, header.crc()});
     if (!records.emplace(header.name(), *record).second) {
       return absl::InvalidArgumentError(absl::StrCat("record ", Quote(header.name()), " is there twice"));
     }
@@ -149,6 +169,7 @@ absl::StatusOr<ZipRecords> ReadZipRecords(std::string_view bytes) {
     return absl::InvalidArgumentError(absl::StrCat("the zip archive's directory has ", directory_end - at,
                                                    " bytes behind its ", directory->records, " records"));
   }
+  if (absl::Status status = CheckSums(stated); !status.ok()) return status;
   return records;
 }
 

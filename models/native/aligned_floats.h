@@ -8,6 +8,8 @@
 #include <memory>
 #include <new>
 
+#include "models/checkpoint/in_parallel.h"
+
 namespace hearwire {
 
 inline constexpr std::align_val_t kKernelAlignment{128};
@@ -29,6 +31,7 @@ class AlignedArray {
       values_.reset();
       size_ = 0;  // Should there be no memory.
       values_.reset(static_cast<T*>(::operator new(size * sizeof(T), kKernelAlignment)));
+      PreferHugePages(values_.get(), size * sizeof(T));
       size_ = size;
     }
     return values_.get();

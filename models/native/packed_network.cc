@@ -1,10 +1,13 @@
 #include "models/native/packed_network.h"
 
 #include <algorithm>
+#include <functional>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "absl/types/span.h"
+#include "models/checkpoint/in_parallel.h"
 #include "models/native/bfloat16.h"
 
 namespace hearwire {
@@ -187,15 +190,23 @@ PackedNetwork PackNetwork(const NetworkWeights& weights, const MelSettings& mel,
   packed.shape = weights.shape;
   packed.head = weights.head;
   packed.mel = mel;
-  packed.wide = PackWideBlocks(weights, kernels, precision);
-  for (size_t i = 0; i < packed.blocks.size(); ++i) {
-    const size_t block = i + kFirstPackedBlock - 1;
-    packed.blocks[i] = PackBlock(weights.blocks[block], weights.shape.blocks[block], kernels, precision);
-  }
-  packed.last = PackPointwise(weights.last, kernels, precision);
+  // The products in front of the logits stay in float32.
   const ProductPrecision head = ProductPrecision::kFloat32;
-  if (weights.head == HeadKind::kMlp) packed.hidden_layer = PackPointwise(weights.hidden_layer, kernels, head);
-  packed.class_layer = PackPointwise(weights.class_layer, kernels, head);
+  // The largest first.
+  std::vector<std::function<void()>> parts = {
+      [&] { packed.last = PackPointwise(weights.last, kernels, precision); },
+      [&] { packed.class_layer = PackPointwise(weights.class_layer, kernels, head); },
+      [&] { packed.wide = PackWideBlocks(weights, kernels, precision); }};
+  if (weights.head == HeadKind::kMlp) {
+    parts.insert(parts.begin(), [&] { packed.hidden_layer = PackPointwise(weights.hidden_layer, kernels, head); });
+  }
+  for (size_t i = packed.blocks.size(); i-- > 0;) {
+    parts.push_back([&, i] {
+      const size_t block = i + kFirstPackedBlock - 1;
+      packed.blocks[i] = PackBlock(weights.blocks[block], weights.shape.blocks[block], kernels, precision);
+    });
+  }
+  InParallel(parts.size(), [&](size_t i) { parts[i](); });
   return packed;
 }
 

@@ -76,9 +76,8 @@ absl::StatusOr<FoundFile> FindCheckpoint(const NetworkInfo& network, const std::
   return found;
 }
 
-// Of what a checkpoint's bytes take in memory again until a backend has them: tensors, weights, and those as it reads
-// them.
-constexpr int64_t kCopies = 3;
+// Of what a checkpoint's bytes take in memory again until a backend has them: weights, and those as it reads them.
+constexpr int64_t kCopies = 2;
 
 // The served network of this file, or null.
 std::shared_ptr<LoadedNetwork> FindServed(const NetworkCatalogOptions& options, const NetworkInfo& info,
@@ -103,9 +102,8 @@ absl::Status CheckMemory(const NetworkCatalogOptions& options, size_t bytes, con
 absl::StatusOr<std::shared_ptr<LoadedNetwork>> MakeNetwork(const NetworkInfo& info, Checkpoint checkpoint,
                                                            std::string source, const NetworkCatalogOptions& options,
                                                            const NetworkCatalog::AddNetwork& add_network) {
-  absl::StatusOr<NetworkWeights> weights = MakeNetworkWeights(checkpoint, source);
+  absl::StatusOr<NetworkWeights> weights = MakeNetworkWeights(std::move(checkpoint), source);
   if (!weights.ok()) return weights.status();
-  checkpoint.tensors.clear();  // As large as the weights.
   if (std::abs(weights->width - info.width) > 1e-6 || weights->head != info.head) {
     return absl::InvalidArgumentError(absl::StrCat(
         source, " holds a network of width ", weights->width, " with the ", HeadName(weights->head), " head; ",
