@@ -18,14 +18,15 @@ RUN apt-get update -q && apt-get install -yq --no-install-recommends ca-certific
 
 FROM build-base AS build-cpu
 COPY . .
-RUN cmake --preset cpu && cmake --build --preset cpu && cmake --install build/cpu --prefix /opt/hearwire --strip --component runtime
+RUN cmake --preset cpu && cmake --build --preset cpu \
+    && for component in server command; do cmake --install build/cpu --prefix /opt/hearwire --strip --component $component || exit 1; done
 
 FROM build-base AS build-cuda
 ARG PIP_CERT
 RUN scripts/setup --cuda
 COPY . .
 RUN cmake --preset release && cmake --build --preset release \
-    && cmake --install build/release --prefix /opt/hearwire --strip --component runtime \
+    && for component in server command; do cmake --install build/release --prefix /opt/hearwire --strip --component $component || exit 1; done \
     && cmake --install build/release --prefix /opt/hearwire --component torch
 
 # What both images run on: the shared libraries, a user, the ports.

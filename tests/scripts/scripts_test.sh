@@ -43,6 +43,10 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
   expect "image-test wants root" "image-test: it mounts and makes namespaces, which needs root: sudo scripts/image-test" \
     setpriv --reuid=65534 --clear-groups "$scripts/image-test"
 fi
+expect "packages knows its options" "packages: unknown option --x; scripts/packages --help lists the options" "$scripts/packages" --x
+expect "packages wants a build's name" "packages: --build needs a folder, such as build/dev" "$scripts/packages" --build
+expect "packages wants a build" "packages: $work is no build with a server: it has no CPackConfig.cmake; cmake --preset cpu makes build/cpu" \
+  "$scripts/packages" --build "$work"
 expect "clean-room knows its suites" "clean-room: --suite sid: bookworm (Debian 12) or trixie (Debian 13) would be right" \
   "$scripts/clean-room" --suite sid scripts/quickstart
 expect "clean-room wants a suite's name" \

@@ -8,7 +8,7 @@ file(READ ${CMAKE_CURRENT_LIST_DIR}/../../../README.md readme)
 string(REGEX MATCH "```cpp\n([^`]*)```" example "${readme}")
 file(WRITE ${WORK}/readme_example.cc "${CMAKE_MATCH_1}")
 set(prefix ${WORK}/prefix)
-foreach(component runtime client)
+foreach(component server command client)
   run(${CMAKE_COMMAND} --install ${BUILD} --component ${component} --prefix ${prefix})
 endforeach()
 
