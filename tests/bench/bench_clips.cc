@@ -19,8 +19,10 @@ BenchClips MakeBenchClips(const std::string& name, absl::Span<const float> sound
   };
   if (name == "timestamps10" || name == "scene10") {
     add(10, 0);
-  } else if (name == "timestamps60") {
+  } else if (name == "timestamps60" || name == "scene60") {
     add(60, 0);
+  } else if (name == "scene600") {
+    add(600, 0);
   } else if (name == "scene1") {
     add(1, 0);
   } else if (name == "scenes16" || name == "timestamps10x16") {

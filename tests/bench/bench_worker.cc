@@ -2,7 +2,7 @@
 //
 //   bench_worker native|native_bfloat16|torch SOUND
 //
-// SOUND: 60 s at 32 kHz, raw float32. Reads a command a line from standard input, answers each with a line:
+// SOUND: 600 s at 32 kHz, raw float32. Reads a command a line from standard input, answers each with a line:
 //   network WIDTH FILE                  writes the folded weights of the network of random weights of that width
 //   checkpoint WIDTH FILE               writes a checkpoint of random weights; answers its bytes and parameters
 //   windows WORKLOAD FILE               writes its windows, raw float32: each a number of frames, then [frames, mels]

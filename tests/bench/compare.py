@@ -22,16 +22,19 @@ import time
 import numpy as np
 
 import arguments
-from workloads import make_sound
+from workloads import write_sound
 
 HERE = pathlib.Path(__file__).resolve().parent
 ENGINES = ("onnxruntime", "openvino")
 # On one thread, where the processor multiplies in bfloat16.
 BFLOAT16_NATIVE, BFLOAT16_ENGINE = "native_bfloat16", "openvino_default"
 WORKLOADS = ("timestamps10", "scene10", "scene1", "mixed64")
+# On one thread, of the networks of which it does not take minutes: windows of 10 s every 2.5 s, and their mean.
+LONG_SCENES, LONG_WIDTHS = ("scene60", "scene600"), ("0.4", "1.0")
 WALL, CPU = 0, 1
 TRIALS = 3  # Of each batch size, to find an engine's best.
-BATCHES = {"timestamps10": (16, 64, 201), "scene10": (1,), "scene1": (1,), "mixed64": (1, 8), "scenes16": (1, 4)}
+BATCHES = {"timestamps10": (16, 64, 201), "scene10": (1,), "scene1": (1,), "mixed64": (1, 8), "scenes16": (1, 4),
+           "scene60": (1,), "scene600": (1,)}
 TOLERANCE = {BFLOAT16_NATIVE: 0.1, BFLOAT16_ENGINE: 0.1}  # Of random networks, which carry errors far.
 FLOAT32_TOLERANCE = 1e-4
 PATIENCE = 600  # Seconds, for one answer.
@@ -76,7 +79,7 @@ class Comparison:
                  engines: tuple[str, ...], others: bool):
         self.folder, self.widths, self.threads, self.engines, self.programs = folder, widths, threads, engines, {}
         folder.mkdir(parents=True, exist_ok=True)
-        make_sound().tofile(folder / "sound")
+        write_sound(folder / "sound")
         worker = str(build / "tests/bench_worker")
         self.programs["native"] = Program(worker, "native", str(folder / "sound"))
         if others and (build / "lib/hearwire/libhearwire_torch.so").exists():
@@ -143,6 +146,14 @@ class Comparison:
                             f"{BFLOAT16_ENGINE} 1", "run", width, workload, batch)
                 if workload != "mixed64" and "pytorch 1" in self.programs:
                     cases[f"{width}|{workload}|reference|1|"] = ("pytorch 1", "run", width, workload, 1)
+            for workload in LONG_SCENES if width in LONG_WIDTHS else ():
+                for name in ("native", BFLOAT16_NATIVE):
+                    if name in self.programs:
+                        for parts in ("engine", "all"):
+                            cases[f"{width}|{workload}|{name} {parts}|1|"] = (name, "run", width, workload, 1, parts)
+                for kind in (*self.engines, BFLOAT16_ENGINE):
+                    if f"{kind} 1" in self.programs:
+                        cases[f"{width}|{workload}|{kind}|1|1"] = (f"{kind} 1", "run", width, workload, 1)
             for threads in self.threads if 2 in self.threads else ():
                 for workload in ("timestamps10", "timestamps10x16", "scenes16", "timestamps60"):
                     cases[f"{width}|{workload}|native workers|{threads}|"] = (

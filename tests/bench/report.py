@@ -30,6 +30,7 @@ MULTIPLY_ADDS = {
 WORKLOADS = {
     "timestamps10": "timestamps of 10 s", "scene10": "scene of 10 s", "scene1": "scene of 1 s",
     "mixed64": "64 mixed clips", "scenes16": "16 scenes of 10 s", "timestamps60": "timestamps of 60 s",
+    "scene60": "scene of 60 s", "scene600": "scene of 600 s",
 }
 PEERS = ("onnxruntime", "openvino")
 BFLOAT16 = ("native_bfloat16", "openvino_default")
@@ -121,6 +122,20 @@ def bfloat16_table(times: Times) -> str:
     head = ["network", "workload", "native, bfloat16", "native, float32", "OpenVINO, bfloat16 (its default)",
             "OpenVINO, float32", "times native float32", "times OpenVINO's bfloat16"]
     return table(head, rows) if rows else ""
+
+
+def long_scenes_table(times: Times) -> str:
+    columns = {
+        "native": "native engine", "native, all": "native all", "ONNX Runtime": "onnxruntime", "OpenVINO": "openvino",
+        "native, bfloat16": "native_bfloat16 engine", "OpenVINO, bfloat16 (its default)": "openvino_default",
+    }
+    rows = []
+    for width in times.widths:
+        for workload in ("scene60", "scene600"):
+            values = [times.get(width, workload, what) for what in columns.values()]
+            if any(value is not None for value in values):
+                rows.append([name_of(width), WORKLOADS[workload], *("" if value is None else ms(value) for value in values)])
+    return table(["network", "workload", *columns], rows) if rows else ""
 
 
 def verdict(what: str, reached: float, wanted: float, digits: int = 2) -> list[str]:
@@ -287,6 +302,7 @@ def main() -> None:
         "### One thread, bfloat16\n" if bfloat16_table(times) else "",
         "CPU ms. Ratios: medians over the rounds of what the two took in the same round.\n" if bfloat16_table(times) else "",
         bfloat16_table(times),
+        "### Long scenes, one thread\n", "CPU ms: windows of 10 s every 2.5 s, and their mean.\n", long_scenes_table(times),
         "### Two threads\n",
         "Wall ms; the peers with one session of two threads.\n" if times.has_two_threads() else
         "Not measured here: the second core was not free.\n",

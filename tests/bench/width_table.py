@@ -11,7 +11,7 @@ import re
 
 import arguments
 from compare import Program
-from workloads import make_sound
+from workloads import write_sound
 
 WIDTHS = {"01": "0.1", "02": "0.2", "04": "0.4", "05": "0.5", "10": "1.0", "20": "2.0", "30": "3.0", "40": "4.0"}
 CONFIGS = pathlib.Path(__file__).resolve().parents[2] / "models/configs/config_table.cc"
@@ -27,7 +27,7 @@ def main() -> None:
     options = arguments.parser().parse_args()
 
     options.folder.mkdir(parents=True, exist_ok=True)
-    make_sound().tofile(options.folder / "sound")
+    write_sound(options.folder / "sound")
     worker = Program(str(options.build / "tests/bench_worker"), "native", str(options.folder / "sound"))
     found = {}
     for name, width in WIDTHS.items():

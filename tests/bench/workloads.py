@@ -22,6 +22,11 @@ def make_sound() -> np.ndarray:
     return (0.1 * swell * noise + 0.4 * (1 - swell) * slow + 0.1 * tone).astype(np.float32)
 
 
+def write_sound(path: pathlib.Path) -> None:
+    """For bench_worker: 600 s of it, again and again."""
+    np.tile(make_sound(), 10).tofile(path)
+
+
 def _spectrograms(folder: pathlib.Path, workload: str) -> list[np.ndarray]:
     """As bench_worker wrote them: each window's frames after its number of frames."""
     values, windows, place = np.fromfile(folder / f"windows-{workload}", "<f4"), [], 0
