@@ -47,6 +47,9 @@ expect "packages knows its options" "packages: unknown option --x; scripts/packa
 expect "packages wants a build's name" "packages: --build needs a folder, such as build/dev" "$scripts/packages" --build
 expect "packages wants a build" "packages: $work is no build with a server: it has no CPackConfig.cmake; cmake --preset cpu makes build/cpu" \
   "$scripts/packages" --build "$work"
+expect "wheel knows its options" "wheel: unknown option --x; scripts/wheel --help lists the options" "$scripts/wheel" --x
+expect "wheel wants programs" "wheel: $work has no bin/hearwire-server: cmake --build --preset cpu makes that of build/cpu" \
+  "$scripts/wheel" --build "$work"
 expect "clean-room knows its suites" "clean-room: --suite sid: bookworm (Debian 12) or trixie (Debian 13) would be right" \
   "$scripts/clean-room" --suite sid scripts/quickstart
 expect "clean-room wants a suite's name" \

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 from conftest import PATIENCE
@@ -110,6 +111,17 @@ def test_its_defaults_yield_to_the_environment(monkeypatch, variable):
     server = OwnServer([], {"HEARWIRE_MAX_CLIPS": "5"})
     assert f"max-clips={variable or 5} " in server.last_words()
     server.stop()
+
+
+def test_the_program_of_the_servers_wheel_is_found_where_path_has_none(monkeypatch, tmp_path):
+    wheel = types.ModuleType("hearwire_server")
+    wheel.program = lambda name: f"/wheel/bin/{name}"
+    monkeypatch.setitem(sys.modules, "hearwire_server", wheel)
+    found = server_program()
+    assert not found.startswith("/wheel")
+    monkeypatch.delenv("HEARWIRE_SERVER_PROGRAM")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert server_program() == "/wheel/bin/hearwire-server"
 
 
 def test_the_program_is_found_on_the_path(monkeypatch, tmp_path):

@@ -19,6 +19,11 @@ def test_the_version_is_the_projects():
     assert hearwire.__version__ == importlib.metadata.version("hearwire") == version
 
 
+def test_the_extra_server_is_of_the_same_version():
+    (needed,) = [text for text in importlib.metadata.requires("hearwire") if 'extra == "server"' in text.replace("'", '"')]
+    assert needed.replace(" ", "").startswith(f"hearwire-server=={hearwire.__version__};"), needed
+
+
 def test_it_is_typed_and_has_its_licence():
     files = {str(path) for path in importlib.metadata.files("hearwire")}
     assert {"hearwire/py.typed", "hearwire/LICENSE", "hearwire/v1/embedding_pb2.pyi"} <= files

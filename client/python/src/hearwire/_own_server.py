@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import collections
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import shutil
@@ -108,8 +109,13 @@ def server_program() -> str:
         return os.path.abspath(found)
     if named:
         raise RuntimeError(f"HEARWIRE_SERVER_PROGRAM={named} is no program that can be run")
+    with contextlib.suppress(ImportError):
+        import hearwire_server
+
+        return str(hearwire_server.program("hearwire-server"))
     raise RuntimeError(
         "there is no Hearwire server: name a running one in HEARWIRE_SERVER (HOST:PORT), or have one of your own: "
+        "install the wheel hearwire-server (scripts/wheel makes it), or "
         "build Hearwire (scripts/setup; cmake --preset release && cmake --build --preset release) and put its "
         "hearwire-server on PATH or name it in HEARWIRE_SERVER_PROGRAM"
     )

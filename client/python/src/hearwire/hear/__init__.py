@@ -8,7 +8,7 @@
 audio is a float tensor [sounds, samples] at model.sample_rate, within -1 and 1; what comes back is float32, on the
 device of the audio. The server that HEARWIRE_SERVER names computes it. Without that variable, or when model_file_path
 names a checkpoint, it is a server of this process's own: the program hearwire-server on PATH, or what
-HEARWIRE_SERVER_PROGRAM names. It takes its options from the environment (HEARWIRE_MODEL_REPOSITORY=DIR: where
+HEARWIRE_SERVER_PROGRAM names, or that of the wheel hearwire-server. It takes its options from the environment (HEARWIRE_MODEL_REPOSITORY=DIR: where
 checkpoints are) and ends with this process.
 
 hearwire.hear.configs() lists them.
