@@ -40,6 +40,7 @@ ELSEWHERE = {
     "./run_on_device": "tests/gpu/kit_test.py",
     ".deps/python/bin/python tests/bench/": "tests/bench, by hand: minutes each",
     "build/dev/tests/head_bench": "tests/bench, by hand: it measures",
+    "build/dev/tests/load_bench": "the same",
     "build/dev/tests/native_bench": "the same",
     "build/dev/tests/scene_shares": "the same",
     ".cache/bench/bin/python tests/bench/": "scripts/bench, by hand: it measures",

@@ -26,7 +26,8 @@ run(${CMAKE_COMMAND} -DHEARWIRE_SHARED_CLIENT=ON ${WORK}/build)
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 run(${CMAKE_COMMAND} --install ${WORK}/build --prefix ${WORK}/shared)
 set(library ${WORK}/shared/lib/libhearwire_client.so)
-# A difference is another binary interface, and needs another minor version of the project.
+# The library's binary interface, as far as names show it. What is new is added to the file (the lines with > below); what
+# is gone or has changed (<) breaks programs that are built already, and needs another minor version of the project.
 run(sh -c "nm -DC --defined-only $1 | grep -v ' A ' | sed -E -e 's/^[0-9a-f]+ . //' -e 's/absl::(debian3|lts_[0-9]+)::/absl::/g' |
   LC_ALL=C sort -u | diff $2 - >&2" sh ${library} ${CMAKE_CURRENT_LIST_DIR}/exported_symbols.txt)
 run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/consumer -G Ninja -DCMAKE_PREFIX_PATH=${WORK}/shared
