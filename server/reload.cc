@@ -16,7 +16,11 @@ namespace hearwire {
 namespace {
 
 absl::Status CheckServes(const NetworkCatalog& networks, const std::string& default_config) {
-  const NetworkInfo& network = *FindConfig(default_config)->network;
+  const std::shared_ptr<const Config> config = networks.known()->FindConfig(default_config);
+  if (config == nullptr) {
+    return absl::FailedPreconditionError(absl::StrCat("--default-config ", default_config, " is no config any more"));
+  }
+  const NetworkInfo& network = *config->network;
   if (networks.Find(network.name) != nullptr) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("--default-config ", default_config, " needs the network ", std::string(network.name),

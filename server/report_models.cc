@@ -1,7 +1,6 @@
 #include "server/report_models.h"
 
 #include "absl/strings/str_join.h"
-#include "models/configs/config.h"
 #include "server/telemetry/log.h"
 
 namespace hearwire {
@@ -36,8 +35,8 @@ void LogEngines(const Engines& engines) {
 
 std::vector<std::string> LoadedConfigs(const NetworkCatalog& networks) {
   std::vector<std::string> names;
-  for (const Config& config : Configs()) {
-    if (networks.Find(config.network->name) != nullptr) names.emplace_back(config.name);
+  for (const auto& config : networks.known()->configs()) {
+    if (networks.Find(config->network->name) != nullptr) names.emplace_back(config->name);
   }
   return names;
 }
@@ -52,8 +51,8 @@ MetricsOptions LabelsOf(const NetworkCatalog& networks) {
   MetricsOptions labels;
   labels.configs = LoadedConfigs(networks);
   labels.networks = LoadedNetworks(networks);
-  for (const Config& config : Configs()) labels.known_configs.emplace_back(config.name);
-  for (const NetworkInfo& network : Networks()) labels.known_networks.emplace_back(network.name);
+  for (const std::string_view name : networks.known()->ConfigNames()) labels.known_configs.emplace_back(name);
+  for (const std::string_view name : networks.known()->NetworkNames()) labels.known_networks.emplace_back(name);
   return labels;
 }
 

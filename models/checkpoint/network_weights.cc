@@ -18,6 +18,7 @@ namespace hearwire {
 namespace {
 
 constexpr double kBatchNormEpsilon = 1e-3;
+constexpr int kMostClasses = 10'000;
 constexpr char kLastConvolution[] = "features.16.0.weight";
 constexpr char kMlpHidden[] = "classifier.2";
 constexpr char kMlpClasses[] = "classifier.5";
@@ -70,6 +71,21 @@ std::set<std::string_view> FindNotFinite(const Checkpoint& checkpoint) {
     if (!finite[i]) found.insert(tensors[i].first);
   }
   return found;
+}
+
+// The rows of the layer that has the logits.
+absl::StatusOr<int> FindClassCount(const Checkpoint& checkpoint, HeadKind head) {
+  const std::string name = absl::StrCat(head == HeadKind::kMlp ? kMlpClasses : kConvolutionalClasses, ".weight");
+  const auto classes = checkpoint.tensors.find(name);
+  if (classes == checkpoint.tensors.end()) {
+    return absl::InvalidArgumentError(absl::StrCat("tensor ", name, " is missing"));
+  }
+  const std::vector<int64_t>& shape = classes->second.shape;
+  if (shape.empty() || shape[0] < 1 || shape[0] > kMostClasses) {
+    return absl::InvalidArgumentError(absl::StrCat("tensor ", name, " has shape ", ShapeText(shape),
+                                                   "; its first number is that of the classes, 1 to ", kMostClasses));
+  }
+  return static_cast<int>(shape[0]);
 }
 
 // Moves tensors out of a checkpoint layer by layer. The first failure is kept in status(); what is taken behind it is
@@ -196,11 +212,13 @@ absl::StatusOr<NetworkWeights> ReadNetworkWeights(Checkpoint checkpoint) {
   if (!width.ok()) return width.status();
   const absl::StatusOr<HeadKind> head = FindHead(checkpoint);
   if (!head.ok()) return head.status();
+  const absl::StatusOr<int> class_count = FindClassCount(checkpoint, *head);
+  if (!class_count.ok()) return class_count.status();
 
   NetworkWeights weights;
   weights.width = *width;
   weights.head = *head;
-  weights.shape = MakeNetworkShape(*width);
+  weights.shape = MakeNetworkShape(*width, *class_count);
   weights.sha256 = checkpoint.sha256;
   const NetworkShape& shape = weights.shape;
   LayerReader reader(&checkpoint, *width);
@@ -212,11 +230,11 @@ absl::StatusOr<NetworkWeights> ReadNetworkWeights(Checkpoint checkpoint) {
       reader.Convolution("features.16.0", "features.16.1", shape.last_channels, shape.blocks.back().out_channels, 1);
   if (*head == HeadKind::kMlp) {
     weights.hidden_layer = reader.Linear(kMlpHidden, shape.hidden_channels, shape.last_channels);
-    weights.class_layer = reader.Linear(kMlpClasses, kClassCount, shape.hidden_channels);
+    weights.class_layer = reader.Linear(kMlpClasses, shape.class_count, shape.hidden_channels);
   } else {
     ConvolutionWeights classes =
-        reader.Convolution(kConvolutionalClasses, kConvolutionalBatchNorm, kClassCount, shape.last_channels, 1);
-    weights.class_layer = {.out_channels = kClassCount,
+        reader.Convolution(kConvolutionalClasses, kConvolutionalBatchNorm, shape.class_count, shape.last_channels, 1);
+    weights.class_layer = {.out_channels = shape.class_count,
                            .in_channels = shape.last_channels,
                            .weight = std::move(classes.weight),
                            .bias = std::move(classes.bias)};

@@ -61,10 +61,10 @@ struct NetworkWeights {
   LinearWeights class_layer;
 };
 
-// Reads width and head off the tensors' shapes, then checks every tensor's name and shape against them.
-// INVALID_ARGUMENT names the first tensor that is missing, has the wrong shape (both shapes are given), is not known,
-// or holds a value that is not finite. `name` is what messages call the checkpoint. The tensors' memory becomes the
-// weights'.
+// Reads width, head and number of classes off the tensors' shapes, then checks every tensor's name and shape against
+// them. INVALID_ARGUMENT names the first tensor that is missing, has the wrong shape (both shapes are given), is not
+// known, or holds a value that is not finite. `name` is what messages call the checkpoint. The tensors' memory becomes
+// the weights'.
 absl::StatusOr<NetworkWeights> MakeNetworkWeights(Checkpoint checkpoint, std::string_view name);
 
 }  // namespace hearwire

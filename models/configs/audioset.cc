@@ -536,7 +536,7 @@ constexpr std::string_view kClassNames[] = {
     "Radio",
     "Field recording",
 };
-static_assert(std::size(kClassNames) == kClassCount);
+static_assert(std::size(kClassNames) == kAudioSetClassCount);
 
 }  // namespace
 

@@ -11,6 +11,7 @@
 
 #include "absl/types/span.h"
 #include "models/configs/feature.h"
+#include "models/configs/network_shape.h"
 
 namespace hearwire {
 
@@ -23,9 +24,6 @@ inline constexpr int kTimestampHopSamples = 1600;
 // Scenes longer than this are embedded in windows of this length, kSceneHopSamples apart, and averaged.
 inline constexpr int kSceneWindowSamples = 320000;
 inline constexpr int kSceneHopSamples = 80000;
-
-// AudioSet's classes: the length of the logits.
-inline constexpr int kClassCount = 527;
 
 enum class HeadKind {
   kMlp,                 // Pool, linear, hardswish, linear.
@@ -46,6 +44,13 @@ struct NetworkInfo {
   MelSettings mel;
   std::string_view published_file;  // "mn10_as_mAP_471.pt"; empty for the project's own network.
   std::string_view sha256;          // Of the checkpoint file, lower-case hexadecimal, where it is known, else empty.
+  // Of its classes, in the order of its logits; empty: AudioSet's.
+  absl::Span<const std::string_view> labels = {};
+
+  // The same, but never empty.
+  absl::Span<const std::string_view> class_names() const;
+  int class_count() const { return static_cast<int>(class_names().size()); }
+  NetworkShape shape() const { return MakeNetworkShape(width, class_count()); }
 };
 
 struct Config {

@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
+#include "models/configs/audioset.h"
 #include "models/configs/config.h"
 #include "models/configs/network_shape.h"
 
@@ -138,26 +140,13 @@ consteval const NetworkInfo* NetworkNamed(std::string_view name) {
   throw "a row names no network";
 }
 
-consteval Feature FeatureNamed(std::string_view name) {
-  if (name == "mel_avgs") return Feature::kMelAvgs;
-  if (name == "clf1") return Feature::kClf1;
-  if (name == "clf2") return Feature::kClf2;
-  if (name == "logits") return Feature::kLogits;
-  const bool se = name.starts_with("se");
-  int block = 0;
-  for (const char digit : name.substr(se ? 2 : 1)) {
-    if (digit < '0' || digit > '9') throw "a row names no feature";
-    block = 10 * block + (digit - '0');
-  }
-  if ((!se && name[0] != 'b') || block >= kBlockCount) throw "a row names no feature";
-  return se ? Se(block) : Block(block);
-}
-
 consteval FeatureSet FeaturesNamed(std::string_view names) {
   FeatureSet features;
   while (!names.empty()) {
     const size_t end = std::min(names.find(' '), names.size());
-    features.Add(FeatureNamed(names.substr(0, end)));
+    const std::optional<Feature> feature = FeatureNamed(names.substr(0, end));
+    if (!feature) throw "a row names no feature";
+    features.Add(*feature);
     names.remove_prefix(std::min(end + 1, names.size()));
   }
   return features;
@@ -182,9 +171,11 @@ constexpr int kStftReflectionSamples = 512;
 
 }  // namespace
 
-int Config::embedding_size() const {
-  return ReadoutSize(MakeNetworkShape(network->width), network->mel.n_mels, readout);
+absl::Span<const std::string_view> NetworkInfo::class_names() const {
+  return labels.empty() ? AudioSetClassNames() : labels;
 }
+
+int Config::embedding_size() const { return ReadoutSize(network->shape(), network->mel.n_mels, readout); }
 
 int Config::min_scene_samples() const { return kStftReflectionSamples + 2; }
 

@@ -4,6 +4,8 @@
 #define HEARWIRE_MODELS_CONFIGS_FEATURE_H_
 
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 namespace hearwire {
 
@@ -15,13 +17,32 @@ enum class Feature : uint8_t {
   kMelAvgs = 0,  // Mean of the spectrogram over time, [mels].
   kClf1 = 1,     // Average-pooled last convolution.
   kClf2 = 2,     // Hidden layer of the mlp head, after its hardswish.
-  kLogits = 3,   // [527]
+  kLogits = 3,   // [classes]
   kSe0 = 4,      // kSe0 + i: output of fc1 of block i's squeeze-excite, before its ReLU.
   kBlock0 = 20,  // kBlock0 + i: pooled output of block i.
   kEnd = 36,
 };
 constexpr Feature Se(int block) { return static_cast<Feature>(static_cast<int>(Feature::kSe0) + block); }
 constexpr Feature Block(int block) { return static_cast<Feature>(static_cast<int>(Feature::kBlock0) + block); }
+
+// "mel_avgs", "clf1", "clf2", "logits", "se0" to "se15", "b0" to "b15"; nothing of another name.
+constexpr std::optional<Feature> FeatureNamed(std::string_view name) {
+  if (name == "mel_avgs") return Feature::kMelAvgs;
+  if (name == "clf1") return Feature::kClf1;
+  if (name == "clf2") return Feature::kClf2;
+  if (name == "logits") return Feature::kLogits;
+  const bool se = name.starts_with("se");
+  if (!se && !name.starts_with('b')) return std::nullopt;
+  name.remove_prefix(se ? 2 : 1);
+  if (name.empty() || name.size() > 2 || (name.size() == 2 && name[0] == '0')) return std::nullopt;
+  int block = 0;
+  for (const char digit : name) {
+    if (digit < '0' || digit > '9') return std::nullopt;
+    block = 10 * block + (digit - '0');
+  }
+  if (block >= kBlockCount) return std::nullopt;
+  return se ? Se(block) : Block(block);
+}
 
 // A set of features. Iterate from 0 to kEnd for the order of concatenation.
 class FeatureSet {

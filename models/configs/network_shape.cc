@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "models/configs/config.h"
-
 namespace hearwire {
 namespace {
 
@@ -37,7 +35,7 @@ int RoundChannels(double channels) {
 
 }  // namespace
 
-NetworkShape MakeNetworkShape(double width) {
+NetworkShape MakeNetworkShape(double width, int class_count) {
   NetworkShape shape;
   shape.stem_channels = RoundChannels(kStemChannels * width);
   int in_channels = shape.stem_channels;
@@ -56,6 +54,7 @@ NetworkShape MakeNetworkShape(double width) {
   }
   shape.last_channels = kLastExpansion * in_channels;
   shape.hidden_channels = RoundChannels(kHiddenChannels * width);
+  shape.class_count = class_count;
   return shape;
 }
 
@@ -71,7 +70,7 @@ int FeatureSize(const NetworkShape& shape, int n_mels, Feature feature, Pooling 
   if (feature == Feature::kMelAvgs) return n_mels;
   if (feature == Feature::kClf1) return shape.last_channels;
   if (feature == Feature::kClf2) return shape.hidden_channels;
-  if (feature == Feature::kLogits) return kClassCount;
+  if (feature == Feature::kLogits) return shape.class_count;
   if (feature < Feature::kBlock0) {
     const int block = index - static_cast<int>(Feature::kSe0);
     return block == 0 ? 0 : shape.blocks[block - 1].squeeze_channels;

@@ -11,6 +11,9 @@
 
 namespace hearwire {
 
+// Those that published networks tell apart.
+inline constexpr int kAudioSetClassCount = 527;
+
 // Behind a convolution.
 enum class Activation : uint8_t { kNone, kRelu, kHardswish };
 
@@ -33,11 +36,12 @@ struct NetworkShape {
   std::array<BlockShape, kBlockCount - 1> blocks;  // blocks[i] is block i + 1.
   int last_channels;                               // Last convolution, 1 x 1, hardswish.
   int hidden_channels;                             // clf2 of the mlp head.
+  int class_count;                                 // Length of the logits.
 };
 
 // The published rule: every channel count of MobileNetV3-Large times the width, rounded to a multiple of 8 and never
 // below 90 % of it (Howard et al. 2019, torchvision's _make_divisible). width: 0.1 to 4.0.
-NetworkShape MakeNetworkShape(double width);
+NetworkShape MakeNetworkShape(double width, int class_count = kAudioSetClassCount);
 
 // Height of block i's map (i = 0: the first convolution) for a spectrogram of `size` bands; likewise for its frames.
 int BlockOutputSize(int block, int size);

@@ -43,7 +43,7 @@ class PlacedEngines final : public Engines {
   absl::StatusOr<SelfTestReport> Test(const SelfTest& self_test) override;
   absl::StatusOr<NetworkCatalog> LoadAgain(const SelfTest& self_test) override;
   void Adopt(const NetworkCatalog& networks) override;
-  std::string_view NetworkName(std::string_view device, int index) const override;
+  std::string NetworkName(std::string_view device, int index) const override;
   std::vector<EngineInfo> InUse() const override;
   std::vector<EngineLoad> Loads() const override;
   void Shutdown(const absl::Status& status) override;
@@ -73,7 +73,7 @@ class PlacedEngines final : public Engines {
   BatchObserver* observer_ = nullptr;
 
   mutable Mutex names_mu_;
-  std::map<std::pair<std::string, int>, std::string_view> names_ ABSL_GUARDED_BY(names_mu_);  // By device and index.
+  std::map<std::pair<std::string, int>, std::string> names_ ABSL_GUARDED_BY(names_mu_);  // By device and index.
 };
 
 PlacedEngines::PlacedEngines(std::vector<EngineSpec> specs) {
@@ -194,10 +194,10 @@ void PlacedEngines::Adopt(const NetworkCatalog& networks) {
 
 void PlacedEngines::Name(const Engine& engine, int index, const NetworkInfo& info) {
   MutexLock lock(&names_mu_);
-  names_[{engine.backend->device(), index}] = info.name;
+  names_[{engine.backend->device(), index}] = std::string(info.name);
 }
 
-std::string_view PlacedEngines::NetworkName(std::string_view device, int index) const {
+std::string PlacedEngines::NetworkName(std::string_view device, int index) const {
   MutexLock lock(&names_mu_);
   const auto found = names_.find({std::string(device), index});
   return found == names_.end() ? "?" : found->second;

@@ -89,7 +89,7 @@ class Engines {
   virtual void Adopt(const NetworkCatalog& networks) = 0;
 
   // The network that a device knows by this index, or knew last. Thread-safe.
-  virtual std::string_view NetworkName(std::string_view device, int index) const = 0;
+  virtual std::string NetworkName(std::string_view device, int index) const = 0;
 
   // Those that run networks, in the order of preference.
   virtual std::vector<EngineInfo> InUse() const = 0;

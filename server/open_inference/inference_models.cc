@@ -16,20 +16,20 @@ constexpr std::array kTagOutputs = {kScores, kLabels};
 
 }  // namespace
 
-InferenceModels::InferenceModels() {
-  const auto add = [this](std::string_view of, const char* ending, InferenceModel::Kind kind, const Config& config) {
-    models_.push_back({absl::StrCat(absl::string_view(of.data(), of.size()), ending), kind, &config});
+InferenceModels::InferenceModels(const ConfigCatalog& known,
+                                 const std::function<ModelCounts*(const std::string& name)>& counts_of) {
+  const auto add = [&](std::string_view of, const char* ending, InferenceModel::Kind kind,
+                       std::shared_ptr<const Config> config) {
+    std::string name = absl::StrCat(absl::string_view(of.data(), of.size()), ending);
+    ModelCounts* const counts = counts_of(name);
+    models_.push_back({std::move(name), kind, std::move(config), counts});
   };
-  for (const Config& config : Configs()) {
-    add(config.name, ".scene", InferenceModel::Kind::kScene, config);
-    add(config.name, ".timestamps", InferenceModel::Kind::kTimestamps, config);
+  for (const auto& config : known.configs()) {
+    add(config->name, ".scene", InferenceModel::Kind::kScene, config);
+    add(config->name, ".timestamps", InferenceModel::Kind::kTimestamps, config);
   }
-  for (const NetworkInfo& network : Networks()) {
-    for (const Config& config : Configs()) {
-      if (config.network != &network) continue;
-      add(network.name, ".tags", InferenceModel::Kind::kTags, config);
-      break;
-    }
+  for (const auto& network : known.networks()) {
+    add(network->name, ".tags", InferenceModel::Kind::kTags, known.ConfigOf(network));
   }
 }
 

@@ -3,14 +3,16 @@
 #ifndef HEARWIRE_SERVER_OPEN_INFERENCE_INFERENCE_MODELS_H_
 #define HEARWIRE_SERVER_OPEN_INFERENCE_INFERENCE_MODELS_H_
 
-#include <map>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "absl/types/span.h"
-#include "models/configs/config.h"
+#include "models/configs/config_catalog.h"
+#include "server/open_inference/model_counts.h"
 #include "server/pipeline/network_catalog.h"
 #include "server/rpc/read_request.h"
 #include "server/rpc/request_faults.h"
@@ -39,7 +41,8 @@ struct InferenceModel {
   };
   std::string name;
   Kind kind;
-  const Config* config;  // Of tags: one of the network's.
+  std::shared_ptr<const Config> config;  // Of tags: one of the network's.
+  ModelCounts* counts;
 
   // What metrics and logs know it by: the config's name, of tags the network's.
   std::string_view label() const { return kind == Kind::kTags ? config->network->name : config->name; }
@@ -48,9 +51,11 @@ struct InferenceModel {
 // Immutable.
 class InferenceModels {
  public:
-  InferenceModels();
+  // counts_of: where a model of this name is counted; called for each, and what it returns outlives this.
+  InferenceModels(const ConfigCatalog& known, const std::function<ModelCounts*(const std::string& name)>& counts_of);
 
   // The configs' in their order, then the networks'.
+  // A copy of one owns what it needs, but for its counts.
   absl::Span<const InferenceModel> models() const { return models_; }
 
   // Loaded or not. NOT_FOUND, UNKNOWN_MODEL: there is none of that name (the nearest are given), or not of that

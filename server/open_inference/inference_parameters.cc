@@ -63,8 +63,8 @@ std::variant<InferenceParameters, RequestFault> ReadParameters(const ModelInferR
       read.sample_rate_hz = number;
     } else if (number < 0) {
       return InvalidRequest(PathOf(name), absl::StrCat(number, " is below 0; 0 means all classes"));
-    } else if (number > 0) {
-      read.top_k = static_cast<int>(std::min<int64_t>(number, kClassCount));
+    } else {
+      read.top_k = static_cast<uint32_t>(std::min<int64_t>(number, UINT32_MAX));
     }
   }
   return read;

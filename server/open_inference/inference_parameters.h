@@ -18,7 +18,7 @@ namespace hearwire {
 
 struct InferenceParameters {
   std::optional<int64_t> sample_rate_hz = std::nullopt;  // Of WAVE; it has kSampleRateHz where none is given.
-  int top_k = kClassCount;                               // Of tags: 1 to kClassCount.
+  uint32_t top_k = 0;                                    // Of tags; 0: all classes.
 };
 
 // INVALID_ARGUMENT: a parameter that is not known here, of the wrong type, or out of range. Those of Triton that change

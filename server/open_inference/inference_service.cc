@@ -10,6 +10,7 @@
 #include "server/open_inference/inference_writer.h"
 #include "server/open_inference/write_models.h"
 #include "server/pipeline/lane_plan.h"
+#include "server/rpc/write_tags.h"
 
 namespace hearwire {
 namespace {
@@ -20,6 +21,10 @@ LaneRequest LaneOf(const InferenceModel& model, const ServedConfig& served) {
   return MakeLane(kind, served.network, *served.config, tags ? LogitsReadout() : served.config->readout);
 }
 
+bool IsLoaded(const InferenceModel& model, const Models& served) {
+  return served.networks.Find(model.config->network->name) != nullptr;
+}
+
 }  // namespace
 
 InferenceService::InferenceService(const EmbeddingServiceOptions& options, const ServedModels* served,
@@ -27,10 +32,9 @@ InferenceService::InferenceService(const EmbeddingServiceOptions& options, const
     : max_clips_(options.max_clips),
       max_deadline_(options.max_deadline),
       precision_(options.precision),
-      served_(served),
       intake_(intake),
       pipeline_(pipeline),
-      counts_(models_.models().size()) {}
+      models_(served) {}
 
 grpc::ServerUnaryReactor* InferenceService::ModelInfer(grpc::CallbackServerContext* context,
                                                        const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
@@ -38,33 +42,36 @@ grpc::ServerUnaryReactor* InferenceService::ModelInfer(grpc::CallbackServerConte
     const auto* request = intake_->Enter<InferenceRequest>(bytes, call);
     if (request == nullptr) return;
     call->set_config(request->message.model_name());
+    const CurrentModels::Seen now = models_.Get();
     const InferenceModel* model = nullptr;
-    if (!Take(models_.Find(request->message.model_name(), request->message.model_version()), &model, call)) return;
+    if (!Take(now.models->Find(request->message.model_name(), request->message.model_version()), &model, call)) return;
     call->set_config(model->label());
-    call->set_tally(&CountsOf(*model));
-    if (intake_->Admit(call)) Infer(*request, *model, call);
+    call->set_tally(model->counts);
+    if (intake_->Admit(call)) Infer(*request, *model, now.served->networks, call);
   });
 }
 
-void InferenceService::Infer(const InferenceRequest& request, const InferenceModel& model, CallReactor* call) {
+void InferenceService::Infer(const InferenceRequest& request, const InferenceModel& model,
+                             const NetworkCatalog& networks, CallReactor* call) {
   ServedConfig served;
   InferenceParameters parameters;
   std::vector<std::string_view> outputs;
   InferenceClips clips;
-  if (!Take(ReadServed(model, served_->Get()->networks), &served, call) ||
+  if (!Take(ReadServed(model, networks), &served, call) ||
       !Take(ReadParameters(request.message, model.kind), &parameters, call) ||
       !Take(ReadOutputs(request.message, model.kind), &outputs, call) ||
       !Take(ReadInferenceClips(request, parameters.sample_rate_hz, max_clips_), &clips, call)) {
     return;
   }
   const bool tags = model.kind == InferenceModel::Kind::kTags;
-  const InferenceReply reply = {.model = &model,
-                                .space = {tags ? "" : served.config->name, served.network, precision_},
+  const InferenceReply reply = {.model = model,
+                                .space = {tags ? "" : std::string(served.config->name), served.network, precision_},
                                 .outputs = std::move(outputs),
                                 .id = request.message.id(),
                                 .input = clips.input,
                                 .clips = static_cast<int>(clips.clips.size()),
-                                .top_k = parameters.top_k};
+                                .top_k = parameters.top_k == 0 ? served.network->info->class_count()
+                                                               : TagCount(parameters.top_k, *served.network->info)};
   auto writer = NewInferenceWriter(reply, call->NewReply<inference::ModelInferResponse>());
   CallRequest run;
   run.lanes.push_back(LaneOf(model, served));
@@ -92,9 +99,10 @@ grpc::ServerUnaryReactor* InferenceService::TellOfModel(grpc::CallbackServerCont
                                                         const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply,
                                                         Write write) {
   const auto fill = [&](const Request& request, Response* response) -> std::optional<RequestFault> {
-    auto found = models_.Find(request.name(), request.version());
+    const CurrentModels::Seen now = models_.Get();
+    auto found = now.models->Find(request.name(), request.version());
     if (auto* fault = std::get_if<RequestFault>(&found)) return std::move(*fault);
-    write(*std::get<const InferenceModel*>(found), response);
+    write(*std::get<const InferenceModel*>(found), *now.served, response);
     return std::nullopt;
   };
   return Tell<Request, Response>(context, method, bytes, reply, fill);
@@ -150,8 +158,9 @@ grpc::ServerUnaryReactor* InferenceService::RepositoryIndex(grpc::CallbackServer
       return InvalidRequest("repository_name", absl::StrCat("there is no ", Quoted(request.repository_name()),
                                                             ": the one repository has no name"));
     }
-    for (const InferenceModel& model : models_.models()) {
-      const bool loaded = IsLoaded(model);
+    const CurrentModels::Seen now = models_.Get();
+    for (const InferenceModel& model : now.models->models()) {
+      const bool loaded = IsLoaded(model, *now.served);
       const bool ready = loaded && intake_->is_open();
       if (!ready && request.ready()) continue;
       auto* const entry = response->add_models();
@@ -171,8 +180,8 @@ grpc::ServerUnaryReactor* InferenceService::RepositoryIndex(grpc::CallbackServer
 grpc::ServerUnaryReactor* InferenceService::ModelReady(grpc::CallbackServerContext* context,
                                                        const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
   return TellOfModel<inference::ModelReadyRequest, inference::ModelReadyResponse>(
-      context, "ModelReady", bytes, reply, [this](const InferenceModel& model, auto* response) {
-        response->set_ready(intake_->is_open() && IsLoaded(model));
+      context, "ModelReady", bytes, reply, [this](const InferenceModel& model, const Models& served, auto* response) {
+        response->set_ready(intake_->is_open() && IsLoaded(model, served));
       });
 }
 
@@ -180,13 +189,13 @@ grpc::ServerUnaryReactor* InferenceService::ModelMetadata(grpc::CallbackServerCo
                                                           const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
   return TellOfModel<inference::ModelMetadataRequest, inference::ModelMetadataResponse>(
       context, "ModelMetadata", bytes, reply,
-      [](const InferenceModel& model, auto* response) { WriteMetadata(model, response); });
+      [](const InferenceModel& model, const Models&, auto* response) { WriteMetadata(model, response); });
 }
 
 grpc::ServerUnaryReactor* InferenceService::ModelConfig(grpc::CallbackServerContext* context,
                                                         const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
   return TellOfModel<inference::ModelConfigRequest, inference::ModelConfigResponse>(
-      context, "ModelConfig", bytes, reply, [this](const InferenceModel& model, auto* response) {
+      context, "ModelConfig", bytes, reply, [this](const InferenceModel& model, const Models&, auto* response) {
         WriteModelConfig(model, max_clips_, response->mutable_config());
       });
 }
@@ -195,18 +204,19 @@ grpc::ServerUnaryReactor* InferenceService::ModelStatistics(grpc::CallbackServer
                                                             const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply) {
   const auto fill = [this](const inference::ModelStatisticsRequest& request,
                            inference::ModelStatisticsResponse* response) -> std::optional<RequestFault> {
+    const CurrentModels::Seen now = models_.Get();
     if (request.name().empty()) {
-      for (const InferenceModel& model : models_.models()) {
-        if (IsLoaded(model)) WriteStatistics(model, CountsOf(model), response->add_model_stats());
+      for (const InferenceModel& model : now.models->models()) {
+        if (IsLoaded(model, *now.served)) WriteStatistics(model, *model.counts, response->add_model_stats());
       }
       return std::nullopt;
     }
-    auto found = models_.Find(request.name(), request.version());
+    auto found = now.models->Find(request.name(), request.version());
     if (auto* fault = std::get_if<RequestFault>(&found)) return std::move(*fault);
     const InferenceModel& model = *std::get<const InferenceModel*>(found);
-    auto served = ReadServed(model, served_->Get()->networks);
+    auto served = ReadServed(model, now.served->networks);
     if (auto* fault = std::get_if<RequestFault>(&served)) return std::move(*fault);
-    WriteStatistics(model, CountsOf(model), response->add_model_stats());
+    WriteStatistics(model, *model.counts, response->add_model_stats());
     return std::nullopt;
   };
   return Tell<inference::ModelStatisticsRequest, inference::ModelStatisticsResponse>(context, "ModelStatistics", bytes,

@@ -5,13 +5,12 @@
 #define HEARWIRE_SERVER_OPEN_INFERENCE_INFERENCE_SERVICE_H_
 
 #include <string>
-#include <vector>
 
 #include "absl/time/time.h"
 #include "inference/open_inference.grpc.pb.h"
+#include "server/open_inference/current_models.h"
 #include "server/open_inference/inference_models.h"
 #include "server/open_inference/inference_request.h"
-#include "server/open_inference/model_counts.h"
 #include "server/pipeline/pipeline.h"
 #include "server/pipeline/served_models.h"
 #include "server/rpc/call_intake.h"
@@ -65,7 +64,8 @@ class InferenceService final : public rpc_internal::RawInferenceMethods {
                                        grpc::ByteBuffer* reply) override;
 
  private:
-  void Infer(const InferenceRequest& request, const InferenceModel& model, CallReactor* call);
+  void Infer(const InferenceRequest& request, const InferenceModel& model, const NetworkCatalog& networks,
+             CallReactor* call);
 
   // A method that only tells something of models: Fill makes the response of the request, or the fault.
   template <typename Request, typename Response, typename Fill>
@@ -80,21 +80,12 @@ class InferenceService final : public rpc_internal::RawInferenceMethods {
   grpc::ServerUnaryReactor* TellHealth(grpc::CallbackServerContext* context, std::string_view method,
                                        const grpc::ByteBuffer* bytes, grpc::ByteBuffer* reply, Fill fill);
 
-  bool IsLoaded(const InferenceModel& model) const {
-    return served_->Get()->networks.Find(model.config->network->name) != nullptr;
-  }
-  ModelCounts& CountsOf(const InferenceModel& model) {
-    return counts_[static_cast<size_t>(&model - models_.models().data())];
-  }
-
   const int max_clips_;
   const absl::Duration max_deadline_;
   const std::string precision_;
-  const ServedModels* const served_;
   CallIntake* const intake_;
   Pipeline* const pipeline_;
-  const InferenceModels models_;
-  std::vector<ModelCounts> counts_;  // Of each model.
+  CurrentModels models_;
 };
 
 }  // namespace hearwire

@@ -39,7 +39,7 @@ class InferenceWriter : public ReplyWriter {
 
   void WriteEnd(absl::Duration total, const CallTimes& times) final {
     writer_->WriteEnd(total, times);
-    response_->set_model_name(reply_.model->name);
+    response_->set_model_name(reply_.model.name);
     response_->set_model_version(std::string(kModelVersion));
     response_->set_id(std::string(reply_.id));
     const auto& space = inner_.space();
@@ -79,7 +79,7 @@ class SceneWriter final : public InferenceWriter<v1::GetSceneEmbeddingsResponse>
  public:
   SceneWriter(InferenceReply reply, inference::ModelInferResponse* response)
       : InferenceWriter(std::move(reply), response) {
-    writer_ = NewReplyWriter(reply_.space, reply_.model->config->embedding_size(), reply_.clips,
+    writer_ = NewReplyWriter(reply_.space, reply_.model.config->embedding_size(), reply_.clips,
                              v1::ELEMENT_TYPE_FLOAT32, &inner_);
   }
 
@@ -95,7 +95,7 @@ class TimestampWriter final : public InferenceWriter<v1::GetTimestampEmbeddingsR
  public:
   TimestampWriter(InferenceReply reply, inference::ModelInferResponse* response)
       : InferenceWriter(std::move(reply), response) {
-    writer_ = NewReplyWriter(reply_.space, reply_.model->config->embedding_size(), reply_.clips,
+    writer_ = NewReplyWriter(reply_.space, reply_.model.config->embedding_size(), reply_.clips,
                              v1::ELEMENT_TYPE_FLOAT32, &inner_);
   }
 
@@ -120,7 +120,7 @@ class TimestampWriter final : public InferenceWriter<v1::GetTimestampEmbeddingsR
       }
       return;
     }
-    Describe("FP32", {reply_.clips, length, reply_.model->config->embedding_size()}, output);
+    Describe("FP32", {reply_.clips, length, reply_.model.config->embedding_size()}, output);
     for (v1::TimestampEmbeddings& clip : *inner_.mutable_clips()) {
       std::string rows = std::move(*clip.mutable_embeddings()->mutable_data());
       if (reply_.clips == 1) {
@@ -162,7 +162,7 @@ class TagsWriter final : public InferenceWriter<v1::GetTagsResponse> {
 }  // namespace
 
 std::unique_ptr<ReplyWriter> NewInferenceWriter(const InferenceReply& reply, inference::ModelInferResponse* response) {
-  switch (reply.model->kind) {
+  switch (reply.model.kind) {
     case InferenceModel::Kind::kScene:
       return std::make_unique<SceneWriter>(reply, response);
     case InferenceModel::Kind::kTimestamps:

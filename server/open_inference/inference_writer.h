@@ -14,7 +14,7 @@
 namespace hearwire {
 
 struct InferenceReply {
-  const InferenceModel* model;
+  InferenceModel model;
   ReplySpace space;                       // Its parts are parameters of the reply.
   std::vector<std::string_view> outputs;  // As ReadOutputs has them.
   std::string_view id;

@@ -90,14 +90,12 @@ std::string LoadedNames(const NetworkCatalog& networks) {
 // Ties a head to what it reads.
 absl::Status FindEmbeddings(const NetworkCatalog& networks, LoadedHead* loaded) {
   const std::string& name = loaded->head.config;
-  loaded->config = FindConfig(name);
+  loaded->config = networks.known()->FindConfig(name);
   if (loaded->config == nullptr) {
-    std::vector<std::string_view> known;
-    for (const Config& config : Configs()) known.push_back(config.name);
     std::string message = absl::StrCat(loaded->source, " reads embeddings of the config ", Quoted(name),
                                        ", which is none of this server's");
     std::string_view separator = "; did you mean ";
-    for (const std::string_view near : NearestNames(name, known, kSuggestions)) {
+    for (const std::string_view near : NearestNames(name, networks.known()->ConfigNames(), kSuggestions)) {
       message.append(std::exchange(separator, ", ")).append(near);
     }
     return absl::NotFoundError(message);

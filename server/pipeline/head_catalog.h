@@ -21,7 +21,7 @@ inline constexpr std::string_view kHeadFileEnding = ".safetensors";
 
 struct LoadedHead {
   Head head;
-  const Config* config = nullptr;
+  std::shared_ptr<const Config> config = nullptr;
   std::shared_ptr<const LoadedNetwork> network = nullptr;
   std::string source;  // The file's path.
 };

@@ -10,22 +10,30 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "models/checkpoint/checkpoint.h"
-#include "models/checkpoint/network_weights.h"
-#include "models/checkpoint/read_file.h"
-#include "models/checkpoint/sha256.h"
 #include "models/configs/checkpoint_names.h"
-#include "models/weights/embedded_network.h"
-#include "server/pipeline/self_test_window.h"
+#include "server/pipeline/load_network.h"
 
 namespace hearwire {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kEmbeddedSource = "embedded";
-
 std::string HeadName(HeadKind head) { return head == HeadKind::kMlp ? "mlp" : "fully convolutional"; }
+
+absl::Status CheckFits(const NetworkInfo& info, const NetworkWeights& weights, std::string_view source) {
+  const std::string name(info.name);
+  if (std::abs(weights.width - info.width) > 1e-6 || weights.head != info.head) {
+    return absl::InvalidArgumentError(absl::StrCat(std::string(source), " holds a network of width ", weights.width,
+                                                   " with the ", HeadName(weights.head), " head; ", name, " has width ",
+                                                   info.width, " and the ", HeadName(info.head), " head"));
+  }
+  if (weights.shape.class_count != info.class_count()) {
+    return absl::InvalidArgumentError(absl::StrCat(std::string(source), " holds a network of ",
+                                                   weights.shape.class_count, " classes; ", name, " has ",
+                                                   info.class_count()));
+  }
+  return absl::OkStatus();
+}
 
 bool IsListed(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -45,7 +53,10 @@ absl::Status CheckNames(const NetworkCatalogOptions& options) {
                                               HowToGetNetwork(*FindNetwork(name), "DIR")));
     }
   }
-  if (options.model_repository.empty()) return absl::OkStatus();
+  return absl::OkStatus();
+}
+
+absl::Status CheckFolder(const NetworkCatalogOptions& options) {
   std::error_code error;
   if (!fs::is_directory(options.model_repository, error)) {
     return absl::NotFoundError(absl::StrCat("the model repository ", options.model_repository, " is not a folder",
@@ -76,80 +87,14 @@ absl::StatusOr<FoundFile> FindCheckpoint(const NetworkInfo& network, const std::
   return found;
 }
 
-// Of what a checkpoint's bytes take in memory again until a backend has them: weights, and those as it reads them.
-constexpr int64_t kCopies = 2;
-
-// The served network of this file, or null.
-std::shared_ptr<LoadedNetwork> FindServed(const NetworkCatalogOptions& options, const NetworkInfo& info,
-                                          std::string_view bytes) {
-  if (options.served == nullptr) return nullptr;
-  for (const std::shared_ptr<LoadedNetwork>& served : options.served->networks()) {
-    if (served->info == &info && served->sha256 == Sha256(bytes)) return served;
-  }
-  return nullptr;
-}
-
-absl::Status Named(const absl::Status& status, const std::string& source) {
-  return absl::Status(status.code(), absl::StrCat(source, ": ", status.message()));
-}
-
-absl::Status CheckMemory(const NetworkCatalogOptions& options, size_t bytes, const std::string& source) {
-  if (!options.check_memory || options.served == nullptr) return absl::OkStatus();
-  const absl::Status status = options.check_memory(static_cast<int64_t>(bytes) * kCopies);
-  return status.ok() ? status : Named(status, source);
-}
-
-absl::StatusOr<std::shared_ptr<LoadedNetwork>> MakeNetwork(const NetworkInfo& info, Checkpoint checkpoint,
-                                                           std::string source, const NetworkCatalogOptions& options,
-                                                           const NetworkCatalog::AddNetwork& add_network) {
-  absl::StatusOr<NetworkWeights> weights = MakeNetworkWeights(std::move(checkpoint), source);
-  if (!weights.ok()) return weights.status();
-  if (std::abs(weights->width - info.width) > 1e-6 || weights->head != info.head) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        source, " holds a network of width ", weights->width, " with the ", HeadName(weights->head), " head; ",
-        std::string(info.name), " has width ", info.width, " and the ", HeadName(info.head), " head"));
-  }
-  auto loaded = std::make_shared<LoadedNetwork>();
-  loaded->info = &info;
-  loaded->shape = weights->shape;
-  loaded->sha256 = weights->sha256;
-  loaded->source = std::move(source);
-  const auto shared = std::make_shared<const NetworkWeights>(*std::move(weights));
-  if (options.make_reference) {
-    absl::StatusOr<std::unique_ptr<Backend>> reference = options.make_reference();
-    if (!reference.ok()) return reference.status();
-    absl::StatusOr<std::vector<float>> row = ComputeReferenceRow(shared, info.mel, reference->get());
-    if (!row.ok()) return row.status();
-    loaded->reference_row = *std::move(row);
-  }
-  absl::StatusOr<AddedNetwork> added = add_network(info, shared);
-  if (!added.ok() && options.served != nullptr) return Named(added.status(), loaded->source);
-  if (!added.ok()) return added.status();
-  loaded->index = added->index;
-  loaded->held = std::move(added->held);
-  return loaded;
-}
-
-absl::StatusOr<std::shared_ptr<LoadedNetwork>> LoadEmbedded(const NetworkCatalogOptions& options,
-                                                            const NetworkCatalog::AddNetwork& add_network) {
-  const NetworkInfo& info = *FindNetwork(kEmbeddedNetworkName);
-  if (auto served = FindServed(options, info, EmbeddedCheckpoint())) return served;
-  absl::StatusOr<Checkpoint> checkpoint = ParseCheckpoint(EmbeddedCheckpoint(), "the embedded network");
-  if (!checkpoint.ok()) return checkpoint.status();
-  return MakeNetwork(info, *std::move(checkpoint), std::string(kEmbeddedSource), options, add_network);
-}
-
-absl::StatusOr<std::shared_ptr<LoadedNetwork>> LoadFile(const NetworkInfo& info, const std::string& path,
-                                                        const NetworkCatalogOptions& options,
-                                                        const NetworkCatalog::AddNetwork& add_network) {
-  absl::StatusOr<FileBytes> bytes = ReadCheckpoint(path);
-  if (!bytes.ok()) return bytes.status();
-  if (auto served = FindServed(options, info, bytes->view())) return served;
-  if (absl::Status status = CheckMemory(options, bytes->size, path); !status.ok()) return status;
-  absl::StatusOr<Checkpoint> checkpoint = ParseCheckpoint(bytes->view(), path);
-  if (!checkpoint.ok()) return checkpoint.status();
-  bytes->data.reset();  // As large as its tensors.
-  return MakeNetwork(info, *std::move(checkpoint), path, options, add_network);
+// As a published network's checkpoint has to be.
+NetworkIdentity Published(const NetworkInfo& info) {
+  return {.is_same = [&info](const NetworkInfo& served) { return &served == &info; },
+          .describe = [&info](const NetworkWeights& weights,
+                              std::string_view source) -> absl::StatusOr<std::shared_ptr<const NetworkInfo>> {
+            if (absl::Status status = CheckFits(info, weights, source); !status.ok()) return status;
+            return Unowned(&info);
+          }};
 }
 
 }  // namespace
@@ -165,9 +110,13 @@ std::string HowToGetNetwork(const NetworkInfo& network, std::string_view folder)
 absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions& options,
                                                     const AddNetwork& add_network) {
   if (absl::Status status = CheckNames(options); !status.ok()) return status;
+  if (!options.model_repository.empty()) {
+    if (absl::Status status = CheckFolder(options); !status.ok()) return status;
+  }
 
   NetworkCatalog catalog;
-  absl::StatusOr<std::shared_ptr<LoadedNetwork>> loaded = LoadEmbedded(options, add_network);
+  absl::StatusOr<std::shared_ptr<LoadedNetwork>> loaded =
+      LoadEmbeddedNetwork(Published(*FindNetwork(kEmbeddedNetworkName)), options, add_network);
   if (!loaded.ok()) return loaded.status();
   catalog.networks_.push_back(*std::move(loaded));
   if (options.model_repository.empty()) return catalog;
@@ -191,7 +140,7 @@ absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions&
     if (file->shadowed) {
       catalog.warnings_.push_back(absl::StrCat(*file->shadowed, " is not read: ", *file->path, " goes before it"));
     }
-    loaded = LoadFile(network, *file->path, options, add_network);
+    loaded = LoadNetwork(Published(network), *file->path, options, add_network);
     if (!loaded.ok()) return loaded.status();
     if (!network.sha256.empty() && (*loaded)->sha256 != network.sha256) {
       catalog.warnings_.push_back(absl::StrCat(*file->path, " is not the published checkpoint: its SHA-256 is ",

@@ -15,6 +15,7 @@
 #include "absl/types/span.h"
 #include "models/checkpoint/network_weights.h"
 #include "models/configs/config.h"
+#include "models/configs/config_catalog.h"
 #include "models/configs/network_shape.h"
 #include "models/embedder.h"
 
@@ -24,7 +25,8 @@ class Batcher;
 
 struct LoadedNetwork {
   const NetworkInfo* info = nullptr;
-  int index = -1;              // In the backend that runs it.
+  std::shared_ptr<const NetworkInfo> info_owner = nullptr;  // Null: info lives for ever.
+  int index = -1;                                           // In the backend that runs it.
   Batcher* batcher = nullptr;  // That feeds this backend, and so takes the network's calls. Null until it is placed.
   NetworkShape shape = {};
   std::string sha256 = {};  // Of the checkpoint file, lower-case hexadecimal.
@@ -90,7 +92,10 @@ class NetworkCatalog {
   // Null when it is not loaded.
   std::shared_ptr<const LoadedNetwork> Find(std::string_view network) const;
 
-  // The embedded network first, then in the order of Networks().
+  // All networks and configs, loaded or not.
+  const std::shared_ptr<const ConfigCatalog>& known() const { return known_; }
+
+  // The embedded network first, then in the order of known().
   absl::Span<const std::shared_ptr<LoadedNetwork>> networks() const { return networks_; }
 
   // What an operator should know: a file shadowed by another, weights that are not the published ones, a
@@ -101,6 +106,7 @@ class NetworkCatalog {
   NetworkCatalog() = default;
 
   std::vector<std::shared_ptr<LoadedNetwork>> networks_;
+  std::shared_ptr<const ConfigCatalog> known_ = std::make_shared<ConfigCatalog>();
   std::vector<std::string> warnings_;
 };
 

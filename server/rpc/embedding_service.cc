@@ -15,6 +15,7 @@
 #include "server/rpc/reply_writer.h"
 #include "server/rpc/stream_watch.h"
 #include "server/rpc/write_reply.h"
+#include "server/rpc/write_tags.h"
 
 namespace hearwire {
 namespace {
@@ -106,14 +107,12 @@ absl::StatusOr<std::unique_ptr<EmbeddingServiceImpl>> EmbeddingServiceImpl::Crea
         status.code() == absl::StatusCode::kNotFound ? absl::StatusCode::kInvalidArgument : status.code();
     return absl::Status(code, absl::StrCat("--default-config: ", status.message()));
   }
-  return std::unique_ptr<EmbeddingServiceImpl>(new EmbeddingServiceImpl(
-      options, models, pipeline, metrics, std::string(std::get<ServedConfig>(served).network->info->name)));
+  return std::unique_ptr<EmbeddingServiceImpl>(new EmbeddingServiceImpl(options, models, pipeline, metrics));
 }
 
 EmbeddingServiceImpl::EmbeddingServiceImpl(const EmbeddingServiceOptions& options, const ServedModels* models,
-                                           Pipeline* pipeline, Metrics* metrics, std::string default_network)
+                                           Pipeline* pipeline, Metrics* metrics)
     : options_(options),
-      default_network_(std::move(default_network)),
       models_(models),
       pipeline_(pipeline),
       metrics_(metrics),
@@ -148,8 +147,8 @@ void EmbeddingServiceImpl::Embed(CallReactor* call, LaneKind kind, const grpc::B
   const Config& config = *served.config;
   request.lanes.push_back(MakeLane(kind, served.network, config, config.readout));
   Run(call, message->clips(), std::move(request),
-      NewReplyWriter({config.name, served.network, options_.precision}, config.embedding_size(), message->clips_size(),
-                     element_type, call->NewReply<Response>()));
+      NewReplyWriter({std::string(config.name), served.network, options_.precision}, config.embedding_size(),
+                     message->clips_size(), element_type, call->NewReply<Response>()));
 }
 
 grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetSceneEmbeddings(grpc::CallbackServerContext* context,
@@ -173,18 +172,20 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::GetTags(grpc::CallbackServerCont
   return intake_.Handle(context, "GetTags", reply, [&](CallReactor* call) {
     const auto* message = intake_.Enter<v1::GetTagsRequest>(bytes, call);
     if (message == nullptr) return;
-    const std::string& name = message->network().empty() ? default_network_ : message->network();
+    const std::shared_ptr<const Models> models = models_->Get();
+    // A reload keeps the default config, but that may read another network by then.
+    const std::shared_ptr<const Config> fallback = models->networks.known()->FindConfig(options_.default_config);
+    const std::string_view name = message->network().empty() ? fallback->network->name : message->network();
     call->set_config(name);
     if (!intake_.Admit(call)) return;
     CallRequest request;
     ServedConfig served;
-    if (!Take(ReadNetwork(name, models_->Get()->networks), &served, call) ||
+    if (!Take(ReadNetwork(name, models->networks), &served, call) ||
         !Take(ReadClips(message->clips(), options_.max_clips), &request.clips, call)) {
       return;
     }
-    // There are no more tags than classes.
-    const uint32_t asked = message->top_k() == 0 ? kClassCount : message->top_k();
-    const int top_k = static_cast<int>(std::min<uint32_t>(asked, kClassCount));
+    const NetworkInfo& network = *served.network->info;
+    const int top_k = message->top_k() == 0 ? network.class_count() : TagCount(message->top_k(), network);
     request.lanes.push_back(MakeLane(LaneKind::kScene, served.network, *served.config, LogitsReadout()));
     Run(call, message->clips(), std::move(request),
         NewTagsWriter({"", served.network, options_.precision}, message->clips_size(), top_k,
@@ -251,10 +252,10 @@ grpc::ServerUnaryReactor* EmbeddingServiceImpl::ListConfigs(grpc::CallbackServer
     if (message == nullptr || !intake_.Admit(call, CallIntake::Needs::kNothing)) return;
     auto* const response = call->NewReply<v1::ListConfigsResponse>();
     const std::shared_ptr<const Models> models = models_->Get();
-    for (const Config& config : Configs()) {
-      const std::shared_ptr<const LoadedNetwork> loaded = models->networks.Find(config.network->name);
+    for (const auto& config : models->networks.known()->configs()) {
+      const std::shared_ptr<const LoadedNetwork> loaded = models->networks.Find(config->network->name);
       if (loaded == nullptr && message->loaded_only()) continue;
-      WriteConfig(config, loaded.get(), config.name == options_.default_config, options_.precision,
+      WriteConfig(*config, loaded.get(), config->name == options_.default_config, options_.precision,
                   response->add_configs());
     }
     WriteLimits(options_, response->mutable_limits());

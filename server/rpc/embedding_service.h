@@ -120,7 +120,7 @@ class EmbeddingServiceImpl final : public rpc_internal::RawMethods {
 
  private:
   EmbeddingServiceImpl(const EmbeddingServiceOptions& options, const ServedModels* models, Pipeline* pipeline,
-                       Metrics* metrics, std::string default_network);
+                       Metrics* metrics);
 
   // Counts a stream in, or says why not.
   std::optional<RequestFault> CountStreamIn(const Caller& caller);
@@ -134,7 +134,6 @@ class EmbeddingServiceImpl final : public rpc_internal::RawMethods {
   void Run(CallReactor* call, const AudioClips& clips, CallRequest request, std::unique_ptr<ReplyWriter> writer);
 
   const EmbeddingServiceOptions options_;
-  const std::string default_network_;
   const ServedModels* const models_;
   Pipeline* const pipeline_;
   Metrics* const metrics_;

@@ -15,13 +15,6 @@ namespace {
 
 constexpr int kSuggestions = 3;
 
-template <typename Entries>
-std::vector<std::string_view> NamesOf(const Entries& entries) {
-  std::vector<std::string_view> names;
-  for (const auto& entry : entries) names.push_back(entry.name);
-  return names;
-}
-
 RequestFault NotLoaded(std::string_view what, const NetworkInfo& network) {
   const std::string name(network.name);
   return {{.status = absl::FailedPreconditionError(absl::StrCat(
@@ -64,22 +57,25 @@ std::optional<RequestFault> CheckClipCount(int64_t clips, int max_clips, std::st
 }
 
 std::variant<ServedConfig, RequestFault> ReadConfig(std::string_view name, const NetworkCatalog& networks) {
-  const Config* config = FindConfig(name);
-  if (config == nullptr) return UnknownName("config", name, NamesOf(Configs()), "ListConfigs", reason::kUnknownConfig);
+  const ConfigCatalog& known = *networks.known();
+  std::shared_ptr<const Config> config = known.FindConfig(name);
+  if (config == nullptr) {
+    return UnknownName("config", name, known.ConfigNames(), "ListConfigs", reason::kUnknownConfig);
+  }
   std::shared_ptr<const LoadedNetwork> network = networks.Find(config->network->name);
   if (network == nullptr) return NotLoaded(absl::StrCat("config ", std::string(name)), *config->network);
-  return ServedConfig{config, std::move(network)};
+  return ServedConfig{std::move(config), std::move(network)};
 }
 
 std::variant<ServedConfig, RequestFault> ReadNetwork(std::string_view name, const NetworkCatalog& networks) {
-  const NetworkInfo* info = FindNetwork(name);
-  if (info == nullptr) return UnknownName("network", name, NamesOf(Networks()), "ListConfigs", reason::kUnknownNetwork);
+  const ConfigCatalog& known = *networks.known();
+  const std::shared_ptr<const NetworkInfo> info = known.FindNetwork(name);
+  if (info == nullptr) {
+    return UnknownName("network", name, known.NetworkNames(), "ListConfigs", reason::kUnknownNetwork);
+  }
   std::shared_ptr<const LoadedNetwork> network = networks.Find(name);
   if (network == nullptr) return NotLoaded(absl::StrCat("network ", std::string(name)), *info);
-  const auto configs = Configs();
-  const auto config =
-      std::find_if(configs.begin(), configs.end(), [&](const Config& candidate) { return candidate.network == info; });
-  return ServedConfig{&*config, std::move(network)};
+  return ServedConfig{known.ConfigOf(info), std::move(network)};
 }
 
 std::variant<v1::ElementType, RequestFault> ReadElementType(v1::ElementType asked) {

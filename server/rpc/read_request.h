@@ -29,7 +29,7 @@ RequestFault InvalidRequest(std::string field, std::string_view message,
 
 // A network that is loaded, and what a call reads out of it.
 struct ServedConfig {
-  const Config* config = nullptr;
+  std::shared_ptr<const Config> config = nullptr;
   std::shared_ptr<const LoadedNetwork> network = nullptr;
 };
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/audio/pcm_stream.h"
+#include "server/rpc/write_tags.h"
 
 namespace hearwire {
 namespace {
@@ -95,7 +96,7 @@ std::variant<StreamPlan, RequestFault> ReadStreamStart(const v1::StreamStart& st
   if (start.timestamps()) plan.timestamps = add(LaneKind::kTimestamps, plan.served.config->readout);
   if (start.scenes()) plan.scenes = add(LaneKind::kScene, plan.served.config->readout);
   if (start.tags_top_k() > 0) plan.tags = add(LaneKind::kScene, LogitsReadout());
-  plan.top_tags = static_cast<int>(std::min<uint32_t>(start.tags_top_k(), kClassCount));
+  plan.top_tags = TagCount(start.tags_top_k(), *plan.served.network->info);
   plan.heads = PlanHeads(asked, &plan.lanes);
   plan.top_labels = start.heads_top_k();
   return plan;

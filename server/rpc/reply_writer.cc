@@ -107,19 +107,27 @@ class TimestampWriter final : public EndedReplyWriter<v1::GetTimestampEmbeddings
 class TagsWriter final : public EndedReplyWriter<v1::GetTagsResponse> {
  public:
   TagsWriter(const ReplySpace& space, int clips, int top_k, v1::GetTagsResponse* reply)
-      : EndedReplyWriter(space, reply), top_k_(top_k), means_(clips, kClassCount) {
+      : EndedReplyWriter(space, reply),
+        network_(space.network),
+        top_k_(top_k),
+        means_(clips, network_->info->class_count()) {
     for (int i = 0; i < clips; ++i) reply->add_clips();
   }
 
-  ReplySize size() const override { return {.fixed = kFixedBytes, .per_row = {top_k_ * MostTagBytes()}}; }
+  ReplySize size() const override {
+    return {.fixed = kFixedBytes, .per_row = {top_k_ * MostTagBytes(*network_->info)}};
+  }
 
   std::optional<RequestFault> WriteRows(const WindowRows& rows) override {
     const absl::Span<const float> logits = means_.Add(rows);
-    if (!logits.empty()) WriteTags(logits, top_k_, reply_->mutable_clips(rows.clip)->mutable_tags());
+    if (!logits.empty()) {
+      WriteTags(logits, top_k_, *network_->info, reply_->mutable_clips(rows.clip)->mutable_tags());
+    }
     return std::nullopt;
   }
 
  private:
+  const std::shared_ptr<const LoadedNetwork> network_;
   const int top_k_;
   SceneMeans means_;
 };

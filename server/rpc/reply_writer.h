@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "absl/time/time.h"
@@ -16,9 +17,9 @@
 
 namespace hearwire {
 
-// What EmbeddingSpace says. config: empty for tags. The views outlive the writers.
+// What EmbeddingSpace says. config: empty for tags. The view outlives the writers.
 struct ReplySpace {
-  std::string_view config;
+  std::string config;
   std::shared_ptr<const LoadedNetwork> network;
   std::string_view precision;
 };
@@ -39,8 +40,8 @@ class ReplyWriter {
   virtual void WriteEnd(absl::Duration total, const CallTimes& times) = 0;
 };
 
-// row_size: values of an embedding. clips: in the request. top_k: 1 to kClassCount; the most probable classes are
-// written, the lower index first among equals.
+// row_size: values of an embedding. clips: in the request. top_k: 1 to the network's classes; the most probable
+// are written, the lower index first among equals.
 std::unique_ptr<ReplyWriter> NewReplyWriter(const ReplySpace& space, int row_size, int clips, v1::ElementType type,
                                             v1::GetSceneEmbeddingsResponse* reply);
 std::unique_ptr<ReplyWriter> NewReplyWriter(const ReplySpace& space, int row_size, int clips, v1::ElementType type,

@@ -18,7 +18,6 @@ constexpr size_t kMostRowsOfMessage = 256;
 constexpr int64_t kMostHeadRowsBytes = 1 << 20;  // Of a message: clients take 4 MiB unless they raise it.
 // Bytes in memory for each of a row's in its message: the message, and its bytes on their way out.
 constexpr int64_t kRowsHeldPerByte = 2;
-constexpr int64_t kBytesPerTag = 112;  // In memory, its name included.
 
 // Whose rows may come although the client reads none. The last step of a slice may end more than one window.
 int64_t MostWindowsAhead(int window_samples, int hop_samples, const MelSettings& mel) {
@@ -52,7 +51,8 @@ int64_t StreamWriter::MostBytesAhead() const {
   const int64_t row_bytes = embedding_size_ * ElementBytes(plan_.element_type) + static_cast<int64_t>(sizeof(double));
   const int64_t timestamp_bytes = (plan_.timestamps ? kRowsHeldPerByte * row_bytes : 0) +
                                   kLabelsHeldPerByte * MostAnswerBytes(Head::Kind::kTimestamps);
-  const int64_t scene_bytes = (plan_.scenes ? kRowsHeldPerByte * row_bytes : 0) + plan_.top_tags * kBytesPerTag +
+  const int64_t tag_bytes = plan_.tags ? plan_.top_tags * MostTagBytesHeld(*plan_.served.network->info) : 0;
+  const int64_t scene_bytes = (plan_.scenes ? kRowsHeldPerByte * row_bytes : 0) + tag_bytes +
                               kLabelsHeldPerByte * MostAnswerBytes(Head::Kind::kScene);
   return MostWindowsAhead(plan_.served.config->timestamp_window_samples, kTimestampHopSamples, mel) * timestamp_bytes +
          MostWindowsAhead(kSceneWindowSamples, kSceneHopSamples, mel) * scene_bytes;
@@ -156,7 +156,9 @@ std::optional<RequestFault> StreamWriter::WriteScene(absl::Span<const float> row
       return Beyond(*beyond, "a scene");
     }
   }
-  if (plan_.tags) WriteTags(plan_.tags->Of(row), plan_.top_tags, message->mutable_tags());
+  if (plan_.tags) {
+    WriteTags(plan_.tags->Of(row), plan_.top_tags, *plan_.served.network->info, message->mutable_tags());
+  }
   for (const PlannedHead& head : plan_.heads) {
     if (head.loaded->head.kind != Head::Kind::kScene) continue;
     v1::HeadAnswer& answer = *message->add_heads();

@@ -54,7 +54,8 @@ ALLOWED = {
         "server/pipeline",
         "server/telemetry",
     },
-    "server/open_inference": MODELS | {"server/audio", "server/names", "server/pipeline", "server/rpc"},
+    "server/open_inference": MODELS
+    | {"server/audio", "server/concurrency", "server/names", "server/pipeline", "server/rpc"},
     "server": MODELS
     | {
         "models/cuda",

@@ -66,7 +66,7 @@ TEST(NetworkWeightsTest, FoldsTheBatchNormOfAFullyConvolutionalHead) {
   ASSERT_TRUE(weights.ok()) << weights.status();
   EXPECT_EQ(weights->head, HeadKind::kFullyConvolutional);
   EXPECT_TRUE(weights->hidden_layer.weight.empty());
-  EXPECT_EQ(weights->class_layer.out_channels, kClassCount);
+  EXPECT_EQ(weights->class_layer.out_channels, kAudioSetClassCount);
   EXPECT_EQ(weights->class_layer.in_channels, 96);
   const double scale = checkpoint.tensors.at("classifier.1.weight").values[1] /
                        std::sqrt(checkpoint.tensors.at("classifier.1.running_var").values[1] + 1e-3);
@@ -109,7 +109,7 @@ TEST_P(PublishedNetworkTest, IsReadOffTheShapes) {
   EXPECT_EQ(weights->last.weight.size(), static_cast<size_t>(published.last_channels) * published.last_channels / 6);
   EXPECT_EQ(weights->hidden_layer.out_channels, published.hidden_channels);
   EXPECT_EQ(weights->class_layer.weight.size(),
-            static_cast<size_t>(kClassCount) *
+            static_cast<size_t>(kAudioSetClassCount) *
                 (published.head == HeadKind::kMlp ? published.hidden_channels : published.last_channels));
 }
 
@@ -134,6 +134,24 @@ TEST(NetworkWeightsTest, RefusesAMissingTensorByName) {
     without.tensors.erase(name);
     EXPECT_THAT(Refusal(without), AllOf(HasSubstr(name), HasSubstr("missing")));
   }
+}
+
+TEST(NetworkWeightsTest, ReadsTheNumberOfClassesOffTheShapes) {
+  for (const HeadKind head : {HeadKind::kMlp, HeadKind::kFullyConvolutional}) {
+    const auto weights = MakeNetworkWeights(ToCheckpoint(SeededTensors(0.1, head, 1, 10)), "test.pt");
+    ASSERT_TRUE(weights.ok()) << weights.status();
+    EXPECT_EQ(weights->shape.class_count, 10);
+    EXPECT_EQ(weights->class_layer.out_channels, 10);
+    EXPECT_EQ(weights->class_layer.bias.size(), 10u);
+  }
+  Checkpoint checkpoint = SeededMn01();
+  checkpoint.tensors["classifier.5.weight"].shape = {0, 128};
+  EXPECT_THAT(Refusal(checkpoint),
+              HasSubstr("tensor classifier.5.weight has shape [0, 128]; its first number is that of "
+                        "the classes, 1 to 10000"));
+  checkpoint = SeededMn01();
+  checkpoint.tensors["classifier.5.bias"] = {{10}, std::vector<float>(10)};
+  EXPECT_THAT(Refusal(checkpoint), HasSubstr("tensor classifier.5.bias has shape [10] instead of [527]"));
 }
 
 TEST(NetworkWeightsTest, RefusesAWrongShapeAndGivesBoth) {

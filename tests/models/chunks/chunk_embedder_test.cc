@@ -193,12 +193,12 @@ TEST_F(ChunkEmbedderTest, ReadsSeveralReadoutsOutOfOneWindow) {
   Add(16, 200, {Feature::kMelAvgs, Feature::kLogits, Feature::kMelAvgs});
   ASSERT_TRUE(Embed().ok());
   EXPECT_THAT(log_.chunks, ElementsAre(std::pair(2, 16)));
-  EXPECT_THAT(log_.widths, ElementsAre(kMels + kClassCount)) << "what both windows ask for, each once";
+  EXPECT_THAT(log_.widths, ElementsAre(kMels + kAudioSetClassCount)) << "what both windows ask for, each once";
   EXPECT_EQ(rows_[0][0], 100);
-  ASSERT_THAT(rows_[1], testing::SizeIs(kMels + kClassCount + kMels));
+  ASSERT_THAT(rows_[1], testing::SizeIs(kMels + kAudioSetClassCount + kMels));
   EXPECT_EQ(rows_[1][0], 200);
   EXPECT_EQ(rows_[1][kMels], 200 + kMels) << "the columns behind the mel averages";
-  EXPECT_EQ(rows_[1][kMels + kClassCount], 200);
+  EXPECT_EQ(rows_[1][kMels + kAudioSetClassCount], 200);
 }
 
 TEST_F(ChunkEmbedderTest, RefusesAWindowWithoutReadout) {
@@ -231,7 +231,7 @@ TEST_F(ChunkEmbedderTest, ComputesOfAChunkWhatItsOwnWindowsAskFor) {
   Add(17, 4, Feature::kMelAvgs);
   Add(17, 5, Feature::kLogits);
   ASSERT_TRUE(Embed().ok());
-  EXPECT_THAT(log_.widths, ElementsAre(kClassCount + kMels, kMels, kClassCount + kMels));
+  EXPECT_THAT(log_.widths, ElementsAre(kAudioSetClassCount + kMels, kMels, kAudioSetClassCount + kMels));
   EXPECT_EQ(rows_[3].front(), 4 + (log_.widths[2] - kMels)) << "the plan of the first chunk, in its order";
 }
 

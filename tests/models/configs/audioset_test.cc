@@ -15,7 +15,7 @@ namespace {
 
 TEST(AudioSetClassNamesTest, AreOnePerLogitAndDistinct) {
   const absl::Span<const std::string_view> names = AudioSetClassNames();
-  EXPECT_EQ(names.size(), static_cast<size_t>(kClassCount));
+  EXPECT_EQ(names.size(), static_cast<size_t>(kAudioSetClassCount));
   EXPECT_EQ(std::set<std::string_view>(names.begin(), names.end()).size(), names.size());
 }
 

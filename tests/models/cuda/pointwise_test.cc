@@ -114,6 +114,7 @@ TEST(PointwiseTest, GivesTheExactProductAndTheSameBitsInEveryCut) {
   const Product products[] = {
       {3, 70, 40, 72, 72, 72, true, true, kGpuNone},        // Windows end within a block's rows; terms within a stage.
       {40, 1, 24, 536, 527, 1000, false, false, kGpuNone},  // Not all channels are written, among others' columns.
+      {40, 1, 128, 16, 10, 24, false, false, kGpuNone},     // As many classes as a small network has.
       {5, 4, 136, 16, 16, 17, true, false, kGpuSigmoid},    // Rows that are not aligned.
       {1, 130, 8, 8, 8, 8, false, true, kGpuHardswish},
       {150, 1, 72, 24, 24, 24, true, false, kGpuRelu},  // Each row has a scale of its own.

@@ -23,6 +23,15 @@ TEST_P(NativeBackendTargetTest, ComputesTheNetwork) {
   convolutional.ExpectReferenceRow({21, {EveryFeature(HeadKind::kFullyConvolutional, Pooling::kCatAvgMaxCh)}, 4});
 }
 
+TEST_P(NativeBackendTargetTest, TakesAnyNumberOfClasses) {
+  for (const int classes : {1, 10, 50, 1001}) {
+    for (const HeadKind head : {HeadKind::kMlp, HeadKind::kFullyConvolutional}) {
+      Fixture fixture(MakeRandomNetwork(0.1, head, 1, classes), 40);
+      fixture.ExpectReferenceRow({8, {MakeReadout({Feature::kClf1, Feature::kLogits, Block(15)})}, 2});
+    }
+  }
+}
+
 TEST_P(NativeBackendTargetTest, GivesARowThatDoesNotDependOnItsCompany) {
   Fixture fixture(MakeRandomNetwork(0.2, HeadKind::kMlp, 1), 64);
   const std::vector<Fixture::Job> jobs = MixedJobs(41);

@@ -33,7 +33,7 @@ TEST(SelfTestVectorsTest, EqualTheGoldenFiles) {
 TEST(SelfTestVectorsTest, HaveTheSizesOfTheDefaultConfig) {
   for (const SelfTestVector& vector : SelfTestVectors()) {
     EXPECT_EQ(vector.scene_embedding.size(), static_cast<size_t>(FindConfig(kEmbeddedConfigName)->embedding_size()));
-    EXPECT_EQ(vector.logits.size(), static_cast<size_t>(kClassCount));
+    EXPECT_EQ(vector.logits.size(), static_cast<size_t>(kAudioSetClassCount));
   }
 }
 

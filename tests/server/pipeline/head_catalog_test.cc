@@ -92,7 +92,7 @@ TEST_F(HeadCatalogTest, HoldsEveryHeadByNameAndIgnoresOtherFiles) {
     const std::shared_ptr<const LoadedHead> head = catalog->Find(name);
     ASSERT_NE(head, nullptr) << name;
     EXPECT_EQ(head->head.name, name);
-    EXPECT_EQ(head->config, FindConfig(kEmbeddedConfigName));
+    EXPECT_EQ(head->config.get(), FindConfig(kEmbeddedConfigName));
     EXPECT_EQ(head->network, networks_.Find(kEmbeddedNetworkName));
   }
   EXPECT_EQ(catalog->Find("a"), nullptr);

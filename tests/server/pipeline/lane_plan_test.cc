@@ -23,7 +23,7 @@ std::shared_ptr<const LoadedHead> HeadOn(const std::shared_ptr<const LoadedNetwo
                                          Head::Kind kind) {
   LoadedHead loaded;
   loaded.head.kind = kind;
-  loaded.config = FindConfig(config);
+  loaded.config = Unowned(FindConfig(config));
   loaded.network = network;
   return std::make_shared<const LoadedHead>(std::move(loaded));
 }
@@ -119,7 +119,7 @@ TEST_F(LanePlanTest, TakesReadoutsOfNoConfig) {
   logits.features.Add(Feature::kLogits);
   const RowSlice embedding = AddHead("mn10_all_b_mel_avgs");
   const RowSlice tags = plan_.Add(LaneKind::kScene, mn10_, *FindConfig("mn10_all_b_mel_avgs"), logits);
-  EXPECT_EQ(tags.size, kClassCount);
+  EXPECT_EQ(tags.size, kAudioSetClassCount);
   EXPECT_EQ(tags.offset, embedding.size);
 }
 

@@ -26,7 +26,7 @@ class ClassifyWriterTest : public ::testing::Test {
     loaded.head = ParseHead(MakeHeadFile(config->name, {config->embedding_size(), kLabels}).Bytes(), name).value();
     loaded.head.kind = kind;
     for (std::string& label : loaded.head.labels) label.resize(label_length, 'x');
-    loaded.config = config;
+    loaded.config = Unowned(config);
     loaded.network = network_;
     return std::make_shared<const LoadedHead>(std::move(loaded));
   }
@@ -84,7 +84,7 @@ TEST_F(ClassifyWriterTest, GivesEachHeadItsPartOfTheRow) {
     const Config* config = FindConfig(name);
     loaded.push_back(std::make_shared<const LoadedHead>(
         LoadedHead{.head = ParseHead(MakeHeadFile(name, {config->embedding_size(), 5}).Bytes(), name).value(),
-                   .config = config,
+                   .config = Unowned(config),
                    .network = network,
                    .source = ""}));
   }

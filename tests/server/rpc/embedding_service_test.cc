@@ -112,7 +112,7 @@ TEST(EmbeddingServiceTest, GivesTheMostProbableTagsFirst) {
   // The fake's logits repeat every five classes; which of the five is largest depends on their sign.
   Readout logits;
   logits.features.Add(Feature::kLogits);
-  const std::vector<float> row = FakeScene(ToneClip(1), logits, kClassCount);
+  const std::vector<float> row = FakeScene(ToneClip(1), logits, kAudioSetClassCount);
   const int best = static_cast<int>(std::max_element(row.begin(), row.begin() + 5) - row.begin());
   ASSERT_EQ(response.clips(0).tags_size(), 4);
   for (int i = 0; i < 4; ++i) {
@@ -128,9 +128,9 @@ TEST(EmbeddingServiceTest, GivesTheMostProbableTagsFirst) {
 TEST(EmbeddingServiceTest, GivesAllTagsWhenNotToldHowMany) {
   ServiceHarness harness;
   auto request = RequestFor<v1::GetTagsRequest>({ToneClip(1)});
-  EXPECT_EQ(GetTags(&harness, request).clips(0).tags_size(), kClassCount);
+  EXPECT_EQ(GetTags(&harness, request).clips(0).tags_size(), kAudioSetClassCount);
   request.set_top_k(4'000'000'000);
-  EXPECT_EQ(GetTags(&harness, request).clips(0).tags_size(), kClassCount);
+  EXPECT_EQ(GetTags(&harness, request).clips(0).tags_size(), kAudioSetClassCount);
 }
 
 TEST(EmbeddingServiceTest, SendsFloat16WhenAskedTo) {

@@ -17,7 +17,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-const auto kNetwork = std::make_shared<const LoadedNetwork>(LoadedNetwork{.sha256 = "0123"});
+const auto kNetwork =
+    std::make_shared<const LoadedNetwork>(LoadedNetwork{.info = FindNetwork(kEmbeddedNetworkName), .sha256 = "0123"});
 const ReplySpace kSpace{"some_config", kNetwork, "float32"};
 
 template <typename Response>
@@ -91,7 +92,7 @@ TEST(ReplyWriterTest, AveragesTheWindowsOfLongScenes) {
 }
 
 TEST(ReplyWriterTest, MakesTagsTheSigmoidOfTheMeanLogits) {
-  std::vector<float> logits(kClassCount, -200.0f);
+  std::vector<float> logits(kAudioSetClassCount, -200.0f);
   logits[3] = -1;
   v1::GetTagsResponse reply;
   const auto writer = NewTagsWriter(kSpace, 1, 2, &reply);
@@ -105,7 +106,7 @@ TEST(ReplyWriterTest, MakesTagsTheSigmoidOfTheMeanLogits) {
 }
 
 TEST(ReplyWriterTest, SortsEqualTagsByIndex) {
-  std::vector<float> logits(kClassCount, 0.5f);
+  std::vector<float> logits(kAudioSetClassCount, 0.5f);
   logits[300] = 0.75f;
   v1::GetTagsResponse reply;
   EXPECT_FALSE(NewTagsWriter(kSpace, 1, 3, &reply)->WriteRows(Last(0, logits)));

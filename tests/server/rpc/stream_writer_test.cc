@@ -20,7 +20,7 @@ constexpr int64_t kMostMessageBytes = 4 << 20;  // What gRPC's clients take unle
 class StreamWriterTest : public ::testing::Test {
  protected:
   StreamWriterTest() {
-    plan_.served = {config_, network_};
+    plan_.served = {Unowned(config_), network_};
     std::vector<std::shared_ptr<const LoadedHead>> heads;
     for (int i = 0; i < 19; ++i) {
       LoadedHead loaded;
@@ -28,7 +28,7 @@ class StreamWriterTest : public ::testing::Test {
           ParseHead(MakeHeadFile(config_->name, {config_->embedding_size(), 200}).Bytes(), "head-" + std::to_string(i))
               .value();
       loaded.head.kind = Head::Kind::kTimestamps;
-      loaded.config = config_;
+      loaded.config = Unowned(config_);
       loaded.network = network_;
       heads.push_back(std::make_shared<const LoadedHead>(std::move(loaded)));
     }
@@ -114,7 +114,7 @@ TEST_F(StreamWriterTest, KnowsWhatRowsAndTagsMayTakeInMemory) {
   plan_.timestamps = plan_.lanes.Add(LaneKind::kTimestamps, network_, *config_, config_->readout);
   plan_.scenes = plan_.lanes.Add(LaneKind::kScene, network_, *config_, config_->readout);
   plan_.tags = plan_.lanes.Add(LaneKind::kScene, network_, *config_, LogitsReadout());
-  plan_.top_tags = kClassCount;
+  plan_.top_tags = kAudioSetClassCount;
   StreamWriter writer(plan_, "float32");
   StreamWriter::Messages messages;
   for (const int lane : {0, 1}) {

@@ -1,0 +1,20 @@
+#include "server/open_inference/current_models.h"
+
+#include <utility>
+
+namespace hearwire {
+
+CurrentModels::Seen CurrentModels::Get() {
+  Seen seen = {.served = served_->Get(), .models = nullptr};
+  const std::shared_ptr<const ConfigCatalog>& known = seen.served->networks.known();
+  MutexLock lock(&mu_);
+  if (known_ != known) {
+    std::map<std::string, ModelCounts>& counts = counts_;
+    models_ = std::make_shared<const InferenceModels>(*known, [&](const std::string& name) { return &counts[name]; });
+    known_ = known;
+  }
+  seen.models = models_;
+  return seen;
+}
+
+}  // namespace hearwire
