@@ -3,6 +3,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -17,6 +19,7 @@
 #include "curl/curl.h"
 #include "models/configs/checkpoint_names.h"
 #include "models/configs/config.h"
+#include "models/configs/other_checkpoints.h"
 
 namespace hearwire::cli {
 namespace {
@@ -42,10 +45,27 @@ std::optional<std::string> FindFile(const NetworkInfo& network, const std::strin
   return std::nullopt;
 }
 
+// All that can be fetched, and the embedded network.
+std::vector<const NetworkInfo*> Listed() {
+  std::vector<const NetworkInfo*> listed;
+  for (const absl::Span<const NetworkInfo> some : {Networks(), OtherCheckpoints()}) {
+    for (const NetworkInfo& network : some) listed.push_back(&network);
+  }
+  return listed;
+}
+
+const NetworkInfo* FindListed(std::string_view name) {
+  for (const NetworkInfo* network : Listed()) {
+    if (network->name == name) return network;
+  }
+  return nullptr;
+}
+
 int List(const CheckpointsOptions& options) {
   const auto print = [&](const auto&... cells) { Print(absl::StrFormat("%-22s %5s  %-34s %s\n", cells...)); };
   print("NETWORK", "WIDTH", "FILE", options.into.empty() ? "SHA-256" : "IN " + Printable(options.into));
-  for (const NetworkInfo& network : Networks()) {
+  for (const NetworkInfo* listed : Listed()) {
+    const NetworkInfo& network = *listed;
     const std::string width = absl::StrFormat("%.1f", network.width);
     std::string last(network.sha256.empty() ? "-" : network.sha256);
     if (network.published_file.empty()) {
@@ -119,7 +139,7 @@ absl::Status FetchNetwork(const NetworkInfo& network, const CheckpointsOptions& 
 int Fetch(const CheckpointsOptions& options) {
   std::vector<const NetworkInfo*> networks;
   for (const std::string& name : options.networks) {
-    networks.push_back(FindNetwork(name));
+    networks.push_back(FindListed(name));
     if (networks.back() == nullptr) {
       return Complain("no network is called " + name + ": hearwire checkpoints list names them"), 1;
     }

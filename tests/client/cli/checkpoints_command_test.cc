@@ -44,6 +44,13 @@ TEST_F(CheckpointsCommandTest, ListsNetworksAndWhereTheyAre) {
   EXPECT_THAT(here.out, HasSubstr("mn04_as_mAP_432.pt                 -\n"));
 }
 
+TEST_F(CheckpointsCommandTest, KnowsPublishedCheckpointsThatNoConfigReads) {
+  EXPECT_THAT(Hearwire({"checkpoints", "list"}).out, HasSubstr("mn40_as_ext              4.0  mn40_as_ext_mAP_487.pt"));
+  remote_.Write("mn40_as_ext_mAP_487.pt", kArchive);
+  EXPECT_EQ(Fetch("good", {"mn40_as_ext"}).exit_code, 0);
+  EXPECT_EQ(ReadFile(local_ / "mn40_as_ext_mAP_487.pt"), kArchive);
+}
+
 TEST_F(CheckpointsCommandTest, OfTwoFilesMeansTheOneThatAServerReads) {
   remote_.Write("mn10_as_mAP_471.pt", kArchive);
   local_.Write("mn10_as.pt", "old");
