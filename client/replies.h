@@ -68,7 +68,7 @@ struct TimestampEmbeddings {
 };
 
 struct Tag {
-  int index = 0;  // Place in AudioSet's class list, 0 to 526.
+  int index = 0;  // Place in the network's class list: AudioSet's, 0 to 526, unless it is the operator's own.
   std::string name;
   float probability = 0;  // Classes are not exclusive: probabilities do not add up to 1.
 };

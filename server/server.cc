@@ -266,7 +266,7 @@ absl::StatusOr<ReloadReport> ComposedServer::ReloadFiles() {
 absl::Status ComposedServer::Start() {
   const SteadyTime started = SteadyTime::Now();
   // Before anything is loaded, which takes long.
-  if (absl::Status status = CheckDefaultConfig(options_.default_config); !status.ok()) return status;
+  if (absl::Status status = CheckDefaultConfig(options_); !status.ok()) return status;
   if (absl::Status status = OpenDoor(); !status.ok()) return status;
   if (absl::Status status = LoadNetworks(); !status.ok()) return status;
 

@@ -221,7 +221,7 @@ void AddStreamCommand(CLI::App& program, Command& chosen) {
   command.add_flag("--timestamps", stream.timestamps, "An embedding every 50 ms");
   command.add_flag("--scenes", stream.scenes, "An embedding every 2.5 s, of the 10 s around it");
   command.add_option("--tags", stream.tags_top_k, "The most probable tags every 2.5 s, and of all the sound")
-      ->check(CLI::Range(0, 527))
+      ->check(CLI::Range(0, 1'000'000))
       ->type_name("N");
   command.add_option("--heads", stream.heads, "Heads whose answers are wanted")->delimiter(',')->type_name("NAME,…");
   command.add_option("--top-k", stream.heads_top_k, "The best labels of a head's answer; 0: all")

@@ -85,13 +85,15 @@ int TagFiles(const TagOptions& options) {
 }  // namespace
 
 void AddTagCommand(CLI::App& program, Command& chosen) {
-  CLI::App& command = *program.add_subcommand("tag", "Name what is heard: AudioSet's classes and their probabilities");
+  CLI::App& command = *program.add_subcommand(
+      "tag", "Name what is heard: a network's classes, mostly AudioSet's, and their probabilities");
   const auto options = std::make_shared<TagOptions>();
   AddFileCallOptions(command, options->calls);
   options->calls.connection.smaller_reply = "ask for fewer tags with --top-k";
-  command.add_option("--top-k", options->top_k, "The most probable tags; 0: all 527")
+  constexpr int kMostTags = 1'000'000;  // Of any network: a server answers as many as it has.
+  command.add_option("--top-k", options->top_k, "The most probable tags; 0: all, 527 of most networks")
       ->capture_default_str()
-      ->check(CLI::Range(0, 527))
+      ->check(CLI::Range(0, kMostTags))
       ->type_name("N");
   command.add_option("--network", options->network, "Such as mn10_as; default: the server's default config's")
       ->type_name("NAME");

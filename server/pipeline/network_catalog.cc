@@ -11,7 +11,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "models/configs/checkpoint_names.h"
+#include "models/own_networks/own_networks_file.h"
 #include "server/pipeline/load_network.h"
+#include "server/pipeline/load_own_networks.h"
 
 namespace hearwire {
 namespace {
@@ -30,7 +32,7 @@ absl::Status CheckFits(const NetworkInfo& info, const NetworkWeights& weights, s
   if (weights.shape.class_count != info.class_count()) {
     return absl::InvalidArgumentError(absl::StrCat(std::string(source), " holds a network of ",
                                                    weights.shape.class_count, " classes; ", name, " has ",
-                                                   info.class_count()));
+                                                   info.class_count(), ": give it a name of its own in configs.json"));
   }
   return absl::OkStatus();
 }
@@ -39,13 +41,15 @@ bool IsListed(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-absl::Status CheckNames(const NetworkCatalogOptions& options) {
+absl::Status CheckNames(const NetworkCatalogOptions& options, const OwnNetworksFile& own) {
   for (const std::string& name : options.networks) {
+    if (own.FindNetwork(name) != nullptr) continue;
     if (FindNetwork(name) == nullptr) {
       std::string known;
       for (const NetworkInfo& network : Networks()) {
         absl::StrAppend(&known, known.empty() ? "" : ", ", std::string(network.name));
       }
+      for (const OwnNetworkEntry& network : own.networks) absl::StrAppend(&known, ", ", network.name);
       return absl::InvalidArgumentError(absl::StrCat("no network is called \"", name, "\"; known are ", known));
     }
     if (options.model_repository.empty() && name != kEmbeddedNetworkName) {
@@ -109,10 +113,14 @@ std::string HowToGetNetwork(const NetworkInfo& network, std::string_view folder)
 
 absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions& options,
                                                     const AddNetwork& add_network) {
-  if (absl::Status status = CheckNames(options); !status.ok()) return status;
+  OwnNetworksFile own_file;
   if (!options.model_repository.empty()) {
     if (absl::Status status = CheckFolder(options); !status.ok()) return status;
+    absl::StatusOr<OwnNetworksFile> read = ReadOwnNetworks(options.model_repository);
+    if (!read.ok()) return read.status();
+    own_file = *std::move(read);
   }
+  if (absl::Status status = CheckNames(options, own_file); !status.ok()) return status;
 
   NetworkCatalog catalog;
   absl::StatusOr<std::shared_ptr<LoadedNetwork>> loaded =
@@ -149,6 +157,10 @@ absl::StatusOr<NetworkCatalog> NetworkCatalog::Load(const NetworkCatalogOptions&
     }
     catalog.networks_.push_back(*std::move(loaded));
   }
+  absl::StatusOr<OwnNetworks> own = LoadOwnNetworks(own_file, options, add_network);
+  if (!own.ok()) return own.status();
+  catalog.networks_.insert(catalog.networks_.end(), own->networks.begin(), own->networks.end());
+  catalog.known_ = own->known;
   if (catalog.networks_.size() == 1 && options.networks.empty()) {
     catalog.warnings_.push_back(absl::StrCat("no checkpoint was found in ", options.model_repository,
                                              ": only the embedded network is served. For another, ",

@@ -45,7 +45,8 @@ struct AddedNetwork {
 
 struct NetworkCatalogOptions {
   // Folder of checkpoints, each under its network's name (mn10_as.pt) or its published name (mn10_as_mAP_471.pt); with
-  // both there the former wins, with a warning. Other files are ignored. Empty: none but the embedded network.
+  // both there the former wins, with a warning. A file configs.json adds networks and configs (models/own_networks).
+  // Other files are ignored. Empty: none but the embedded network.
   std::string model_repository = {};
   // Networks to load besides the embedded one. Empty: every checkpoint that is found.
   std::vector<std::string> networks = {};
@@ -72,7 +73,7 @@ class NetworkCatalog {
   // is an error, as is one that cannot be read, be it a link that leads nowhere, a folder, or a file in a folder that
   // this process may not enter. NOT_FOUND: no such folder or linked file, or a network of the list without a checkpoint
   // in it (the message names the files and the command that gets one). INVALID_ARGUMENT: an unknown network's name, or
-  // a bad checkpoint.
+  // a bad checkpoint, or what configs.json must not say.
   static absl::StatusOr<NetworkCatalog> Load(const NetworkCatalogOptions& options, const AddNetwork& add_network);
   // All to one backend.
   static absl::StatusOr<NetworkCatalog> Load(const NetworkCatalogOptions& options, Backend* backend);

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <shared_mutex>
 #include <utility>
 
 #include "server/telemetry/caller_metrics.h"
@@ -122,7 +123,6 @@ class PrometheusMetrics final : public Metrics {
   Family<Counter>* requests_;
   Family<Histogram>* request_duration_;
   Family<Counter>* rejected_;
-  std::map<MethodConfig, CallCounters> calls_;
   std::map<std::string, Counter*, std::less<>> cancelled_;
   std::map<std::string, Counter*, std::less<>> rejected_usual_;
   Histogram* queue_duration_;
@@ -136,6 +136,10 @@ class PrometheusMetrics final : public Metrics {
   Gauge* open_streams_;
   Counter* audio_seconds_;
   CallerMetrics callers_;
+
+  // Entries come and stay: an operator's reload may bring names that nobody knew.
+  std::shared_mutex calls_mu_;
+  std::map<MethodConfig, CallCounters> calls_;  // Which there are is guarded by calls_mu_.
 
   std::mutex placed_mu_;
   std::map<prometheus::Labels, Gauge*> placed_;  // Guarded by placed_mu_: the gauges of network_info_.
@@ -248,6 +252,7 @@ void PrometheusMetrics::MakeCallCounters(const MethodConfig& key, CallCounters* 
 }
 
 void PrometheusMetrics::SetLoaded(std::string_view method, const std::vector<std::string>& loaded) {
+  for (const std::string& name : loaded) calls_.try_emplace({std::string(method), name});
   for (auto& [key, counters] : calls_) {
     if (key.first != method || key.second == kUnknown || key.second == kSeveralNetworks) continue;
     const bool is_loaded = std::find(loaded.begin(), loaded.end(), key.second) != loaded.end();
@@ -257,6 +262,7 @@ void PrometheusMetrics::SetLoaded(std::string_view method, const std::vector<std
 }
 
 void PrometheusMetrics::OnLoaded(const std::vector<std::string>& configs, const std::vector<std::string>& networks) {
+  const std::unique_lock lock(calls_mu_);
   for (const std::string_view method : kConfigMethods) SetLoaded(method, configs);
   for (const std::string_view method : kNetworkMethods) SetLoaded(method, networks);
   SetLoaded(kModelInfer, Both(configs, networks));
@@ -284,6 +290,7 @@ void PrometheusMetrics::OnCall(std::string_view method, std::string_view config,
                                absl::Duration total) {
   const bool lists = std::find(kListMethods.begin(), kListMethods.end(), method) != kListMethods.end();
   MethodConfig key{method, lists ? std::string_view() : config};
+  std::shared_lock lock(calls_mu_);
   auto found = calls_.find(key);
   if (found == calls_.end() || !found->second.loaded.load()) {
     key.second = kUnknown;
@@ -293,6 +300,7 @@ void PrometheusMetrics::OnCall(std::string_view method, std::string_view config,
     key.first = kUnknown;
     found = calls_.find(key);
   }
+  lock.unlock();
   CallCounters& counters = found->second;
   std::call_once(counters.made, [&] { MakeCallCounters(found->first, &counters); });
   counters.duration->Observe(absl::ToDoubleSeconds(total));

@@ -53,7 +53,7 @@ class Metrics {
   // _network_info{network,backend,device,precision} of each network. Again when that has changed: networks that are not
   // there any more have none.
   virtual void OnPlaced(const std::vector<PlacedNetwork>& networks) = 0;
-  // These are loaded from now on, of those that are known.
+  // These are loaded from now on. Not while another thread calls this.
   virtual void OnLoaded(const std::vector<std::string>& configs, const std::vector<std::string>& networks) = 0;
   // Files were read again, and taken or not: _reloads_total{result}; "ok" or "refused".
   virtual void OnReload(bool ok) = 0;

@@ -15,6 +15,7 @@ ALLOWED = {
     "models/configs": set(),
     "models/checkpoint": {"models/configs"},
     "models/heads": {"models/configs", "models/checkpoint"},
+    "models/own_networks": {"models/configs", "models/checkpoint"},
     "models/log_mel": {"models/configs"},
     "models": MODELS,
     "models/weights": {"models/configs"},
@@ -35,6 +36,7 @@ ALLOWED = {
     "server/pipeline": MODELS
     | {
         "models/heads",
+        "models/own_networks",
         "models/weights",
         "server/audio",
         "server/batching",
@@ -60,6 +62,7 @@ ALLOWED = {
     | {
         "models/cuda",
         "models/native",
+        "models/own_networks",
         "models/torch_module",
         "models/weights",
         "server/access",

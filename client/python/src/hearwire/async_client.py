@@ -78,7 +78,7 @@ class AsyncClient(ClientBase):
         deadline: Optional[float] = None,
         metadata: Optional[Mapping[str, str]] = None,
     ) -> Tags:
-        """AudioSet's most probable classes for each clip; top_k=0: all 527. network "": the default config's."""
+        """A network's most probable classes for each clip; top_k=0: all, mostly 527. network "": the default config's."""
         return await self._run(lambda: _calls.tags(clips, network, sample_rate, top_k), deadline, metadata)
 
     async def classify(

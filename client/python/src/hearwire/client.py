@@ -111,7 +111,7 @@ class Client(ClientBase):
         deadline: Optional[float] = None,
         metadata: Optional[Mapping[str, str]] = None,
     ) -> Tags:
-        """AudioSet's most probable classes for each clip; top_k=0: all 527. network "": the default config's."""
+        """A network's most probable classes for each clip; top_k=0: all, mostly 527. network "": the default config's."""
         return self._run(_calls.tags(clips, network, sample_rate, top_k), deadline, metadata)
 
     def classify(

@@ -62,9 +62,9 @@ class TimestampEmbeddings:
 
 @dataclasses.dataclass(frozen=True)
 class Tag:
-    """One of AudioSet's classes, and how probable it is that it can be heard."""
+    """One of a network's classes, mostly AudioSet's, and how probable it is that it can be heard."""
 
-    index: int  # Place in AudioSet's class list, 0 to 526.
+    index: int  # Place in the network's class list: AudioSet's, 0 to 526, unless it is the operator's own.
     name: str
     probability: float  # Classes are not exclusive: probabilities do not add up to 1.
 
