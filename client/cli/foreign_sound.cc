@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <optional>
 #include <system_error>
 #include <vector>
@@ -184,12 +185,13 @@ class Ffmpeg {
 enum class Ending { kEnded, kTooLarge, kTooLate, kInterrupted };
 
 // Takes what it writes until it has ended, or must be.
-Ending Collect(const Ffmpeg& ffmpeg, int64_t max_bytes, absl::Time deadline, std::string* wav, std::string* message) {
+Ending Collect(const Ffmpeg& ffmpeg, int64_t max_bytes, std::chrono::steady_clock::time_point deadline,
+               std::string* wav, std::string* message) {
   std::array<pollfd, 3> waiting = {{{ffmpeg.out(), POLLIN, 0}, {ffmpeg.err(), POLLIN, 0}, {InterruptFd(), POLLIN, 0}}};
   constexpr size_t kStepBytes = size_t{1} << 16;
   std::string piece(kStepBytes, '\0');
   while (waiting[0].fd >= 0 || waiting[1].fd >= 0) {
-    const absl::Duration left = deadline - absl::Now();
+    const absl::Duration left = absl::FromChrono(deadline - std::chrono::steady_clock::now());
     if (Interrupted()) return Ending::kInterrupted;
     if (left <= absl::ZeroDuration()) return Ending::kTooLate;
     if (poll(waiting.data(), waiting.size(), static_cast<int>(absl::ToInt64Milliseconds(left)) + 1) < 0) continue;
@@ -248,7 +250,8 @@ absl::StatusOr<std::string> DecodeWithFfmpeg(std::string_view file, std::string_
   if (errno != 0) return SystemError("ffmpeg cannot be run");
   std::string wav;
   std::string message;
-  const Ending ending = Collect(ffmpeg, max_bytes, absl::Now() + timeout, &wav, &message);
+  const auto deadline = std::chrono::steady_clock::now() + absl::ToChronoMilliseconds(timeout);
+  const Ending ending = Collect(ffmpeg, max_bytes, deadline, &wav, &message);
   const int status = ending == Ending::kEnded ? ffmpeg.Wait() : ffmpeg.End();
   switch (ending) {
     case Ending::kEnded:

@@ -46,8 +46,8 @@ class Counts:
     def read(server) -> Counts:
         threads = thread_seconds(server.process.pid)
         return Counts(
-            server.metric("hearwire_requests_total", code="OK"),
-            server.metric("hearwire_requests_total", code="RESOURCE_EXHAUSTED"),
+            server.metric("hearwire_requests_total", absent=0, code="OK"),
+            server.metric("hearwire_requests_total", absent=0, code="RESOURCE_EXHAUSTED"),
             server.metric("hearwire_cancelled_total"),
             server.metric("hearwire_batch_windows_sum"),
             cpu_seconds(server.process.pid),

@@ -112,9 +112,9 @@ class Server:
         with urllib.request.urlopen(f"http://{self.metrics_address}/metrics", timeout=10 * PATIENCE) as reply:
             return reply.read().decode()
 
-    def metric(self, name: str, **labels: str) -> float:
-        """The sum of a metric over all its label sets that have these labels."""
-        total = None
+    def metric(self, name: str, absent: float | None = None, **labels: str) -> float:
+        """The sum of a metric over all its label sets that have these labels. absent: what it is where there are none yet."""
+        total = absent
         for line in self.metrics().splitlines():
             match = re.match(r"([a-zA-Z_:]+)(?:\{(.*)\})? (\S+)$", line)
             if not match or match.group(1) != name:
