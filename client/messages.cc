@@ -218,6 +218,7 @@ v1::StreamStart EncodeStreamStart(const StreamOptions& options) {
   start.set_tags_top_k(static_cast<uint32_t>(options.tags_top_k));
   *start.mutable_heads() = {options.heads.begin(), options.heads.end()};
   start.set_heads_top_k(static_cast<uint32_t>(options.heads_top_k));
+  start.set_acknowledge(true);
   return start;
 }
 

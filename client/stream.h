@@ -15,7 +15,8 @@
 //   }
 //
 // A server that is behind stops reading, and so does one whose rows nobody reads: Write then waits. Hence one thread
-// writes and another reads, unless all the audio and all its rows fit what gRPC holds (some MiB).
+// writes and another reads, unless all the audio and all its rows fit what gRPC holds (some MiB). Behind a proxy that
+// bounds what may be on its way (docs/operations.md, "Behind HAProxy"), that is 16 KiB of audio.
 
 #ifndef HEARWIRE_CLIENT_STREAM_H_
 #define HEARWIRE_CLIENT_STREAM_H_

@@ -2,11 +2,29 @@
 
 #include <grpc/support/time.h>
 
+#include <algorithm>
+#include <charconv>
 #include <utility>
 
+#include "client/bytes_ahead.h"
 #include "client/call_status.h"
 
 namespace hearwire::client {
+namespace {
+
+constexpr char kBytesAheadKey[] = "x-hearwire-max-bytes-ahead";
+
+// A bound that is no number counts as a small one.
+int64_t ReadBytesAhead(const grpc::ClientContext& context) {
+  const auto& metadata = context.GetServerInitialMetadata();
+  const auto found = metadata.find(kBytesAheadKey);
+  if (found == metadata.end()) return BytesAhead::kNoBound;
+  int64_t bytes = 0;
+  std::from_chars(found->second.begin(), found->second.end(), bytes);
+  return std::max(bytes, int64_t{1});
+}
+
+}  // namespace
 
 // gRPC calls OnDone when no operation is under way and no hold is left. Reads and writes are started by whoever has
 // something to read or write, so one hold stays until the last message was read. gRPC never calls back on the thread
@@ -63,6 +81,12 @@ void StreamCall::Abandon() {
     over_ = true;
     RemoveHold();
   }
+}
+
+void StreamCall::OnReadInitialMetadataDone(bool ok) {
+  const std::lock_guard lock(owner_.mu);
+  if (!ok || abandoned_) return;
+  owner_.OnBound(*this, ReadBytesAhead(context_));
 }
 
 void StreamCall::OnWriteDone(bool ok) {

@@ -4,6 +4,7 @@
 #define HEARWIRE_CLIENT_STREAM_CALL_H_
 
 #include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -32,6 +33,8 @@ class StreamCallOwner {
 
   // The connection has taken the last message: another may be written. With `mu` held, from a thread of gRPC's.
   virtual void OnWritten(StreamCall& call) = 0;
+  // The server has said how much audio may be on its way (bytes_ahead.h). Likewise.
+  virtual void OnBound(StreamCall& call, int64_t max_bytes_ahead) = 0;
 };
 
 // All methods need the owner's lock.
@@ -62,6 +65,7 @@ class StreamCall final : public grpc::ClientBidiReactor<v1::StreamEmbeddingsRequ
  private:
   StreamCall(StreamCallOwner& owner, std::string server, absl::Duration deadline);
 
+  void OnReadInitialMetadataDone(bool ok) override;
   void OnWriteDone(bool ok) override;
   void OnReadDone(bool ok) override;
   void OnDone(const grpc::Status& status) override;

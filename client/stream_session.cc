@@ -34,6 +34,10 @@ std::chrono::steady_clock::time_point After(absl::Duration duration) {
   return std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(duration);
 }
 
+absl::Status AnswersBeforeItHasStarted() {
+  return absl::InternalError("the stream contradicts itself: it answers before it has started");
+}
+
 absl::Status NoSummary() { return absl::InternalError("the server ended the stream without a summary"); }
 
 }  // namespace
@@ -64,6 +68,7 @@ void StreamSession::StartCall(int64_t first_sample) {
   v1::StreamStart start = EncodeStreamStart(options_);
   start.set_first_sample(static_cast<uint64_t>(first_sample));
   sent_ = OffsetOf(first_sample);
+  ahead_.OnNewCall(sent_);
   under_way_ = 0;
   call_started_ = false;
   opened_ = progress_ = Clock::now();
@@ -74,10 +79,11 @@ void StreamSession::StartCall(int64_t first_sample) {
 
 void StreamSession::Pump() {
   if (outcome_ || !call_->may_write()) return;
-  if (const std::string_view piece = audio_.Piece(sent_, options_.max_piece_bytes); !piece.empty()) {
-    under_way_ = static_cast<int64_t>(piece.size());
-    call_->Write(piece);
-  } else if (finished_) {
+  const int64_t count = ahead_.MaySend(sent_, std::min(audio_.end() - sent_, options_.max_piece_bytes));
+  if (count > 0) {
+    under_way_ = count;
+    call_->Write(audio_.Piece(sent_, count));
+  } else if (finished_ && sent_ == audio_.end()) {
     call_->HalfClose();
   }
 }
@@ -87,6 +93,12 @@ void StreamSession::OnWritten(StreamCall& call) {
   sent_ += std::exchange(under_way_, 0);
   if (!options_.resume) audio_.DropBefore(sent_);
   progress_ = Clock::now();
+  Pump();
+}
+
+void StreamSession::OnBound(StreamCall& call, int64_t max_bytes_ahead) {
+  if (&call != call_.get()) return;
+  ahead_.OnBound(max_bytes_ahead);
   Pump();
 }
 
@@ -169,6 +181,10 @@ absl::StatusOr<std::optional<StreamEvent>> StreamSession::Read() {
     if (call_->has_message()) {
       const v1::StreamEmbeddingsResponse message = call_->Take();
       progress_ = Clock::now();
+      if (message.has_taken()) {
+        if (absl::Status wrong = AcceptTaken(message.taken()); !wrong.ok()) End(std::move(wrong));
+        continue;
+      }
       lock.unlock();
       absl::StatusOr<StreamEvent> decoded = DecodeStreamEvent(message);
       lock.lock();
@@ -189,10 +205,22 @@ absl::StatusOr<std::optional<StreamEvent>> StreamSession::Read() {
   }
 }
 
+absl::Status StreamSession::AcceptTaken(const v1::StreamTaken& taken) {
+  if (!call_started_) return AnswersBeforeItHasStarted();
+  const int64_t most = sent_ + under_way_ - ahead_.begin();
+  if (taken.bytes() > static_cast<uint64_t>(most)) {
+    return absl::InternalError(
+        absl::StrCat("the stream contradicts itself: of ", most, " bytes of audio it has taken ", taken.bytes()));
+  }
+  ahead_.OnTaken(static_cast<int64_t>(taken.bytes()));
+  Pump();
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::optional<StreamEvent>> StreamSession::Accept(StreamEvent event) {
   if (summary_came_) return absl::InternalError("the stream contradicts itself: it goes on after its summary");
   if (!call_started_ && !std::holds_alternative<StreamStarted>(event)) {
-    return absl::InternalError("the stream contradicts itself: it answers before it has started");
+    return AnswersBeforeItHasStarted();
   }
   bool is_new = true;
   absl::Status wrong;

@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/bytes_ahead.h"
 #include "client/client.h"
 #include "client/kept_audio.h"
 #include "client/stream.h"
@@ -55,6 +56,7 @@ class StreamSession final : public StreamCallOwner {
 
   // All below need the lock.
   void OnWritten(StreamCall& call) override;
+  void OnBound(StreamCall& call, int64_t max_bytes_ahead) override;
   void StartCall(int64_t first_sample);
   // Gives the call what it can take.
   void Pump();
@@ -70,6 +72,7 @@ class StreamSession final : public StreamCallOwner {
 
   // The event that a message holds; absent where all of it has come before. Not ok: the stream fails.
   absl::StatusOr<std::optional<StreamEvent>> Accept(StreamEvent event);
+  absl::Status AcceptTaken(const v1::StreamTaken& taken);
   absl::Status AcceptStarted(const StreamStarted& started, bool& is_new);
   absl::Status AcceptHeadRows(HeadRows& rows);
   void NameLabels(std::vector<HeadAnswer>& answers) const;
@@ -91,6 +94,7 @@ class StreamSession final : public StreamCallOwner {
   KeptAudio audio_;             // Its first byte is the first one of options_.first_sample.
   int64_t sent_ = 0;            // Offset in audio_ up to which call_ has taken it.
   int64_t under_way_ = 0;       // Bytes after it that call_ is taking.
+  BytesAhead ahead_;            // How far sent_ may be ahead of what the server has taken.
   bool writer_waits_ = false;   // For the server.
   bool finished_ = false;       // Nothing more will be written.
   Clock::time_point opened_;    // When call_ was.

@@ -8,6 +8,7 @@
 #include "server/audio/pcm_source.h"
 #include "server/concurrency/border.h"
 #include "server/pipeline/call_errors.h"
+#include "server/rpc/bytes_ahead.h"
 #include "server/rpc/deadline.h"
 #include "server/rpc/read_message.h"
 
@@ -172,6 +173,10 @@ void StreamReactor::TakeStart(const std::optional<RequestFault>& unread) {
       read = ReadStreamStart(start, parts_.default_config, models->networks, models->heads);
     }
     if (const RequestFault* fault = std::get_if<RequestFault>(&read)) return End(fault, CallReport{});
+    const std::variant<int64_t, RequestFault> ahead = ReadBytesAhead(*context_);
+    if (const RequestFault* fault = std::get_if<RequestFault>(&ahead)) return End(fault, CallReport{});
+    acknowledges_ = request_.start().acknowledge() && std::get<int64_t>(ahead) > 0;
+    if (acknowledges_) context_->AddInitialMetadata(kBytesAheadKey, absl::StrCat(std::get<int64_t>(ahead)));
     plan_ = std::move(std::get<StreamPlan>(read));
     account_.set_config(plan_.served.config->name);
     writer_ = std::make_unique<StreamWriter>(plan_, parts_.precision);
@@ -218,6 +223,7 @@ void StreamReactor::TakePiece(std::optional<RequestFault> unread) {
       waited_ = piece.empty() ? waited_ + (SteadyTime::Now() - reading_since_) : absl::ZeroDuration();
       bytes_ += static_cast<int64_t>(piece.size());
       misuse = CountPiece(piece.size());
+      if (!misuse) GoOn();
     }
   }
   if (!misuse) return stream->AppendPiece(std::move(piece));
@@ -325,8 +331,20 @@ void StreamReactor::Queue(Message message) {
   GoOn();
 }
 
+// What has been read is out of all buffers between, which is what the client waits for; its rows may come much later.
+void StreamReactor::Acknowledge() {
+  if (!acknowledges_ || end_ || acknowledged_ == bytes_) return;
+  acknowledged_ = bytes_;
+  auto message = std::make_unique<v1::StreamEmbeddingsResponse>();
+  message->mutable_taken()->set_bytes(static_cast<uint64_t>(bytes_));
+  queued_bytes_ += static_cast<int64_t>(message->SpaceUsedLong());
+  reply_bytes_ += static_cast<int64_t>(message->ByteSizeLong());
+  messages_.push_front(std::move(message));
+}
+
 void StreamReactor::GoOn() {
   if (writing_ || finished_) return;
+  Acknowledge();
   if (!messages_.empty()) {
     writing_ = true;
     writing_since_ = SteadyTime::Now();

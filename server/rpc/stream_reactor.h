@@ -110,6 +110,9 @@ class StreamReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   // --- Writing.
   using Message = std::unique_ptr<v1::StreamEmbeddingsResponse>;
   void Queue(Message message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Where the client is to know how much has been read, and has not been told: before all that waits. While nothing is
+  // on its way, so that one acknowledgement waits at most.
+  void Acknowledge() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Goes on with what waits: a message, or the end.
   void GoOn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Ends it when all messages have left: with a summary, or a fault. Only the first end counts.
@@ -138,6 +141,8 @@ class StreamReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   SteadyTime reading_since_ ABSL_GUARDED_BY(mu_);
   absl::Duration waited_ ABSL_GUARDED_BY(mu_);  // In the reads before, since the last audio.
   int64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;      // Of samples, so far.
+  bool acknowledges_ ABSL_GUARDED_BY(mu_) = false;
+  int64_t acknowledged_ ABSL_GUARDED_BY(mu_) = 0;  // Of bytes_.
 
   std::deque<Message> messages_ ABSL_GUARDED_BY(mu_);  // While writing_, the first is on its way.
   int64_t queued_bytes_ ABSL_GUARDED_BY(mu_) = 0;

@@ -22,6 +22,11 @@ PROGRAM = os.environ.get("HEARWIRE_HAPROXY") or shutil.which("haproxy", path="/u
 BEHIND = ("--trusted-proxies=127.0.0.1", "--max-calls-per-connection=1")
 
 
+def secure(certificates, front: Front) -> dict[str, str]:
+    """The environment of a client of Hearwire's, by which it finds the front and trusts it."""
+    return {"HEARWIRE_SERVER": f"https://{front.address}", "HEARWIRE_ROOTS": str(certificates.path("ca.pem"))}
+
+
 def version() -> tuple[int, int]:
     said = subprocess.run([PROGRAM, "-v"], capture_output=True, text=True, check=True).stdout
     major, minor = re.search(r"version (\d+)\.(\d+)", said).groups()

@@ -18,7 +18,7 @@ import grpc
 import numpy as np
 import pytest
 import trial
-from front import BEHIND, CONFIGURATION, PROGRAM, Front, version
+from front import BEHIND, CONFIGURATION, PROGRAM, Front, secure, version
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hearwire_server import BIN, PATIENCE, Server, chirp, pb, pb_grpc, pcm, wait_until
 from python_client import PythonLoad, package
@@ -47,10 +47,6 @@ def server():
 def front(certificates, server):
     with Front(certificates, [server.address]) as running:
         yield running
-
-
-def secure(certificates, front) -> dict[str, str]:
-    return {"HEARWIRE_SERVER": f"https://{front.address}", "HEARWIRE_ROOTS": str(certificates.path("ca.pem"))}
 
 
 def run(program: str, *arguments: str, env: dict[str, str], stdin: bytes = b"") -> str:

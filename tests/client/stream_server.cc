@@ -26,9 +26,13 @@ class Model {
     if (!peer_->Read(&request) || !request.has_start()) return {grpc::StatusCode::INVALID_ARGUMENT, "no start"};
     start_ = request.start();
     if (plan_.refuse) return StreamFailure(context_, grpc::StatusCode::UNAVAILABLE, "SHUTTING_DOWN", {});
+    if (plan_.bytes_ahead > 0) {
+      context_->AddInitialMetadata("x-hearwire-max-bytes-ahead", std::to_string(plan_.bytes_ahead));
+    }
     peer_->Write(StreamStartedMessage(plan_.weights));
     while (peer_->Read(&request)) {
       bytes_ += request.samples();
+      if (!TakesNext()) return {grpc::StatusCode::INVALID_ARGUMENT, "more has come than may be on its way"};
       if (!Answer(/*ended=*/false)) return Unavailable();
     }
     if (context_->IsCancelled()) return grpc::Status::CANCELLED;
@@ -70,6 +74,20 @@ class Model {
 
   bool Asks(const std::string& head) const {
     return std::find(start_.heads().begin(), start_.heads().end(), head) != start_.heads().end();
+  }
+
+  // Acknowledges the audio when the client may send no more. False: it has sent more.
+  bool TakesNext() {
+    if (plan_.bytes_ahead == 0) return true;
+    constexpr int64_t kUntilKnown = 16 << 10;  // What a client may send that has not heard of the bound.
+    const auto size = static_cast<int64_t>(bytes_.size());
+    if (size > std::max(taken_ + plan_.bytes_ahead, kUntilKnown)) return false;
+    if (taken_ + plan_.bytes_ahead - size >= plan_.bytes_ahead / 4) return true;
+    taken_ = size;
+    v1::StreamEmbeddingsResponse response;
+    response.mutable_taken()->set_bytes(static_cast<uint64_t>(size));
+    peer_->Write(response);
+    return true;
   }
 
   // All that is known now. False: the plan ends the call.
@@ -130,6 +148,7 @@ class Model {
   StreamPeer* const peer_;
   v1::StreamStart start_;
   std::string bytes_;
+  int64_t taken_ = 0;  // As the client has heard.
   int64_t next_row_ = 0;
   int64_t next_scene_ = 0;
   int64_t rows_ = 0;

@@ -35,6 +35,8 @@ struct StreamPlan {
   bool facts = false;             // Says where to go on.
   bool refuse = false;            // UNAVAILABLE at once.
   std::string weights = "abc123";
+  // Audio that may be on its way: it takes it as slowly as that allows, and fails the call where more comes. 0: any.
+  int64_t bytes_ahead = 0;
 };
 
 // The contract of a server's streams on samples of LINEAR16, one channel. Rows have windows of 160 ms: [index, sum of

@@ -190,3 +190,40 @@ def test_unary_calls_that_are_too_long_name_the_stream():
         ):
             with pytest.raises(Exception, match="StreamEmbeddings"):
                 stub(request(clips=[clip]), timeout=60 * PATIENCE)
+
+
+BOUND = "x-hearwire-max-bytes-ahead"
+
+
+def bounds_told(call):
+    return [value for key, value in call.initial_metadata() if key == BOUND]
+
+
+def test_audio_is_acknowledged_where_a_proxy_bounds_it(server):
+    call = OpenStream(server, start(timestamps=True, acknowledge=True), metadata=[(BOUND, "30000")])
+    assert call.next().WhichOneof("response") == "started"
+    assert bounds_told(call.call) == ["30000"]
+    for taken in 800, 1600, 2400:
+        call.send(piece(bytes(800)))  # Too little for a row.
+        assert call.next().taken.bytes == taken
+    call.send(piece(bytes(SECOND)))
+    call.half_close()
+    answer = call.end()
+    assert answer.code == "OK" and len(answer.timestamps_ms) == answer.summary.timestamp_rows
+
+
+@pytest.mark.parametrize("asks, bound", [(False, ["30000"]), (True, [])])
+def test_nothing_is_acknowledged_that_nobody_asks_for(server, asks, bound):
+    call = OpenStream(server, start(timestamps=True, acknowledge=asks), metadata=[(BOUND, value) for value in bound])
+    call.send(piece(bytes(SECOND)))
+    call.half_close()
+    answer = call.end()
+    assert answer.code == "OK" and answer.of("taken") == [] and bounds_told(call.call) == []
+
+
+@pytest.mark.parametrize("bound", [["many"], ["4095"], ["16777217"], ["-5000"], ["30000", "30000"]])
+def test_a_bound_that_will_not_do_is_refused(server, bound):
+    metadata = [(BOUND, value) for value in bound]
+    answer = OpenStream(server, start(timestamps=True, acknowledge=True), metadata=metadata).end()
+    assert answer.code == "INVALID_ARGUMENT" and "from 4096 to 16777216" in answer.error.details()
+    assert field_of(answer.error) == BOUND

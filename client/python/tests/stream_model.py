@@ -23,6 +23,8 @@ class Plan:
     refuse: bool = False  # UNAVAILABLE at once.
     cancels: bool = False  # CANCELLED, without a word, in the place of either.
     weights: str = "abc123"
+    # Audio that may be on its way: it takes it as slowly as that allows, and fails the call where more comes. 0: any.
+    bytes_ahead: int = 0
 
 
 def matrix(rows):
@@ -129,9 +131,19 @@ def serve(plan, requests, context):
         if plan.cancels:
             context.abort(grpc.StatusCode.CANCELLED, "")
         fail(context, grpc.StatusCode.UNAVAILABLE, "draining", [error_info("SHUTTING_DOWN")], pushback_ms=-1)
+    bound, taken, size = plan.bytes_ahead, 0, 0  # taken: as the client has heard.
+    if bound:
+        context.send_initial_metadata([("x-hearwire-max-bytes-ahead", str(bound))])
     yield started(plan.weights)
     for request in requests:
         model.take(request.samples)
+        size += len(request.samples)
+        # 16 KiB: what a client may send that has not heard of the bound.
+        if bound and size > max(taken + bound, 16 << 10):
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "more has come than may be on its way")
+        if bound and taken + bound - size < bound // 4:
+            taken = size
+            yield pb.StreamEmbeddingsResponse(taken=pb.StreamTaken(bytes=size))
         yield from model.answer(ended=False)
     yield from model.answer(ended=True)
     fields = {}

@@ -65,7 +65,7 @@ def test_what_is_asked_for_is_what_travels(scripted, run):
         first_sample=7)  # fmt: skip
     assert starts[0] == pb.StreamStart(
         config="c", encoding=pb.Pcm.ENCODING_FLOAT32, sample_rate_hertz=48000, channel_count=2, tags_top_k=3, heads=["whole"],
-        element_type=pb.ELEMENT_TYPE_FLOAT16, heads_top_k=2, first_sample=7,
+        element_type=pb.ELEMENT_TYPE_FLOAT16, heads_top_k=2, first_sample=7, acknowledge=True,
     )  # fmt: skip
     run(scripted, [])
     assert starts[1].timestamps and starts[1].encoding == pb.Pcm.ENCODING_FLOAT32

@@ -119,6 +119,8 @@ class AsyncStream:
                 message = await self._next_message(call, state)
                 if message is grpc.aio.EOF:
                     break
+                if not state.call_started:
+                    state.ahead.on_initial_metadata(await call.initial_metadata())
                 event = state.accept(message, self._sent)
                 self._notify()
                 if event is not None:
@@ -159,9 +161,8 @@ class AsyncStream:
             await call.wait_for_connection()
             await _write(call, self._ask.start(state.format, first_sample))
             while True:
-                while self._sent >= state.end and not state.finished:
+                while not (piece := state.piece(self._sent)) and not state.all_sent(self._sent):
                     await self._wait()
-                piece = state.piece(self._sent)
                 if not piece:
                     await call.done_writing()
                     return

@@ -125,7 +125,10 @@ class Stream:
                     break
                 finally:
                     self._set_reading(False)
+                metadata = None if state.call_started else call.initial_metadata()
                 with self._changed:
+                    if not state.call_started:
+                        state.ahead.on_initial_metadata(metadata)
                     event = state.accept(message, self._sent)
                     self._changed.notify_all()
                 if event is not None:
@@ -155,12 +158,12 @@ class Stream:
         yield self._ask.start(state.format, first_sample)
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._call_number != call or self._sent < state.end or state.finished)
-                if self._call_number != call:
-                    return
                 piece = state.piece(self._sent)
-            if not piece:
-                return
+                while not piece and not state.all_sent(self._sent) and self._call_number == call:
+                    self._changed.wait()
+                    piece = state.piece(self._sent)
+                if not piece or self._call_number != call:
+                    return
             yield pb.StreamEmbeddingsRequest(samples=piece)
             with self._changed:
                 if self._call_number != call:

@@ -16,6 +16,7 @@ import grpc
 import numpy.typing as npt
 
 from hearwire import _calls
+from hearwire._bytes_ahead import BytesAhead
 from hearwire._channel import check_deadline
 from hearwire._pieces import Format
 from hearwire.audio import Encoding, as_hertz
@@ -92,6 +93,7 @@ class Ask:
                 heads=self.heads,
                 heads_top_k=self.heads_top_k,
                 first_sample=first_sample,
+                acknowledge=True,
             )
         )
 
@@ -189,6 +191,7 @@ class StreamState:
         self._has_scenes = ask.scenes or ask.tags_top_k > 0 or len(ask.heads) > len(self._heads)
         self._space: Optional[EmbeddingSpace] = None
         self.call_started = False
+        self.ahead = BytesAhead()
         self._resumes = 0
         self._vain = 0  # In a row.
 
@@ -207,8 +210,14 @@ class StreamState:
         self._audio += data
 
     def piece(self, offset: int) -> bytes:
+        """What may be sent next, as far as there is any. offset: of what comes after all that was sent."""
         at = offset - self._begin
-        return bytes(self._audio[at : at + PIECE_BYTES])
+        count = self.ahead.may_send(offset, min(self.end - offset, PIECE_BYTES))
+        return bytes(self._audio[at : at + count])
+
+    def all_sent(self, offset: int) -> bool:
+        """There is no more, and will be none."""
+        return self.finished and offset >= self.end
 
     def on_sent(self, offset: int) -> None:
         """A call has taken all before it."""
@@ -220,7 +229,8 @@ class StreamState:
         self.call_started = False
         for times in (self._rows, self._scenes, *self._heads.values()):
             times.on_new_call()
-        return (first_sample - self.ask.first_sample) * self.format.frame_bytes
+        self.ahead.on_new_call((first_sample - self.ask.first_sample) * self.format.frame_bytes)
+        return self.ahead.begin
 
     def accept(self, message: pb.StreamEmbeddingsResponse, sent: int) -> Optional[StreamEvent]:
         """The event that a message holds; None where all of it has come before. sent: bytes, to this call."""
@@ -232,6 +242,9 @@ class StreamState:
         event: Optional[StreamEvent]
         if kind == "started":
             return self._started(message.started)
+        if kind == "taken":
+            self.ahead.on_taken(message.taken.bytes, self.end)
+            return None
         if kind == "timestamps":
             event = self._timestamps(message.timestamps)
         elif kind == "scene":
