@@ -34,6 +34,7 @@
 #include "server/report_models.h"
 #include "server/rpc/embedding_service.h"
 #include "server/run_apart.h"
+#include "server/service_options.h"
 #include "server/telemetry/access_log.h"
 #include "server/telemetry/call_log.h"
 #include "server/telemetry/exposer.h"
@@ -199,28 +200,12 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
       std::make_unique<MetricsObserver>(metrics_.get(), [this](const absl::Status& status) { OnDeviceLost(status); });
   if (absl::Status status = engines_->Start(observer_.get()); !status.ok()) return status;
 
-  PipelineOptions preparing;
-  preparing.threads = capacity.preparation_threads;
-  preparing.max_reply_bytes = options_.max_reply_bytes;
-  preparing.max_bytes_in_flight = capacity.pipeline_memory_bytes;
-  preparing.has_room = AddressSpaceHasRoomFor;
-  preparing.audio.max_decoded = options_.max_decoded;
-  absl::StatusOr<std::unique_ptr<Pipeline>> pipeline = Pipeline::Create(preparing, metrics_.get());
+  absl::StatusOr<std::unique_ptr<Pipeline>> pipeline =
+      Pipeline::Create(MakePipelineOptions(options_, capacity), metrics_.get());
   if (!pipeline.ok()) return pipeline.status();
   pipeline_ = *std::move(pipeline);
 
-  EmbeddingServiceOptions serving;
-  serving.default_config = options_.default_config;
-  serving.max_clips = options_.max_clips;
-  serving.max_deadline = options_.max_deadline;
-  serving.max_message_bytes = options_.max_message_bytes;
-  serving.max_reply_bytes = options_.max_reply_bytes;
-  serving.max_decoded = options_.max_decoded;
-  serving.streams.max_streams = options_.max_streams;
-  serving.streams.max_streams_per_caller = MaxStreamsPerCaller(options_);
-  serving.streams.max_piece_bytes = options_.max_piece_bytes;
-  serving.streams.idle_timeout = options_.stream_idle_timeout;
-  if (options_.max_stream_duration > absl::ZeroDuration()) serving.streams.max_duration = options_.max_stream_duration;
+  EmbeddingServiceOptions serving = MakeServiceOptions(options_);
   if (options_.max_connection_age > absl::ZeroDuration()) {
     // Streams begin once it serves, when the listener is there.
     serving.streams.latest_end = [this](std::string_view peer) {
