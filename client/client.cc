@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "client/address.h"
 #include "client/call_metadata.h"
 #include "client/call_status.h"
 #include "client/channel.h"
@@ -228,7 +229,8 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options) {
   const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = NewChannel(options);
   if (!channel.ok()) return channel.status();
   return Create(std::move(options), std::make_unique<Stubs>(EmbeddingService::NewStub(*channel),
-                                                            grpc::health::v1::Health::NewStub(*channel)));
+                                                            grpc::health::v1::Health::NewStub(*channel),
+                                                            admin::v1::AdminService::NewStub(*channel)));
 }
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options, std::unique_ptr<Stubs> stubs) {
@@ -343,6 +345,24 @@ absl::StatusOr<ServingStatus> Client::CheckHealth(const std::string& service, co
     default:
       return ServingStatus::kUnknown;
   }
+}
+
+absl::StatusOr<ReloadChanges> Client::Reload(const CallOptions& options) {
+  // A list of names is looked up once more, as it was for the channel.
+  const absl::StatusOr<Address> address = ParseAddress(options_.server);
+  if (!address.ok()) return address.status();
+  if (address->several) {
+    return absl::InvalidArgumentError(absl::StrCat("the address ", options_.server,
+                                                   " may mean several servers, and a reload is one server's: name one, "
+                                                   "as HOST:PORT or unix:/path/to/socket"));
+  }
+  const admin::v1::ReloadRequest request;
+  if (absl::Status wrong = CheckCall(options_, options, request); !wrong.ok()) return wrong;
+  admin::v1::ReloadResponse reply;
+  Call call(options_, options);
+  const absl::Status status = call.Finish(stubs_->admin->Reload(call.context(), request, &reply));
+  if (!status.ok()) return status;
+  return DecodeReload(reply);
 }
 
 }  // namespace hearwire::client

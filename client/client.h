@@ -114,6 +114,12 @@ class HEARWIRE_CLIENT_EXPORT Client {
   // server has no such service.
   absl::StatusOr<ServingStatus> CheckHealth(const std::string& service = "", const CallOptions& options = {});
 
+  // For the server's operator: has it read checkpoints, heads, certificates and tokens again, and waits until they are
+  // served. Never asked for twice. FAILED_PRECONDITION: a file will not do, which the message names; what was served
+  // is served on. PERMISSION_DENIED says who may. INVALID_ARGUMENT: this client is one of several servers, and a reload
+  // is one's.
+  absl::StatusOr<ReloadChanges> Reload(const CallOptions& options = {});
+
   // These return at once and call `done` exactly once: from a thread of gRPC's, which `done` must not block, or before
   // they return when the request cannot be sent.
   template <typename Reply>

@@ -205,6 +205,18 @@ ServerLimits DecodeLimits(const v1::ListConfigsResponse& reply) {
           .max_piece_bytes = static_cast<int64_t>(limits.max_piece_bytes())};
 }
 
+ReloadChanges DecodeReload(const admin::v1::ReloadResponse& reply) {
+  const auto decode = [](const admin::v1::NameChanges& changes) -> NameChanges {
+    return {.added = {changes.added().begin(), changes.added().end()},
+            .replaced = {changes.replaced().begin(), changes.replaced().end()},
+            .removed = {changes.removed().begin(), changes.removed().end()}};
+  };
+  return {.networks = decode(reply.networks()),
+          .heads = decode(reply.heads()),
+          .certificate_replaced = reply.certificate_replaced(),
+          .tokens_replaced = reply.tokens_replaced()};
+}
+
 v1::StreamStart EncodeStreamStart(const StreamOptions& options) {
   v1::StreamStart start;
   start.set_config(options.config);

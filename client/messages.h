@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "client/client.h"
 #include "client/stream.h"
+#include "hearwire/admin/v1/admin.pb.h"
 #include "hearwire/v1/embedding.pb.h"
 
 namespace hearwire::client {
@@ -24,6 +25,7 @@ absl::StatusOr<TimestampEmbeddings> DecodeTimestampEmbeddings(const v1::GetTimes
 absl::StatusOr<Tags> DecodeTags(const v1::GetTagsResponse& reply, int clips);
 std::vector<ConfigInfo> DecodeConfigs(const v1::ListConfigsResponse& reply);
 ServerLimits DecodeLimits(const v1::ListConfigsResponse& reply);
+ReloadChanges DecodeReload(const admin::v1::ReloadResponse& reply);
 
 // Of options that were checked. first_sample is the caller's to set.
 v1::StreamStart EncodeStreamStart(const StreamOptions& options);

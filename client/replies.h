@@ -124,6 +124,21 @@ struct ServerLimits {
   int64_t max_piece_bytes = 0;      // Of a stream.
 };
 
+// Names of what has changed, each in one of these; the rest is as it was.
+struct NameChanges {
+  std::vector<std::string> added;
+  std::vector<std::string> replaced;
+  std::vector<std::string> removed;
+};
+
+// What a server serves otherwise since it has read its files again.
+struct ReloadChanges {
+  NameChanges networks;
+  NameChanges heads;
+  bool certificate_replaced = false;  // By this reload: the server looks every second by itself, too.
+  bool tokens_replaced = false;       // Likewise.
+};
+
 enum class ServingStatus { kUnknown, kServing, kNotServing };
 
 }  // namespace hearwire::client

@@ -1,5 +1,7 @@
 #include "server/make_door.h"
 
+#include <unistd.h>
+
 #include <string>
 #include <utility>
 
@@ -17,6 +19,9 @@ absl::StatusOr<std::unique_ptr<Door>> MakeDoor(const ServerOptions& options) {
       return absl::InvalidArgumentError(
           absl::StrCat("--trusted-proxies: \"", proxy, "\" will not do: ", status.message()));
     }
+  }
+  for (const uid_t admin : {uid_t{0}, geteuid()}) {
+    if (absl::Status status = access.admins.Add(absl::StrCat("unix:", admin)); !status.ok()) return status;
   }
   if (!options.tokens_file.empty()) {
     absl::StatusOr<std::unique_ptr<TokenStore>> tokens = TokenStore::Create(options.tokens_file, ServiceMethods());

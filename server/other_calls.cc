@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "hearwire/admin/v1/admin.grpc.pb.h"
 #include "hearwire/v1/embedding.grpc.pb.h"
 #include "inference/open_inference.grpc.pb.h"
 
@@ -45,7 +46,8 @@ class CountOthers final : public grpc::experimental::ServerInterceptorFactoryInt
 
  private:
   CallsByPeer* const calls_;
-  const std::array<std::string, 2> own_ = {
+  const std::array<std::string, 3> own_ = {
+      absl::StrCat("/", admin::v1::AdminService::service_full_name(), "/"),
       absl::StrCat("/", v1::EmbeddingService::service_full_name(), "/"),
       absl::StrCat("/", inference::GRPCInferenceService::service_full_name(), "/")};
 };

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "hearwire/admin/v1/admin.grpc.pb.h"
 #include "hearwire/v1/embedding.grpc.pb.h"
 #include "inference/open_inference.grpc.pb.h"
 #include "server/concurrency/border.h"
@@ -87,7 +88,8 @@ ServerReflectionResponse Reflect(const ServerReflectionRequest& request) {
     case ServerReflectionRequest::kListServices:
       for (const char* service :
            {v1::EmbeddingService::service_full_name(), inference::GRPCInferenceService::service_full_name(),
-            grpc::health::v1::Health::service_full_name(), ServerReflection::service_full_name()}) {
+            admin::v1::AdminService::service_full_name(), grpc::health::v1::Health::service_full_name(),
+            ServerReflection::service_full_name()}) {
         response.mutable_list_services_response()->add_service()->set_name(service);
       }
       return response;

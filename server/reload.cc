@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "models/configs/config.h"
 #include "server/address_space.h"
+#include "server/concurrency/border.h"
 #include "server/report_models.h"
 #include "server/telemetry/log.h"
 
@@ -68,11 +69,11 @@ absl::StatusOr<ReloadReport> TryReload(const ReloadParts& parts) {
 }  // namespace
 
 absl::StatusOr<ReloadReport> Reload(const ReloadParts& parts) {
-  absl::StatusOr<ReloadReport> report = TryReload(parts);
+  absl::StatusOr<ReloadReport> report = Contain([&] { return TryReload(parts); });
   if (!report.ok()) {
     Log(LogLevel::kError, "reload refused: what was served is served on", {{"error", report.status()}});
     parts.metrics->OnReload(false);
-    return report;
+    return absl::FailedPreconditionError(report.status().message());
   }
   const NetworkCatalog& networks = parts.engines->networks();
   parts.metrics->OnLoaded(LoadedConfigs(networks), LoadedNetworks(networks));

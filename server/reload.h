@@ -33,10 +33,11 @@ struct ReloadParts {
   Metrics* metrics;
 };
 
-// Takes what a start would take, and refuses what a start would refuse: then the message names the file, and what is
-// served has not changed, nor what connections and callers are held to. Networks and heads are loaded and tested beside
-// those that serve, which calls that have begun keep to their end. Certificates and tokens come last; they follow their
-// files by themselves too. Log and metrics tell what has come of it. Blocks; one thread at a time.
+// Takes what a start would take, and refuses what a start would refuse: FAILED_PRECONDITION, whatever is wrong; the
+// message names the file, and what is served has not changed, nor what connections and callers are held to. Networks
+// and heads are loaded and tested beside those that serve, which calls that have begun keep to their end. Certificates
+// and tokens come last; they follow their files by themselves too. Log and metrics tell what has come of it. Blocks;
+// one thread at a time.
 absl::StatusOr<ReloadReport> Reload(const ReloadParts& parts);
 
 // Whether a network that takes so many bytes to load fits beside what the process holds, in a machine of so many; 0:

@@ -97,7 +97,9 @@ void PassReloadOn(Life* life) {
   if (server == nullptr || !life->reload_wanted.exchange(false)) return;
   life->manager->OnReloading(SteadyTime::Now());
   server->Reload([life](const absl::Status& status) {
-    if (absl::IsUnavailable(status)) Log(LogLevel::kInfo, "not reloaded", {{"error", status}});
+    // What a reload refuses has a line of its own.
+    const bool told = status.ok() || absl::IsFailedPrecondition(status);
+    if (!told) Log(LogLevel::kInfo, "not reloaded", {{"error", status}});
     const absl::string_view refused = status.message();
     life->manager->OnServing(status.ok() ? life->serving : absl::StrCat(life->serving, "; reload refused: ", refused));
   });

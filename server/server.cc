@@ -11,6 +11,7 @@
 
 #include "absl/time/clock.h"
 #include "server/address_space.h"
+#include "server/admin_service.h"
 #include "server/batch_timeout.h"
 #include "server/calls_in_flight.h"
 #include "server/check_default_config.h"
@@ -129,6 +130,7 @@ class ComposedServer final : public Server {
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<EmbeddingServiceImpl> service_;
   std::unique_ptr<InferenceService> inference_;
+  std::unique_ptr<AdminService> admin_;
   std::shared_ptr<TlsStore> tls_;  // Null: no TLS.
   ListeningServer grpc_;
   std::unique_ptr<Renewals> renewals_;
@@ -142,6 +144,7 @@ ComposedServer::~ComposedServer() {
     health_->EndWatches();
   }
   if (pipeline_ != nullptr) FailCalls();
+  if (reloader_ != nullptr) reloader_->Stop();  // For its calls are waited for.
   grpc_.listener.reset();
   if (grpc_.server != nullptr) grpc_.server->Shutdown(gpr_inf_past(GPR_CLOCK_MONOTONIC));
 }
@@ -231,6 +234,8 @@ absl::Status ComposedServer::StartPipeline(const Capacity& capacity) {
   if (!service.ok()) return service.status();
   service_ = *std::move(service);
   inference_ = std::make_unique<InferenceService>(serving, models_.get(), service_->intake(), pipeline_.get());
+  admin_ = std::make_unique<AdminService>(service_->intake(),
+                                          [this](Reloader::Done done) { reloader_->Request(std::move(done)); });
   return absl::OkStatus();
 }
 
@@ -277,7 +282,7 @@ absl::Status ComposedServer::Start() {
                                  .is_exempt = [this](std::string_view address) { return door_->TrustsProxy(address); },
                                  .memory_bytes = seams_.machine.memory_bytes};
   absl::StatusOr<ListeningServer> grpc =
-      StartGrpcServer(options_, capacity, {service_.get(), inference_.get(), health_.get()}, tls_, sinks);
+      StartGrpcServer(options_, capacity, {service_.get(), inference_.get(), admin_.get(), health_.get()}, tls_, sinks);
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
 

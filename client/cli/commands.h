@@ -18,6 +18,7 @@ void AddStreamCommand(CLI::App& program, Command& chosen);
 void AddTagCommand(CLI::App& program, Command& chosen);
 void AddConfigsCommand(CLI::App& program, Command& chosen);
 void AddHealthCommand(CLI::App& program, Command& chosen);
+void AddReloadCommand(CLI::App& program, Command& chosen);
 void AddHeadsCommand(CLI::App& program, Command& chosen);
 void AddPlotCommand(CLI::App& program, Command& chosen);
 void AddCheckpointsCommand(CLI::App& program, Command& chosen);

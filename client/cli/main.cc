@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
   AddHeadsCommand(program, chosen);
   AddPlotCommand(program, chosen);
   AddHealthCommand(program, chosen);
+  AddReloadCommand(program, chosen);
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& wanted) {  // --help, --version

@@ -10,6 +10,7 @@ namespace hearwire {
 namespace {
 
 using Reason = AccessDenied::Reason;
+using Purpose = Presented::Purpose;
 
 constexpr std::string_view kUid = "unix:";
 
@@ -21,6 +22,18 @@ std::optional<std::string_view> TokenOf(std::string_view authorization) {
   authorization.remove_prefix(kScheme.size());
   while (!authorization.empty() && authorization.front() == ' ') authorization.remove_prefix(1);
   return authorization.empty() ? std::nullopt : std::optional(authorization);
+}
+
+bool IsFor(const TokenList::Entry& entry, const Presented& presented) {
+  switch (presented.purpose) {
+    case Purpose::kHealth:
+      return true;
+    case Purpose::kAdmin:
+      return entry.methods.contains(presented.method);
+    case Purpose::kService:
+      break;
+  }
+  return entry.methods.empty() || entry.methods.contains(presented.method);
 }
 
 }  // namespace
@@ -49,18 +62,35 @@ std::variant<Caller, AccessDenied> AccessPolicy::ByToken(const Presented& presen
   const std::shared_ptr<const TokenList> list = options_.tokens->current();
   const TokenList::Entry* entry = list->Find(*token);
   if (entry == nullptr) return AccessDenied{Reason::kTokenUnknown, "this server does not know the token"};
-  if (!presented.is_health && !entry->methods.empty() && !entry->methods.contains(presented.method)) {
-    return AccessDenied{Reason::kNotPermitted, absl::StrCat("the token of ", entry->caller.name, " is not for ",
-                                                            std::string(presented.method))};
+  if (!IsFor(*entry, presented)) {
+    std::string message =
+        absl::StrCat("the token of ", entry->caller.name, " is not for ", std::string(presented.method));
+    if (presented.purpose == Purpose::kAdmin) {
+      absl::StrAppend(&message,
+                      ": only one is whose line in --tokens-file says so, methods=", std::string(presented.method));
+    }
+    return AccessDenied{Reason::kNotPermitted, std::move(message)};
   }
   Caller caller = entry->caller;
   if (!caller.limits.any()) caller.limits = options_.limits;
   return caller;
 }
 
+std::variant<Caller, AccessDenied> AccessPolicy::WithoutToken(const Presented& presented) const {
+  const bool is_admin = options_.admins.Contains(presented.address) && !TrustsProxy(presented.address);
+  if (presented.purpose != Purpose::kAdmin || is_admin) return NameWithoutToken(presented);
+  return AccessDenied{
+      Reason::kNotPermitted,
+      absl::StrCat(std::string(presented.method),
+                   " is for the server's operator: call it on the Unix socket (--unix-socket) as the server's own user "
+                   "or root, and not by way of --trusted-proxies, or let --tokens-file have a token with methods=",
+                   std::string(presented.method))};
+}
+
 std::variant<Caller, AccessDenied> AccessPolicy::Decide(const Presented& presented) const {
-  const bool needs_token = options_.tokens != nullptr && !(presented.is_health && options_.health_is_open);
-  std::variant<Caller, AccessDenied> decided = needs_token ? ByToken(presented) : NameWithoutToken(presented);
+  const bool is_open = presented.purpose == Purpose::kHealth && options_.health_is_open;
+  std::variant<Caller, AccessDenied> decided =
+      options_.tokens != nullptr && !is_open ? ByToken(presented) : WithoutToken(presented);
   auto* caller = std::get_if<Caller>(&decided);
   if (caller == nullptr || presented.proxy_names.size() != 1) return decided;
   // A proxy that is trusted strips what clients send under that name; of two headers one is not its own.

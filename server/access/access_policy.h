@@ -7,6 +7,9 @@
 // 4. the uid of the process that calls, on a socket of the machine;
 // 5. the address that the call came from.
 // Where tokens are in force every call needs one, a proxy's and one over a certified connection too. Health is apart.
+//
+// What administers the server is for its operator alone: where tokens are in force, for a token whose line names the
+// method; else for `admins`, unless they pass on the calls of others.
 
 #ifndef HEARWIRE_SERVER_ACCESS_ACCESS_POLICY_H_
 #define HEARWIRE_SERVER_ACCESS_ACCESS_POLICY_H_
@@ -32,12 +35,16 @@ struct AccessOptions {
   CallerLimits limits = {};
   // From which the header that names the caller is believed.
   NetworkList trusted_proxies = {};
+  // Who may administer where there are no tokens.
+  NetworkList admins = {};
 };
 
 // What a call shows of who makes it. Views.
 struct Presented {
-  std::string_view method = {};  // "GetTags"; of health "Check", "Watch".
-  bool is_health = false;
+  enum class Purpose { kService, kHealth, kAdmin };
+
+  std::string_view method = {};  // "GetTags"; of health "Check", "Watch"; of administration "Reload".
+  Purpose purpose = Purpose::kService;
   std::string_view address = {};                     // Without a port; "unix:1000" with the caller's uid.
   std::string_view certificate_name = {};            // Empty: no certificate.
   std::vector<std::string_view> authorization = {};  // Each header of that name.
@@ -67,6 +74,7 @@ class AccessPolicy {
   // By certificate or address.
   Caller NameWithoutToken(const Presented& presented) const;
   std::variant<Caller, AccessDenied> ByToken(const Presented& presented) const;
+  std::variant<Caller, AccessDenied> WithoutToken(const Presented& presented) const;
 
   const AccessOptions options_;
 };

@@ -22,7 +22,8 @@
 
 namespace hearwire {
 
-// Made by a handler and returned by it; deletes itself. Exactly one of Fail, Succeed and Run is called, by the handler.
+// Made by a handler and returned by it; deletes itself. Exactly one of Fail, Succeed and Run is called: by the handler,
+// or later by whom the handler's last step has handed the call to, on any thread.
 class CallReactor final : public grpc::ServerUnaryReactor, private ReplySink {
  public:
   // Counts the time from here. method: a literal. reply: gRPC's, for the bytes of the answer.

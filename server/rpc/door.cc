@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "hearwire/admin/v1/admin.pb.h"
 #include "hearwire/v1/embedding.pb.h"
 #include "inference/open_inference.pb.h"
 #include "server/rpc/caller_name.h"
@@ -18,6 +19,10 @@ namespace {
 constexpr char kAuthorization[] = "authorization";
 
 constexpr absl::Duration kLeastRetryDelay = absl::Milliseconds(50);
+
+const google::protobuf::ServiceDescriptor& AdminMethods() {
+  return *admin::v1::ReloadRequest::descriptor()->file()->service(0);
+}
 
 std::vector<std::string_view> Values(const grpc::CallbackServerContext& context, const std::string& key) {
   std::vector<std::string_view> values;
@@ -82,18 +87,18 @@ std::vector<std::string> ServiceMethods() {
   std::vector<std::string> methods;
   for (const google::protobuf::ServiceDescriptor* service :
        {v1::GetTagsRequest::descriptor()->file()->service(0),
-        inference::ModelInferRequest::descriptor()->file()->service(0)}) {
+        inference::ModelInferRequest::descriptor()->file()->service(0), &AdminMethods()}) {
     for (int i = 0; i < service->method_count(); ++i) methods.push_back(service->method(i)->name());
   }
   return methods;
 }
 
 std::variant<Caller, RequestFault> Door::Decide(const grpc::CallbackServerContext& context, std::string_view method,
-                                                bool is_health) const {
+                                                Presented::Purpose purpose) const {
   const std::string address = AddressOf(context);
   const std::string certificate_name = options_.has_client_certificates ? CertificateName(context) : "";
   Presented presented = {.method = method,
-                         .is_health = is_health,
+                         .purpose = purpose,
                          .address = address,
                          .certificate_name = certificate_name,
                          .authorization = Values(context, kAuthorization)};
@@ -105,12 +110,13 @@ std::variant<Caller, RequestFault> Door::Decide(const grpc::CallbackServerContex
 
 std::variant<Caller, RequestFault> Door::Enter(const grpc::CallbackServerContext& context,
                                                std::string_view method) const {
-  return Decide(context, method, /*is_health=*/false);
+  const bool is_admin = AdminMethods().FindMethodByName(std::string(method)) != nullptr;
+  return Decide(context, method, is_admin ? Presented::Purpose::kAdmin : Presented::Purpose::kService);
 }
 
 std::optional<RequestFault> Door::EnterHealth(const grpc::CallbackServerContext& context,
                                               std::string_view method) const {
-  std::variant<Caller, RequestFault> decided = Decide(context, method, /*is_health=*/true);
+  std::variant<Caller, RequestFault> decided = Decide(context, method, Presented::Purpose::kHealth);
   if (auto* fault = std::get_if<RequestFault>(&decided)) return std::move(*fault);
   return std::nullopt;
 }

@@ -20,7 +20,8 @@
 
 namespace hearwire {
 
-// Methods of hearwire.v1.EmbeddingService and inference.GRPCInferenceService, for lists of what a token is for.
+// Methods of hearwire.v1.EmbeddingService, inference.GRPCInferenceService and hearwire.admin.v1.AdminService, for lists
+// of what a token is for. No two have the same name.
 std::vector<std::string> ServiceMethods();
 
 // Of a connection's auth context: the uid of the process at the other end of a socket of the machine, in digits.
@@ -39,7 +40,8 @@ class Door {
   explicit Door(AccessOptions access = {}, DoorOptions options = {})
       : policy_(std::move(access)), options_(std::move(options)) {}
 
-  // Who calls. Else UNAUTHENTICATED (TOKEN_MISSING, TOKEN_UNKNOWN) or PERMISSION_DENIED (NOT_PERMITTED).
+  // Who calls. Else UNAUTHENTICATED (TOKEN_MISSING, TOKEN_UNKNOWN) or PERMISSION_DENIED (NOT_PERMITTED). A method of
+  // administration is known by its name.
   std::variant<Caller, RequestFault> Enter(const grpc::CallbackServerContext& context, std::string_view method) const;
   // Likewise for a method of health.
   std::optional<RequestFault> EnterHealth(const grpc::CallbackServerContext& context, std::string_view method) const;
@@ -56,7 +58,7 @@ class Door {
 
  private:
   std::variant<Caller, RequestFault> Decide(const grpc::CallbackServerContext& context, std::string_view method,
-                                            bool is_health) const;
+                                            Presented::Purpose purpose) const;
 
   // Callers whose limits are kept; each takes some 300 bytes.
   static constexpr size_t kMostCallers = 1 << 14;

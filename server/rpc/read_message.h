@@ -39,7 +39,7 @@ std::optional<RequestFault> ReadMessage(grpc::ByteBuffer* bytes, int64_t most_fi
 std::optional<RequestFault> ReadMessage(grpc::ByteBuffer* bytes, int64_t most_fields,
                                         google::protobuf::Message* message);
 
-// The most that a request of health or reflection may have: each is a name.
+// The most that a request of health, reflection or administration may have: each is a name, or nothing.
 inline constexpr int64_t kSmallMessageBytes = 4 << 10;
 
 // As ReadMessage, but INVALID_ARGUMENT, unread, for a message of more than kSmallMessageBytes.

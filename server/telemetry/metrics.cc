@@ -43,11 +43,11 @@ constexpr std::array kConfigMethods = {std::string_view("GetSceneEmbeddings"),
 constexpr std::string_view kClassify = "Classify";
 constexpr std::string_view kModelInfer = "ModelInfer";  // Of configs and networks.
 constexpr std::array kNetworkMethods = {std::string_view("GetTags"), kClassify};
-constexpr std::array kListMethods = {std::string_view("ListConfigs"),     std::string_view("ListHeads"),
-                                     std::string_view("ServerLive"),      std::string_view("ServerReady"),
-                                     std::string_view("ModelReady"),      std::string_view("ServerMetadata"),
-                                     std::string_view("ModelMetadata"),   std::string_view("ModelConfig"),
-                                     std::string_view("ModelStatistics"), std::string_view("RepositoryIndex")};
+constexpr std::array kListMethods = {
+    std::string_view("ListConfigs"),     std::string_view("ListHeads"),   std::string_view("ServerLive"),
+    std::string_view("ServerReady"),     std::string_view("ModelReady"),  std::string_view("ServerMetadata"),
+    std::string_view("ModelMetadata"),   std::string_view("ModelConfig"), std::string_view("ModelStatistics"),
+    std::string_view("RepositoryIndex"), std::string_view("Reload")};
 constexpr std::array kStages = {std::string_view("decode"), std::string_view("queue"), std::string_view("inference")};
 
 std::vector<std::string> Both(std::vector<std::string> some, const std::vector<std::string>& others) {

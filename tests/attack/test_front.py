@@ -104,6 +104,9 @@ def test_other_paths_and_methods_end_at_the_front(certificates, front):
     channel = certificates.channel(front.address)
     ask = channel.unary_unary("/other.Service/Method", lambda x: x, lambda x: x)
     assert failure(lambda: ask(b"", timeout=10))[0] == "UNIMPLEMENTED"
+    # What administers the server is not for those outside, whatever the server itself would say.
+    administer = channel.unary_unary("/hearwire.admin.v1.AdminService/Reload", lambda x: x, lambda x: x)
+    assert failure(lambda: administer(b"", timeout=10))[0] == "UNIMPLEMENTED"
 
 
 def test_the_front_names_callers_and_nobody_else_does(certificates, front, server):

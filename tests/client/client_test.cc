@@ -95,6 +95,17 @@ TEST(ClientTest, TellsHealth) {
   EXPECT_EQ(*client->CheckHealth(), ServingStatus::kNotServing);
 }
 
+TEST(ClientTest, ReloadsOneServerAndNoneOfSeveral) {
+  FakeServer one, other;
+  const absl::Status reloaded = NewClient(one)->Reload().status();
+  EXPECT_EQ(reloaded.code(), absl::StatusCode::kUnimplemented) << "it has been asked: " << reloaded;
+  for (const std::string& several : {one.address() + "," + other.address(), "dns:///" + one.address()}) {
+    const absl::Status refused = Client::Create({.server = several}).value()->Reload().status();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument) << several;
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("name one, as HOST:PORT"));
+  }
+}
+
 TEST(ClientTest, CarriesTheDetailsOfAFailure) {
   FakeServer server;
   const absl::Status status = NewClient(server)->GetTags({.clips = {EncodedAudio("bad")}}).status();

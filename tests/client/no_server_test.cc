@@ -29,7 +29,8 @@ TEST(NoServerTest, SaysThatThereIsNoServer) {
   }
   auto client = Client::Create({.server = address});
   ASSERT_TRUE(client.ok());
-  for (const absl::Status& status : {(*client)->GetTags({}).status(), (*client)->CheckHealth().status()}) {
+  for (const absl::Status& status :
+       {(*client)->GetTags({}).status(), (*client)->CheckHealth().status(), (*client)->Reload().status()}) {
     EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
     EXPECT_THAT(std::string(status.message()), HasSubstr("no server at " + address));
     EXPECT_TRUE(IsUnreachable(status));

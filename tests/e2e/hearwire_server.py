@@ -31,7 +31,7 @@ def _generate() -> str:
     proto = REPOSITORY / "proto"
     code = protoc.main(
         ["protoc", f"-I{proto}", f"--python_out={folder}", f"--grpc_python_out={folder}"]
-        + ["hearwire/v1/embedding.proto", "inference/open_inference.proto"]
+        + ["hearwire/v1/embedding.proto", "hearwire/admin/v1/admin.proto", "inference/open_inference.proto"]
     )
     assert code == 0, "protoc refused the proto"
     sys.path.insert(0, folder)
@@ -41,6 +41,8 @@ def _generate() -> str:
 _generate()
 pb = importlib.import_module("hearwire.v1.embedding_pb2")
 pb_grpc = importlib.import_module("hearwire.v1.embedding_pb2_grpc")
+admin_pb = importlib.import_module("hearwire.admin.v1.admin_pb2")
+admin_pb_grpc = importlib.import_module("hearwire.admin.v1.admin_pb2_grpc")
 inference_pb = importlib.import_module("inference.open_inference_pb2")
 inference_pb_grpc = importlib.import_module("inference.open_inference_pb2_grpc")
 

@@ -54,6 +54,7 @@ ELSEWHERE = {
     "scripts/scale-test": "tests/scale: a short run of it",
     "kubectl ": "tests/deploy/test_kubernetes.py: the manifests; there is no cluster here",
     "systemctl reload": "tests/e2e/test_reload.py: what the unit's ExecReload does",
+    "hearwire reload": "tests/e2e/test_admin.py: on a server with such a socket",
     "HEARWIRE_BIN=build/dev/bin .deps/python/bin/python tests/bench/": "tests/bench, by hand: minutes each",
     "sudo ": "tests/attack/test_front.py: the proxy, as this page sets it up",
     "cat tls.crt tls.key | sudo ": "tests/attack/test_front.py",

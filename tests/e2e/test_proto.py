@@ -15,6 +15,7 @@ from hearwire_server import BIN, REPOSITORY
 
 BUF = pathlib.Path(sys.executable).with_name("buf")  # Of the package buf-bin.
 OURS = "hearwire/v1/embedding.proto"
+ADMIN = "hearwire/admin/v1/admin.proto"
 
 
 def buf(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -63,9 +64,9 @@ def test_the_wire_is_that_of_the_first_version(tmp_path):
     assert compared.returncode == 0, compared.stdout + compared.stderr
 
 
-def described(folder: pathlib.Path) -> descriptor_pb2.FileDescriptorProto:
-    target = folder / "embedding.desc"
-    arguments = ["protoc", f"-I{folder / 'proto'}", "--include_source_info", f"--descriptor_set_out={target}", OURS]
+def described(folder: pathlib.Path, proto: str = OURS) -> descriptor_pb2.FileDescriptorProto:
+    target = folder / "proto.desc"
+    arguments = ["protoc", f"-I{folder / 'proto'}", "--include_source_info", f"--descriptor_set_out={target}", proto]
     assert protoc.main(arguments) == 0
     [file] = descriptor_pb2.FileDescriptorSet.FromString(target.read_bytes()).file
     return file
@@ -90,17 +91,22 @@ def without_comment(file: descriptor_pb2.FileDescriptorProto) -> list[str]:
     return missing
 
 
-def test_everything_has_a_comment(changed):
+def test_everything_has_a_comment(changed, tmp_path):
     assert without_comment(described(changed("", ""))) == []
+    assert without_comment(described(tmp_path, ADMIN)) == []
     spoilt = described(changed("// Of this call.\n", "\n"))
     assert without_comment(spoilt) == ["GetSceneEmbeddingsResponse.timings"]
 
 
-def test_every_language_has_its_options(changed):
+def test_every_language_has_its_options(changed, tmp_path):
     options = described(changed("", "")).options
     assert options.go_package == "hearwire/v1;hearwirev1"
     assert (options.java_package, options.java_multiple_files) == ("hearwire.v1", True)
     assert options.csharp_namespace == "Hearwire.V1"
+    admin = described(tmp_path, ADMIN).options
+    assert admin.go_package == "hearwire/admin/v1;hearwireadminv1"
+    assert (admin.java_package, admin.java_multiple_files) == ("hearwire.admin.v1", True)
+    assert admin.csharp_namespace == "Hearwire.Admin.V1"
 
 
 def field_names(file: descriptor_pb2.FileDescriptorProto, message: str) -> set[str]:

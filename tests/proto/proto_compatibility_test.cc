@@ -1,5 +1,5 @@
-// The public contract stays compatible: whatever embedding.v1.txt lists is there still, with the same numbers and
-// types. Additions are free; after one, append the lines that the test prints to the list.
+// The public contract stays compatible: whatever embedding.v1.txt and admin.v1.txt list is there still, with the same
+// numbers and types. Additions are free; after one, append the lines that the test prints to the list.
 
 #include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "hearwire/admin/v1/admin.pb.h"
 #include "hearwire/v1/embedding.pb.h"
 
 namespace hearwire {
@@ -61,19 +62,24 @@ std::set<std::string> ListContract(const FileDescriptor& file) {
   return lines;
 }
 
-TEST(ProtoCompatibilityTest, KeepsWhatWasPublished) {
-  const std::set<std::string> now = ListContract(*v1::GetTagsRequest::descriptor()->file());
-  std::ifstream in(HEARWIRE_SOURCE_DIR "/tests/proto/embedding.v1.txt");
-  ASSERT_TRUE(in) << "tests/proto/embedding.v1.txt is missing";
+void ExpectKept(const FileDescriptor& file, const std::string& list, size_t at_least) {
+  const std::set<std::string> now = ListContract(file);
+  std::ifstream in(HEARWIRE_SOURCE_DIR "/tests/proto/" + list);
+  ASSERT_TRUE(in) << "tests/proto/" << list << " is missing";
   std::set<std::string> published;
   for (std::string line; std::getline(in, line);) published.insert(line);
-  EXPECT_GT(published.size(), 60u);
+  EXPECT_GT(published.size(), at_least);
   for (const std::string& line : published) {
     EXPECT_TRUE(now.contains(line)) << "published, and changed or gone: " << line;
   }
   for (const std::string& line : now) {
-    EXPECT_TRUE(published.contains(line)) << "new; append to tests/proto/embedding.v1.txt: " << line;
+    EXPECT_TRUE(published.contains(line)) << "new; append to tests/proto/" << list << ": " << line;
   }
+}
+
+TEST(ProtoCompatibilityTest, KeepsWhatWasPublished) {
+  ExpectKept(*v1::GetTagsRequest::descriptor()->file(), "embedding.v1.txt", 60);
+  ExpectKept(*admin::v1::ReloadRequest::descriptor()->file(), "admin.v1.txt", 8);
 }
 
 }  // namespace

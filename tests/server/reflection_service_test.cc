@@ -87,11 +87,12 @@ TEST_F(ReflectionServiceTest, AnswersQuestionAfterQuestion) {
   ServerReflectionResponse response;
   for (int turn = 0; turn < 3; ++turn) {
     ASSERT_TRUE(stream_->Write(list) && stream_->Read(&response));
-    ASSERT_EQ(response.list_services_response().service_size(), 4);
+    ASSERT_EQ(response.list_services_response().service_size(), 5);
     EXPECT_EQ(response.list_services_response().service(0).name(), "hearwire.v1.EmbeddingService");
     EXPECT_EQ(response.list_services_response().service(1).name(), "inference.GRPCInferenceService");
-    EXPECT_EQ(response.list_services_response().service(2).name(), "grpc.health.v1.Health");
-    EXPECT_EQ(response.list_services_response().service(3).name(), kService);
+    EXPECT_EQ(response.list_services_response().service(2).name(), "hearwire.admin.v1.AdminService");
+    EXPECT_EQ(response.list_services_response().service(3).name(), "grpc.health.v1.Health");
+    EXPECT_EQ(response.list_services_response().service(4).name(), kService);
     ASSERT_TRUE(stream_->Write(AboutSymbol(kService)) && stream_->Read(&response));
     EXPECT_EQ(Files(response), std::vector<std::string>{kFile});
   }

@@ -35,7 +35,7 @@ else()
 endif()
 
 find_program(PROTOC protoc REQUIRED)
-run(${PROTOC} --proto_path=${prefix}/share/hearwire/proto --descriptor_set_out=${WORK}/embedding.bin hearwire/v1/embedding.proto)
+run(${PROTOC} --proto_path=${prefix}/share/hearwire/proto --descriptor_set_out=${WORK}/embedding.bin hearwire/v1/embedding.proto hearwire/admin/v1/admin.proto)
 
 run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -G Ninja -DCMAKE_PREFIX_PATH=${prefix}
     -DREADME_EXAMPLE=${WORK}/readme_example.cc -DCMAKE_CXX_COMPILER=${COMPILER} "-DCMAKE_CXX_FLAGS=${FLAGS}")

@@ -20,14 +20,14 @@ std::unique_ptr<TokenStore> Tokens(const std::string& text) {
   std::string folder = testing::TempDir() + "hearwire-policy-XXXXXX";
   mkdtemp(folder.data());
   std::ofstream(folder + "/tokens") << text;
-  auto store = TokenStore::Create(folder + "/tokens", {"GetTags", "ListConfigs"}).value();
+  auto store = TokenStore::Create(folder + "/tokens", {"GetTags", "ListConfigs", "Reload"}).value();
   std::filesystem::remove_all(folder);
   return store;
 }
 
 AccessPolicy WithTokens(AccessOptions options = {}) {
   options.tokens = Tokens(Sha256Of("secret") + " ingest calls-per-minute=7\n" + Sha256Of("narrow") +
-                          " search methods=ListConfigs\n");
+                          " search methods=ListConfigs\n" + Sha256Of("operator") + " ops methods=Reload\n");
   return AccessPolicy(std::move(options));
 }
 
@@ -92,7 +92,7 @@ TEST(AccessPolicyTest, HoldsTokensToTheirMethods) {
 }
 
 TEST(AccessPolicyTest, LeavesHealthOpenUnlessItIsToBeClosed) {
-  const Presented check = {.method = "Check", .is_health = true, .address = "10.0.0.7"};
+  const Presented check = {.method = "Check", .purpose = Presented::Purpose::kHealth, .address = "10.0.0.7"};
   EXPECT_EQ(Named(WithTokens().Decide(check)).name, "10.0.0.7");
   AccessOptions closed;
   closed.health_is_open = false;
@@ -101,6 +101,61 @@ TEST(AccessPolicyTest, LeavesHealthOpenUnlessItIsToBeClosed) {
   Presented with_token = check;
   with_token.authorization = {"Bearer narrow"};
   EXPECT_EQ(Named(policy.Decide(with_token)).name, "search") << "methods= is about the service";
+}
+
+Presented Reload(std::string_view address) {
+  return {.method = "Reload", .purpose = Presented::Purpose::kAdmin, .address = address};
+}
+
+AccessOptions AdministeredByUid1000() {
+  AccessOptions options;
+  EXPECT_TRUE(options.admins.Add("unix:1000").ok());
+  return options;
+}
+
+TEST(AccessPolicyTest, LetsOnlyTokensThatSaySoAdminister) {
+  const AccessPolicy policy = WithTokens(AdministeredByUid1000());
+  const auto decide = [&](std::string_view authorization) {
+    Presented reload = Reload("unix:1000");
+    if (!authorization.empty()) reload.authorization = {authorization};
+    return policy.Decide(reload);
+  };
+  EXPECT_EQ(Named(decide("Bearer operator")).name, "ops");
+  EXPECT_EQ(Why(decide("")), Reason::kTokenMissing) << "where there are tokens a uid is not enough";
+  EXPECT_EQ(Why(decide("Bearer guess")), Reason::kTokenUnknown);
+  EXPECT_EQ(Why(decide("Bearer narrow")), Reason::kNotPermitted);
+  const auto unlisted = decide("Bearer secret");
+  ASSERT_TRUE(std::holds_alternative<AccessDenied>(unlisted)) << "no methods= is all but administration";
+  EXPECT_EQ(std::get<AccessDenied>(unlisted).message,
+            "the token of ingest is not for Reload: only one is whose line in --tokens-file says so, methods=Reload");
+  EXPECT_EQ(Why(policy.Decide({.method = "GetTags", .authorization = {"Bearer operator"}})), Reason::kNotPermitted);
+}
+
+TEST(AccessPolicyTest, LetsWithoutTokensOnlyItsAdminsAdminister) {
+  const AccessPolicy policy(AdministeredByUid1000());
+  EXPECT_EQ(Named(policy.Decide(Reload("unix:1000"))).name, "unix:1000");
+  for (const char* other : {"unix:1001", "unix:100", "unix:0", "unix", "", "127.0.0.1", "::1", "10.0.0.7"}) {
+    const auto denied = policy.Decide(Reload(other));
+    ASSERT_TRUE(std::holds_alternative<AccessDenied>(denied)) << other;
+    EXPECT_EQ(Why(denied), Reason::kNotPermitted) << other;
+    EXPECT_TRUE(absl::StrContains(std::get<AccessDenied>(denied).message, "on the Unix socket (--unix-socket)"));
+  }
+  Presented certified = Reload("10.0.0.7");
+  certified.certificate_name = "operator";
+  EXPECT_EQ(Why(policy.Decide(certified)), Reason::kNotPermitted) << "a certificate is any caller's";
+  Presented named = Reload("127.0.0.1");
+  named.authorization = {"Bearer operator"};
+  EXPECT_EQ(Why(policy.Decide(named)), Reason::kNotPermitted) << "there is no list that it could be in";
+}
+
+TEST(AccessPolicyTest, LetsNobodyAdministerThroughAProxyWithoutAToken) {
+  AccessOptions options = AdministeredByUid1000();
+  EXPECT_TRUE(options.trusted_proxies.Add("unix:1000").ok());
+  const AccessPolicy policy(std::move(options));
+  EXPECT_EQ(Why(policy.Decide(Reload("unix:1000"))), Reason::kNotPermitted) << "it passes on what others ask";
+  Presented proxied = Reload("unix:1000");
+  proxied.proxy_names = {"unix:1000"};
+  EXPECT_EQ(Why(policy.Decide(proxied)), Reason::kNotPermitted);
 }
 
 TEST(AccessPolicyTest, BelievesTheHeaderOfTrustedProxiesOnly) {

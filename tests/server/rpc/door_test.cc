@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -69,11 +70,16 @@ grpc::Status CallBare(ServiceHarness* harness, const std::string& method) {
 }
 
 TEST(DoorTest, KnowsTheMethodsOfTheServices) {
-  EXPECT_THAT(
-      ServiceMethods(),
-      UnorderedElementsAre("GetSceneEmbeddings", "GetTimestampEmbeddings", "GetTags", "StreamEmbeddings", "ListConfigs",
-                           "Classify", "ListHeads", "ServerLive", "ServerReady", "ModelReady", "ServerMetadata",
-                           "ModelMetadata", "ModelInfer", "ModelConfig", "ModelStatistics", "RepositoryIndex"));
+  EXPECT_THAT(ServiceMethods(),
+              UnorderedElementsAre("GetSceneEmbeddings", "GetTimestampEmbeddings", "GetTags", "StreamEmbeddings",
+                                   "ListConfigs", "Classify", "ListHeads", "ServerLive", "ServerReady", "ModelReady",
+                                   "ServerMetadata", "ModelMetadata", "ModelInfer", "ModelConfig", "ModelStatistics",
+                                   "RepositoryIndex", "Reload"));
+}
+
+TEST(DoorTest, KnowsEachMethodByANameOfItsOwn) {
+  const std::vector<std::string> methods = ServiceMethods();
+  EXPECT_EQ(std::set<std::string>(methods.begin(), methods.end()).size(), methods.size());
 }
 
 TEST(DoorTest, LetsNoMethodThroughWithoutAToken) {
