@@ -1,6 +1,6 @@
-"""Generates what the package does not keep in source: the proto's stubs, and HEAR's module of each config.
+"""Generates what the package does not keep in source: the protos' stubs, and HEAR's module of each config.
 
-The proto and the licence stand outside of this folder, in the repository that it is part of. A source distribution
+The protos and the licence stand outside of this folder, in the repository that it is part of. A source distribution
 takes copies along, so that a wheel can be built from either.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
-PROTO = "hearwire/v1/embedding.proto"
+PROTOS = ("hearwire/v1/embedding.proto", "hearwire/admin/v1/admin.proto")
 
 MODULE = '''"""HEAR's interface to the config {name} (network {network}), computed by a Hearwire server.
 
@@ -45,13 +45,16 @@ def taken_along(root: pathlib.Path, name: str) -> pathlib.Path:
 
 
 def generate_stubs(root: pathlib.Path, out: pathlib.Path) -> None:
-    """Writes hearwire/v1 below `out`."""
+    """Writes hearwire/v1 and hearwire/admin/v1 below `out`."""
     from grpc_tools import protoc
 
     outputs = [f"--{kind}_out={out}" for kind in ("python", "pyi", "grpc_python")]
-    if protoc.main(["protoc", f"-I{taken_along(root, 'proto')}", *outputs, PROTO]) != 0:
-        raise RuntimeError(f"protoc refused {PROTO}")
-    (out / "hearwire/v1/__init__.py").write_text('"""The messages and stubs of hearwire/v1/embedding.proto."""\n')
+    if protoc.main(["protoc", f"-I{taken_along(root, 'proto')}", *outputs, *PROTOS]) != 0:
+        raise RuntimeError(f"protoc refused one of {PROTOS}")
+    for proto in PROTOS:
+        package = (out / proto).parent / "__init__.py"
+        package.write_text(f'"""The messages and stubs of {proto}."""\n')
+    (out / "hearwire/admin/__init__.py").write_text('"""For the operator of a server."""\n')
 
 
 def generate_modules(root: pathlib.Path, out: pathlib.Path) -> None:
@@ -98,7 +101,8 @@ class GeneratedFiles(BuildHookInterface[Any]):
         root = pathlib.Path(self.root)
         included: dict[str, str] = build_data["force_include"]
         if self.target_name == "sdist":
-            included[str(taken_along(root, "proto") / PROTO)] = f"proto/{PROTO}"
+            for proto in PROTOS:
+                included[str(taken_along(root, "proto") / proto)] = f"proto/{proto}"
             included[str(taken_along(root, "LICENSE"))] = "LICENSE"
             return
         # hatchling reads the files after this call; the folder goes with this object.

@@ -66,7 +66,7 @@ def package() -> str:
     out = pathlib.Path(folder.name)
     shutil.copytree(REPOSITORY / "client/python/src/hearwire", out / "hearwire")
     words = ["protoc", f"-I{REPOSITORY / 'proto'}", f"--python_out={out}", f"--grpc_python_out={out}"]
-    assert protoc.main([*words, "hearwire/v1/embedding.proto"]) == 0
+    assert protoc.main([*words, "hearwire/v1/embedding.proto", "hearwire/admin/v1/admin.proto"]) == 0
     (out / "hearwire/v1/__init__.py").touch()
     return str(out)
 

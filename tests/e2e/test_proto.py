@@ -116,15 +116,16 @@ def field_names(file: descriptor_pb2.FileDescriptorProto, message: str) -> set[s
 
 # Those of Python's replies whose message has another name.
 MESSAGES = {"ClipTimestampEmbeddings": "TimestampEmbeddings", "ConfigInfo": "Config", "HeadInfo": "Head",
-            "ServerLimits": "Limits"}
+            "ReloadChanges": "ReloadResponse", "ServerLimits": "Limits"}
 # What a reply has beside its message: from the metadata, and of the client's own doing.
 BESIDE = {"request_id", "resumes"}
 # Answered under a name of their own, for they are no message of that name: of a request, of seconds, of a mapping.
 OTHER = {"Timings", "TimestampEmbeddings", "Tags", "Classifications", "HeadRows"}
 
 
-def test_python_has_the_protos_names(changed):
+def test_python_has_the_protos_names(changed, tmp_path):
     file = described(changed("", ""))
+    file.MergeFrom(described(tmp_path, ADMIN))
     source = REPOSITORY / "client/python/src/hearwire/replies.py"
     module = sys.modules["replies"] = type(sys)("replies")
     exec(compile(source.read_text(), source, "exec"), module.__dict__)

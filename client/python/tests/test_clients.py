@@ -13,6 +13,7 @@ import pytest
 from conftest import PATIENCE, REPOSITORY
 
 import hearwire
+from hearwire._own_server import OwnServer
 
 GOLDEN = REPOSITORY / "tests/golden/hearwire_mn01"
 CONFIG = "hearwire_mn01_all_b_mel_avgs"
@@ -135,6 +136,28 @@ def test_health_is_the_servers_own_word(either):
     with pytest.raises(hearwire.HearwireError) as caught:
         either.check_health("no.such.Service")
     assert caught.value.code is grpc.StatusCode.NOT_FOUND
+
+
+def test_a_server_reloads_for_its_own_user(kind, tmp_path):
+    server = OwnServer([f"--model-repository={tmp_path}", f"--unix-socket={tmp_path}/socket"])
+    try:
+        with kind(f"unix:{tmp_path}/socket", deadline=30 * PATIENCE) as client:
+            none = hearwire.NameChanges([], [], [])
+            assert client.reload() == hearwire.ReloadChanges(none, none, False, False)
+            (tmp_path / "mn10_as.pt").write_bytes(b"no checkpoint")
+            with pytest.raises(hearwire.HearwireError, match="mn10_as.pt") as caught:
+                client.reload()
+            assert (caught.value.code, caught.value.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "RELOAD_REFUSED")
+    finally:
+        server.stop()
+    with kind("127.0.0.1:8001,127.0.0.1:8002") as client, pytest.raises(ValueError, match="a reload is one server's"):
+        client.reload()
+
+
+def test_nobody_reloads_a_server_over_the_network(either):
+    with pytest.raises(hearwire.HearwireError, match="--unix-socket") as caught:
+        either.reload()
+    assert (caught.value.code, caught.value.reason) == (grpc.StatusCode.PERMISSION_DENIED, "NOT_PERMITTED")
 
 
 def test_many_clips_get_what_each_gets_alone(client):

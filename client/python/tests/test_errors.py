@@ -248,6 +248,7 @@ def test_a_closed_client_says_so(scripted, kind, used_before):
             lambda: client.get_scene_embeddings(CLIP),
             lambda: client.list_configs(),
             lambda: client.check_health(),
+            lambda: client.reload(),
         ):
             with pytest.raises(hearwire.HearwireError, match=f"client of {scripted.address} is closed") as caught:
                 call()

@@ -11,6 +11,7 @@ import pytest
 from conftest import REPOSITORY
 
 import hearwire
+from hearwire.admin.v1 import admin_pb2
 from hearwire.v1 import embedding_pb2
 
 
@@ -30,9 +31,10 @@ def test_it_is_typed_and_has_its_licence():
     assert not [path for path in files if "tests" in path or "hatch" in path]
 
 
-def test_the_stubs_are_of_this_proto():
-    text = (REPOSITORY / "proto/hearwire/v1/embedding.proto").read_text()
-    assert set(re.findall(r"^message (\w+)", text, re.M)) == set(embedding_pb2.DESCRIPTOR.message_types_by_name)
+@pytest.mark.parametrize("stubs", [embedding_pb2, admin_pb2])
+def test_the_stubs_are_of_these_protos(stubs):
+    text = (REPOSITORY / "proto" / stubs.DESCRIPTOR.name).read_text()
+    assert set(re.findall(r"^message (\w+)", text, re.M)) == set(stubs.DESCRIPTOR.message_types_by_name)
 
 
 def examples():

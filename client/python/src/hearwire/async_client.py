@@ -12,19 +12,21 @@ import numpy as np
 import numpy.typing as npt
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from hearwire import _calls
+from hearwire import _admin, _calls
 from hearwire._async_stream import AsyncEvents, AsyncStream
 from hearwire._calls import Call
 from hearwire._client_base import ClientBase
 from hearwire._in_order import AsyncReplies, check_in_flight, in_order_async
 from hearwire._pieces import Piece, PieceReader, check_pieces
 from hearwire._stream_state import make_ask
+from hearwire.admin.v1 import admin_pb2_grpc
 from hearwire.audio import Clip, Encoding
 from hearwire.errors import HearwireError, closed_error, from_rpc_error, request_id
 from hearwire.replies import (
     Classifications,
     ConfigInfo,
     HeadInfo,
+    ReloadChanges,
     SceneEmbeddings,
     ServerLimits,
     ServingStatus,
@@ -250,6 +252,15 @@ class AsyncClient(ClientBase):
         seconds = self._seconds(deadline)
         reply = await self._reply(stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=seconds), seconds)
         return ServingStatus(reply.status)
+
+    async def reload(
+        self, *, deadline: Optional[float] = None, metadata: Optional[Mapping[str, str]] = None
+    ) -> ReloadChanges:
+        """As Client.reload."""
+        request = _admin.reload_request(self._connection)
+        stub = self._connection.stub(admin_pb2_grpc.AdminServiceStub(self._connected()), metadata)
+        seconds = self._seconds(deadline)
+        return _admin.reload_changes(await self._reply(stub.Reload(request, timeout=seconds), seconds))
 
     async def close(self) -> None:
         """Ends the connection; calls under way, and those made later, end with CANCELLED."""

@@ -12,19 +12,21 @@ import numpy as np
 import numpy.typing as npt
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from hearwire import _calls
+from hearwire import _admin, _calls
 from hearwire._calls import Call
 from hearwire._client_base import ClientBase
 from hearwire._in_order import Pending, Replies, check_in_flight, in_order
 from hearwire._pieces import Piece, PieceReader, check_pieces
 from hearwire._stream import Events, Stream
 from hearwire._stream_state import make_ask
+from hearwire.admin.v1 import admin_pb2_grpc
 from hearwire.audio import Clip, Encoding
 from hearwire.errors import HearwireError, from_rpc_error, request_id
 from hearwire.replies import (
     Classifications,
     ConfigInfo,
     HeadInfo,
+    ReloadChanges,
     SceneEmbeddings,
     ServerLimits,
     ServingStatus,
@@ -74,6 +76,7 @@ class Client(ClientBase):
         self._channel = self._connection.channel(self._options)
         self._embedding = embedding_pb2_grpc.EmbeddingServiceStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)
+        self._admin = admin_pb2_grpc.AdminServiceStub(self._channel)
 
     def get_scene_embeddings(
         self,
@@ -294,17 +297,20 @@ class Client(ClientBase):
         self, service: str = "", *, deadline: Optional[float] = None, metadata: Optional[Mapping[str, str]] = None
     ) -> ServingStatus:
         """The server's own word on its health, never asked for twice. service "": the whole server."""
-        seconds = self._seconds(deadline)
-        self._check_open()
-        try:
-            health = self._connection.stub(self._health, metadata)
-            reply = health.Check(health_pb2.HealthCheckRequest(service=service), timeout=seconds)
-        except grpc.RpcError as error:
-            raise from_rpc_error(error, self.server, seconds) from None
-        except ValueError:
-            self._check_open()  # Closed since.
-            raise
-        return ServingStatus(reply.status)
+        request = health_pb2.HealthCheckRequest(service=service)
+        return ServingStatus(self._ask(self._health, "Check", request, deadline, metadata).status)
+
+    def reload(
+        self, *, deadline: Optional[float] = None, metadata: Optional[Mapping[str, str]] = None
+    ) -> ReloadChanges:
+        """For the server's operator: has it read checkpoints, heads, certificates and tokens again, and waits until they
+        are served.
+
+        Never asked for twice. HearwireError of FAILED_PRECONDITION: a file will not do, which the message names, and what
+        was served is served on; of PERMISSION_DENIED: it says who may. ValueError: the client is one of several servers.
+        """
+        request = _admin.reload_request(self._connection)
+        return _admin.reload_changes(self._ask(self._admin, "Reload", request, deadline, metadata))
 
     def close(self) -> None:
         """Ends the connection; calls under way, and those made later, end with CANCELLED."""
@@ -316,6 +322,20 @@ class Client(ClientBase):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _ask(
+        self, stub: Any, method: str, request: Any, deadline: Optional[float], metadata: Optional[Mapping[str, str]]
+    ) -> Any:
+        """Of another service than that of embeddings."""
+        seconds = self._seconds(deadline)
+        self._check_open()
+        try:
+            return getattr(self._connection.stub(stub, metadata), method)(request, timeout=seconds)
+        except grpc.RpcError as error:
+            raise from_rpc_error(error, self.server, seconds) from None
+        except ValueError:
+            self._check_open()  # Closed since.
+            raise
 
     def _run(
         self, call: Call[Reply], deadline: Optional[float], metadata: Optional[Mapping[str, str]] = None

@@ -202,6 +202,25 @@ class ServerLimits:
     max_piece_bytes: int  # Of a stream.
 
 
+@dataclasses.dataclass(frozen=True)
+class NameChanges:
+    """Names of what has changed, each in one of these; the rest is as it was."""
+
+    added: list[str]
+    replaced: list[str]
+    removed: list[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class ReloadChanges:
+    """What a server serves otherwise since it has read its files again."""
+
+    networks: NameChanges
+    heads: NameChanges
+    certificate_replaced: bool  # By this reload: the server looks every second by itself, too.
+    tokens_replaced: bool  # Likewise.
+
+
 class ServingStatus(enum.Enum):
     """What a server says of its health: only SERVING takes calls."""
 
