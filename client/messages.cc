@@ -261,6 +261,7 @@ absl::StatusOr<StreamEvent> DecodeStreamEvent(const v1::StreamEmbeddingsResponse
                            .tags = DecodeTagList(summary.tags()),
                            .heads = DecodeHeads(summary.heads())};
     }
+    case v1::StreamEmbeddingsResponse::kTaken:  // The session's own: it hands on none.
     case v1::StreamEmbeddingsResponse::RESPONSE_NOT_SET:
       break;
   }

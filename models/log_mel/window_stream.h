@@ -26,7 +26,7 @@
 namespace hearwire {
 
 struct WindowStreamOptions {
-  MelSettings mel;
+  MelSettings mel = {};
   // Index of the first sample in the recording, for a stream that goes on where another ended: 0 to kMaxSamples.
   // Windows that reach before it are left out; nothing is reflected there.
   int64_t first_sample = 0;
