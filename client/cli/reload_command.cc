@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "client/cli/commands.h"
 #include "client/cli/connection.h"
 #include "client/cli/interrupt.h"
@@ -20,7 +21,7 @@ struct ReloadOptions {
 std::string Describe(const client::ReloadChanges& changes) {
   std::string text;
   const auto add = [&](const std::string& what, const std::vector<std::string>& names, const char* how) {
-    for (const std::string& name : names) text += what + " " + name + " " + how + "\n";
+    for (const std::string& name : names) absl::StrAppend(&text, what, " ", name, " ", how, "\n");
   };
   const auto add_all = [&](const std::string& what, const client::NameChanges& names) {
     add(what, names.added, "added");
