@@ -52,13 +52,21 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
 
   bool null() override { return Put({}); }
   bool boolean(bool) override { return Put({}); }
-  bool number_integer(int64_t value) override { return Put({.kind = JsonValue::Kind::kInteger, .integer = value}); }
+  bool number_integer(int64_t value) override {
+    JsonValue number = Of(JsonValue::Kind::kInteger);
+    number.integer = value;
+    return Put(std::move(number));
+  }
   bool number_unsigned(uint64_t value) override {
     if (!std::in_range<int64_t>(value)) return Fail("a number is out of range");
     return number_integer(static_cast<int64_t>(value));
   }
   bool number_float(double, const std::string&) override { return Put({}); }
-  bool string(std::string& value) override { return Put({.kind = JsonValue::Kind::kText, .text = std::move(value)}); }
+  bool string(std::string& value) override {
+    JsonValue text = Of(JsonValue::Kind::kText);
+    text.text = std::move(value);
+    return Put(std::move(text));
+  }
   bool binary(Json::binary_t&) override { return Put({}); }  // Not in text.
   bool start_object(size_t) override { return Open(JsonValue::Kind::kObject); }
   bool start_array(size_t) override { return Open(JsonValue::Kind::kList); }
@@ -121,10 +129,16 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
     return true;
   }
 
+  static JsonValue Of(JsonValue::Kind kind) {
+    JsonValue value;
+    value.kind = kind;
+    return value;
+  }
+
   // What is open stays where it is until it is closed: only the innermost grows.
   bool Open(JsonValue::Kind kind) {
     if (open_.size() == kMaxDepth) return Fail("lists and objects are nested deeper than ", kMaxDepth);
-    open_.push_back(Place({.kind = kind}));
+    open_.push_back(Place(Of(kind)));
     return true;
   }
 

@@ -17,11 +17,11 @@ struct JsonMember;
 struct JsonValue {
   enum class Kind { kOther, kInteger, kText, kList, kObject };  // kOther: null, a truth value, a fraction.
   Kind kind = Kind::kOther;
-  int line = 1;                          // From 1 on; of a list or object that of its bracket.
-  int64_t integer = 0;                   // kInteger
-  std::string text = {};                 // kText
-  std::vector<JsonValue> items = {};     // kList
-  std::vector<JsonMember> members = {};  // kObject, in the order of the file.
+  int line = 1;                     // From 1 on; of a list or object that of its bracket.
+  int64_t integer = 0;              // kInteger
+  std::string text;                 // kText
+  std::vector<JsonValue> items;     // kList
+  std::vector<JsonMember> members;  // kObject, in the order of the file.
 
   // Null when it is no object or has none of that name.
   const JsonValue* Find(std::string_view name) const;

@@ -9,8 +9,9 @@ CurrentModels::Seen CurrentModels::Get() {
   const std::shared_ptr<const ConfigCatalog>& known = seen.served->networks.known();
   MutexLock lock(&mu_);
   if (known_ != known) {
-    std::map<std::string, ModelCounts>& counts = counts_;
-    models_ = std::make_shared<const InferenceModels>(*known, [&](const std::string& name) { return &counts[name]; });
+    auto* const counts = &counts_;  // The lock is held where the function is called, which the analysis does not see.
+    models_ =
+        std::make_shared<const InferenceModels>(*known, [=](const std::string& name) { return &(*counts)[name]; });
     known_ = known;
   }
   seen.models = models_;

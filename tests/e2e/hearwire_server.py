@@ -71,7 +71,8 @@ class Server:
     ):
         """prefix: a command that becomes the server, such as taskset -c 0. on_start: called before it serves."""
         command = [*prefix, str(program), "--grpc-port=0", "--metrics-port=0", "--lame-duck=0s", *flags]
-        self._errors = tempfile.TemporaryFile(mode="w+")
+        # Appending: the server writes by the same open file, and else where `log` has left off reading.
+        self._errors = tempfile.TemporaryFile(mode="a+")
         self.process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,

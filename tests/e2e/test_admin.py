@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import grpc
 import pytest
@@ -44,14 +45,14 @@ def place(source: pathlib.Path, target: pathlib.Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Of checkpoints, heads and the socket, which other users reach."""
-    folder = tmp_path_factory.mktemp("served")
-    for name in ("models", "heads"):
-        (folder / name).mkdir()
-    for one in (folder, *folder.parents[:2]):
-        one.chmod(0o755)
-    return folder
+def folder():
+    """Of checkpoints, heads and the socket, which other users reach; none of pytest's own, which are for one user."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        for part in ("models", "heads"):
+            (folder / part).mkdir()
+        folder.chmod(0o755)
+        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pathlib
 import re
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -287,8 +289,16 @@ print(len(pb_grpc.EmbeddingServiceStub(channel).ListConfigs(request, timeout=60,
 """
 
 
-def test_callers_on_a_socket_are_named_by_their_uid(tmp_path):
-    path, log = tmp_path / "hearwire.sock", tmp_path / "access.log"
+@pytest.fixture
+def open_folder():
+    """Which other users reach; none of pytest's own, which are for one user."""
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o755)
+        yield pathlib.Path(name)
+
+
+def test_callers_on_a_socket_are_named_by_their_uid(open_folder):
+    path, log = open_folder / "hearwire.sock", open_folder / "access.log"
 
     def call(as_uid, *more):
         command = [sys.executable, "-c", CALL, os.path.dirname(__file__), str(path), str(as_uid), *more]
@@ -308,8 +318,6 @@ def test_callers_on_a_socket_are_named_by_their_uid(tmp_path):
         call(uid, "proxied")
         expected.append("someone")
         if uid == 0:
-            for folder in (tmp_path, *tmp_path.parents[:2]):
-                folder.chmod(0o755)
             call(65534)
             expected.append("unix:65534")
             # It is no proxy, whatever it says.
