@@ -34,6 +34,10 @@ constexpr absl::Duration kStreamsFarewell = absl::Seconds(2);
 
 int Milliseconds(absl::Duration duration) { return static_cast<int>(absl::ToInt64Milliseconds(duration)); }
 
+// Calls of a connection that are under way. Enough that under overload they reach the queue, which refuses them at
+// once, and do not wait where nobody sees them. More large messages than the memory holds are refused by gRPC's quota.
+constexpr int kStreamsPerConnection = 1024;
+
 }  // namespace
 
 absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, const Capacity& capacity,
@@ -73,7 +77,7 @@ absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, co
   grpc::ResourceQuota quota("hearwire");
   quota.Resize(static_cast<size_t>(capacity.message_memory_bytes));
   builder.SetResourceQuota(quota);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_calls_per_connection);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnection);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 1);  // server/calls_in_flight.h asks it.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, kReadBytes);
@@ -106,8 +110,7 @@ absl::StatusOr<ListeningServer> StartGrpcServer(const ServerOptions& options, co
                      .limits = {.limit_bytes = sinks.memory_bytes,
                                 .calm_bytes = AnonymousBytes(),
                                 .max_message_bytes = options.max_message_bytes,
-                                // Whatever the option: a client that does not know it yet begins more, and no flood.
-                                .max_calls = kMostCallsPerConnection}};
+                                .max_calls = kStreamsPerConnection}};
   }
   listening.listener = Listener::Create(std::move(limits), listening.connections.get(), sinks.calls, sinks.events);
   listening.listener->Start(std::move(tcp->sockets), std::move(unix_socket), std::move(unix_file));

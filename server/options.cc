@@ -101,7 +101,6 @@ std::vector<LogField> DescribeOptions(const ServerOptions& options) {
       {"unix-socket-mode", FormatMode(options.unix_socket_mode)},
       {"max-connections", options.max_connections},
       {"max-connections-per-address", options.max_connections_per_address},
-      {"max-calls-per-connection", options.max_calls_per_connection},
       {"connection-idle-timeout", text(options.connection_idle_timeout)},
       {"max-connection-age", text(options.max_connection_age)},
       {"connection-age-grace", text(options.connection_age_grace)},

@@ -26,10 +26,6 @@ enum class Reflection { kAuto, kOn, kOff };
 
 // The frames of the self-test's longest window: a shorter queue could not start.
 inline constexpr int64_t kLeastQueuedFrames = 100;
-// Calls that a connection may have under way. So many that under overload they reach the queue, which refuses them at
-// once, and do not wait in a client where nobody sees them. More large messages than the memory holds are refused by
-// gRPC's quota.
-inline constexpr int kMostCallsPerConnection = 1024;
 
 // Each field is the flag of its name (max_batch_frames: --max-batch-frames). 0 where it says so: taken from the
 // machine.
@@ -60,10 +56,8 @@ struct ServerOptions {
   std::string unix_socket;      // Listened on too, without TLS. Empty: none.
   int unix_socket_mode = 0600;  // Of that file: who may connect.
 
-  int64_t max_connections = 0;              // 0: what half of the descriptors are for.
-  int64_t max_connections_per_address = 0;  // 0: a quarter of max_connections.
-  // At a time; more wait in the client. 1 behind a proxy whose connections stall where calls share them (HAProxy).
-  int max_calls_per_connection = kMostCallsPerConnection;
+  int64_t max_connections = 0;                                 // 0: what half of the descriptors are for.
+  int64_t max_connections_per_address = 0;                     // 0: a quarter of max_connections.
   absl::Duration connection_idle_timeout = absl::Minutes(10);  // Of connections without calls. Zero: never.
   absl::Duration max_connection_age = absl::ZeroDuration();    // Zero: for ever.
   absl::Duration connection_age_grace = absl::Seconds(30);     // From then on: for calls that are there.

@@ -290,8 +290,6 @@ void Flags::AddConnectionFlags() {
            "Connections of gRPC; for more, those go that are silent for longest", &options_.max_connections);
   AddWhole("max-connections-per-address", 1, 1 << 20, "a quarter of them",
            "Likewise of one address, those of --trusted-proxies apart", &options_.max_connections_per_address);
-  AddWhole("max-calls-per-connection", 1, kMostCallsPerConnection, absl::StrCat(options_.max_calls_per_connection),
-           "Calls of a connection at a time; 1 behind HAProxy", &options_.max_calls_per_connection);
   AddTime("connection-idle-timeout", absl::ZeroDuration(), "After that a connection without calls ends; 0: never",
           &options_.connection_idle_timeout);
   AddTime("max-connection-age", absl::ZeroDuration(), "After that a connection takes no new calls; 0: never",
@@ -299,7 +297,8 @@ void Flags::AddConnectionFlags() {
   AddTime("connection-age-grace", absl::ZeroDuration(), "After that: for its calls, then they end",
           &options_.connection_age_grace);
   AddTime("request-timeout", absl::ZeroDuration(),
-          "After that a connection ends whose requests do not arrive; 0: never", &options_.request_timeout);
+          "After that a connection ends whose requests have begun and do not arrive; 0: never",
+          &options_.request_timeout);
 }
 
 void Flags::AddSecurityFlags() {

@@ -19,7 +19,7 @@ CONFIGURATION = pathlib.Path(__file__).resolve().parents[2] / "deploy/haproxy/ha
 PROGRAM = os.environ.get("HEARWIRE_HAPROXY") or shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 
 # What docs/operations.md starts servers with that stand behind it on one machine.
-BEHIND = ("--trusted-proxies=127.0.0.1", "--max-calls-per-connection=1")
+BEHIND = ("--trusted-proxies=127.0.0.1",)
 
 
 def secure(certificates, front: Front) -> dict[str, str]:

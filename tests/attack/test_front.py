@@ -88,7 +88,7 @@ def test_answers_are_the_servers_own(certificates, front, server):
 
 def test_calls_side_by_side_on_one_connection_do_not_stall(certificates, front, server):
     """Their replies are larger than the front's buffers, and windows of gRPC's C++ client stay small. Where calls share a
-    connection to the server, whose --max-calls-per-connection the front keeps to, most of these end by their deadline."""
+    connection to the server (without the front's max-reuse), most of these end by their deadline."""
     run("hearwire-load", "--kind", "timestamps", "--clip-seconds", "10", "--sample-rate", "8000", "--connections", "1", "--concurrency", "8",
         "--duration", "3s", "--warm-up", "0s", "--deadline", f"{10 * PATIENCE}s", "--objective-errors", "0", env=secure(certificates, front))
 

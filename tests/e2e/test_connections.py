@@ -164,25 +164,6 @@ def test_a_busy_connection_stays_and_an_idle_one_makes_room():
         assert [m.WhichOneof("response") for m in answers][-1] == "summary"
 
 
-def test_clients_are_told_how_many_calls_a_connection_may_have():
-    """gRPC keeps to it; what it is for is in tests/attack/test_front.py."""
-    for flags, most in ((), 1024), (("--max-calls-per-connection=1",), 1):
-        with Server(*flags) as server:
-            connection = frames.Connection(server.address, frames.Budget(20 * PATIENCE, 1000))
-            connection.start()
-            told = {}
-
-            def settings_came():
-                connection.receive(0.1)
-                for kind, flag, _, payload in connection.frames:
-                    if kind == frames.SETTINGS and not flag & frames.ACK:
-                        told.update(struct.iter_unpack(">HI", payload))
-                return told
-
-            wait_until(settings_came, what="the server's settings")
-            assert told[frames.MAX_CONCURRENT_STREAMS] == most
-
-
 def test_idle_connections_end_and_busy_ones_do_not():
     with Server("--connection-idle-timeout=1s") as server, new_channel(server.address) as channel:
         stub = pb_grpc.EmbeddingServiceStub(channel)

@@ -30,8 +30,6 @@ SERVERS, BALANCER, CALLER, RELAY = 3, 4, 5, 6
 GRPC_PORT, METRICS_PORT, DELAY_MS = 8001, 8002, 100
 CORES = 0.3
 WAYS = ("HAProxy", "round robin")
-# What servers are started with for each.
-FLAGS = {"HAProxy": ["--max-calls-per-connection=1"], "round robin": []}
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("HEARWIRE_")}
 FETCH = "import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1], timeout=10).read().decode())"
 
@@ -45,14 +43,13 @@ class Machine:
         self.address = f"{lan.address(number)}:{GRPC_PORT}"
         self.answered_before = 0.0  # By those that have ended, as far as they said.
         self.server: Server | None = None
-        self.flags: list[str] = []
+        self.start()
 
     def start(self) -> None:
         assert self.server is None
         self.server = Server(
             f"--host={self._lan.address(self._number)}", f"--grpc-port={GRPC_PORT}", f"--metrics-port={METRICS_PORT}",
-            "--lame-duck=2s", f"--trusted-proxies={self._lan.address(BALANCER)}", "--log-level=warning", *self.flags,
-            prefix=self._prefix)
+            "--lame-duck=2s", f"--trusted-proxies={self._lan.address(BALANCER)}", "--log-level=warning", prefix=self._prefix)
 
     def end(self, how: signal.Signals) -> None:
         """SIGTERM waits until it has drained."""
@@ -94,7 +91,7 @@ class Outcome:
 
 
 class Cluster:
-    """Until the end of a with block. Its servers run from the first `serve` on."""
+    """Until the end of a with block."""
 
     def __init__(self, certificates, cores: float = CORES):
         self._certificates = certificates
@@ -120,14 +117,6 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
-
-    def serve(self, way: str) -> None:
-        """Starts the servers, anew where they serve another way. Before any load by that way."""
-        for machine in self.machines:
-            if machine.server is None or machine.flags != FLAGS[way]:
-                self._end(machine)
-                machine.flags = FLAGS[way]
-                machine.start()
 
     @contextlib.contextmanager
     def long_way(self):

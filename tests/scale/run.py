@@ -46,7 +46,6 @@ def mark(value: float, holds: bool) -> str:
 def throughput(cluster: Cluster, way: str, most: int, seconds: float) -> float:
     """Prints a row for each number of servers; calls a second of the most."""
     one = rate = 0.0
-    cluster.serve(way)
     for count in range(1, most + 1):
         machines = cluster.machines[:count]
         before = [machine.answered() for machine in machines]
@@ -112,7 +111,6 @@ def failures(fault: str, outcome: Outcome) -> tuple[int, str]:
 def fault_runs(cluster: Cluster, way: str, rate: float, seconds: float, faults: list[str]) -> int:
     """Prints a row for each; how many calls failed that should not have."""
     wrong = 0
-    cluster.serve(way)
     for fault in faults:
         flags = [*CALLS, "--rate", f"{rate / 3:.0f}", "--deadline", str(DEADLINE_S), "--max-attempts", str(ATTEMPTS)]
         addresses = [machine.address for machine in cluster.machines]

@@ -91,7 +91,6 @@ TEST_F(ParseOptionsTest, TakesEveryFlag) {
                                            "--max-stream-duration=3h",
                                            "--max-connections=100",
                                            "--max-connections-per-address=9",
-                                           "--max-calls-per-connection=1",
                                            "--connection-idle-timeout=3m",
                                            "--max-connection-age=2h",
                                            "--connection-age-grace=1m",
@@ -131,7 +130,6 @@ TEST_F(ParseOptionsTest, TakesEveryFlag) {
   EXPECT_EQ(options.max_stream_duration, absl::Hours(3));
   EXPECT_EQ(options.max_connections, 100);
   EXPECT_EQ(options.max_connections_per_address, 9);
-  EXPECT_EQ(options.max_calls_per_connection, 1);
   EXPECT_EQ(options.connection_idle_timeout, absl::Minutes(3));
   EXPECT_EQ(options.max_connection_age, absl::Hours(2));
   EXPECT_EQ(options.connection_age_grace, absl::Minutes(1));
