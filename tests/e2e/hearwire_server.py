@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import pathlib
@@ -13,7 +14,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import grpc
 import numpy as np
@@ -176,6 +177,14 @@ def chirp(seconds: float, low: float = 80, high: float = 12000, rate: int = 3200
     t = np.arange(int(seconds * rate)) / rate
     k = np.log(high / low)
     return (0.5 * np.sin(2 * np.pi * low * seconds / k * (np.exp(t / seconds * k) - 1))).astype(np.float32)
+
+
+@contextlib.contextmanager
+def open_folder() -> Iterator[pathlib.Path]:
+    """Which other users reach; none of pytest's own, which are for one user."""
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o755)
+        yield pathlib.Path(name)
 
 
 def wait_until(condition, seconds: float = 10, what: str = "the condition") -> None:

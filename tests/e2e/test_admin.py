@@ -8,13 +8,12 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 
 import grpc
 import pytest
 
 from head_files import Head
-from hearwire_server import BIN, PATIENCE, Server, admin_pb, admin_pb_grpc, pb, wait_until
+from hearwire_server import BIN, PATIENCE, Server, admin_pb, admin_pb_grpc, open_folder, pb, wait_until
 from stream_calls import error_info
 
 NOBODY = 65534
@@ -46,12 +45,10 @@ def place(source: pathlib.Path, target: pathlib.Path) -> None:
 
 @pytest.fixture(scope="module")
 def folder():
-    """Of checkpoints, heads and the socket, which other users reach; none of pytest's own, which are for one user."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
+    """Of checkpoints, heads and the socket."""
+    with open_folder() as folder:
         for part in ("models", "heads"):
             (folder / part).mkdir()
-        folder.chmod(0o755)
         yield folder
 
 

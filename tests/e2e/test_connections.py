@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pathlib
 import re
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -20,7 +18,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from hearwire_server import PATIENCE, REPOSITORY, Server, chirp, pb, pb_grpc, pcm, wait_until
+from hearwire_server import PATIENCE, REPOSITORY, Server, chirp, open_folder, pb, pb_grpc, pcm, wait_until
 from stream_calls import piece, start
 
 sys.path.append(str(REPOSITORY / "tests/attack"))
@@ -271,15 +269,13 @@ print(len(pb_grpc.EmbeddingServiceStub(channel).ListConfigs(request, timeout=60,
 
 
 @pytest.fixture
-def open_folder():
-    """Which other users reach; none of pytest's own, which are for one user."""
-    with tempfile.TemporaryDirectory() as name:
-        os.chmod(name, 0o755)
-        yield pathlib.Path(name)
+def folder():
+    with open_folder() as folder:
+        yield folder
 
 
-def test_callers_on_a_socket_are_named_by_their_uid(open_folder):
-    path, log = open_folder / "hearwire.sock", open_folder / "access.log"
+def test_callers_on_a_socket_are_named_by_their_uid(folder):
+    path, log = folder / "hearwire.sock", folder / "access.log"
 
     def call(as_uid, *more):
         command = [sys.executable, "-c", CALL, os.path.dirname(__file__), str(path), str(as_uid), *more]
